@@ -1,0 +1,1 @@
+//! Bytes: tar, gzip, zstd, xz and ar, with limits against hostile input and deterministic writing.

@@ -1,0 +1,1 @@
+//! The documents people write: definitions, profiles, distributions and locks, with spans, lints and a schema.

@@ -1,0 +1,1 @@
+//! Packages to fragments, fragments to layers, layers to an image.

@@ -1,0 +1,1 @@
+//! OCI references, descriptors, manifests, layouts and archives, as byte-stable JSON.

@@ -1,0 +1,1 @@
+//! The stages in order, the stage cache, concurrency, and the one bridge between async and sync.

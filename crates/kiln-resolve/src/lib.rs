@@ -1,0 +1,1 @@
+//! Package universe and constraints to a set of packages; explains itself.

@@ -1,0 +1,1 @@
+//! Content-addressed blobs on disk: whole or absent, verified, garbage-collected.

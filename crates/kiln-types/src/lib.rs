@@ -1,0 +1,41 @@
+//! The words of the house, and the values that cross its rooms.
+//!
+//! Everything here is plain data: no input or output, no clock, no environment, no randomness.
+//! What must come from outside (time, progress, blobs) comes in through a trait defined here and
+//! is implemented on a higher floor.
+//!
+//! The values follow one line: a [`Plan`] (one variant on one platform) is resolved into a
+//! [`Lock`] (exact packages of every plan of an image); both are serialisable, sorted, and the
+//! same bytes give the same value.
+
+mod architecture;
+mod clock;
+mod diagnostic;
+mod digest;
+mod distribution;
+mod error;
+mod file_entry;
+mod lock;
+mod names;
+mod plan;
+mod relation;
+mod reporter;
+
+pub use architecture::{Architecture, Platform, PlatformError};
+pub use clock::{Clock, FixedClock, Timestamp, TimestampError};
+pub use diagnostic::{Diagnostic, Location, Severity};
+pub use digest::{Digest, DigestError, HashReader, HashWriter, Sha256};
+pub use distribution::{
+    BlobSource, Control, FormatError, FormatErrorKind, InstalledPackage, OpenPackage, PackageFormat,
+    PackageId, PackageRecord, Priority, ReadSeek, SynthesisedFile, Universe,
+};
+pub use error::{Classify, ErrorClass};
+pub use file_entry::{EntryKind, FileEntry, RelativePath, RelativePathError};
+pub use lock::{Lock, LockedIndex, LockedPackage, TargetId};
+pub use names::{ImageName, NameError, PackageName, PackageVersion};
+pub use plan::{
+    Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,
+    Request, RuntimeConfig, TestExpectation, TestPlan, TestProbe, Unmet,
+};
+pub use relation::{Alternatives, Comparison, Constraint, MultiArch, Provide, Relation};
+pub use reporter::{Reporter, SilentReporter, Stage};
