@@ -174,11 +174,17 @@ pub struct Control {
     pub conffiles: Vec<String>,
     /// The other members of the control archive by name (`md5sums`, `postinst`, `triggers` …).
     pub members: BTreeMap<String, Vec<u8>>,
+    /// The MD5 in hex of each shipped configuration file, by path as in `conffiles`: what a package
+    /// database records to see later edits. Empty until [`OpenPackage::entries`] has walked over
+    /// the whole package, so keep the control information of after the walk.
+    #[serde(default)]
+    pub conffile_digests: BTreeMap<String, String>,
 }
 
 /// An open package file. Entries come in the order of the archive, one pass, streaming.
 pub trait OpenPackage {
-    /// The control information, read when the package was opened.
+    /// The control information, read when the package was opened; complete with
+    /// [`Control::conffile_digests`] after [`Self::entries`] has come to the end.
     fn control(&self) -> &Control;
 
     /// Walks over the entries of the package once. `visit` gets each entry and a reader of its
@@ -213,6 +219,14 @@ pub struct SynthesisedFile {
     pub content: Vec<u8>,
 }
 
+/// What a package database is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatabaseOptions {
+    /// Keep maintainer scripts. A hardened image leaves them out: they are programs for a shell
+    /// that is not there, and nothing will run them.
+    pub scripts: bool,
+}
+
 /// What the assembler needs of a distribution.
 pub trait PackageFormat: Send + Sync {
     /// The key of this format (`deb`).
@@ -228,9 +242,15 @@ pub trait PackageFormat: Send + Sync {
         file: Box<dyn ReadSeek + 'a>,
     ) -> Result<Box<dyn OpenPackage + 'a>, FormatError>;
 
-    /// The files of the package database for an image that holds these packages (sorted by name).
-    /// All have root as owner and the epoch as time.
-    fn database(&self, installed: &[InstalledPackage], native: &str) -> Vec<SynthesisedFile>;
+    /// The files of the package database for an image that holds these packages, sorted by path;
+    /// the directories of the database itself are among them, those above it are not. `native` is
+    /// the architecture of the image. All have root as owner and the epoch as time.
+    fn database(
+        &self,
+        installed: &[InstalledPackage],
+        native: &str,
+        options: DatabaseOptions,
+    ) -> Vec<SynthesisedFile>;
 
     /// Whether a file that both `holder` and `newcomer` ship goes from `holder` to `newcomer`
     /// (Debian policy 7.6.1: `newcomer` replaces `holder` at its version).

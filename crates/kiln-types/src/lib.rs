@@ -26,7 +26,7 @@ pub use clock::{Clock, FixedClock, Timestamp, TimestampError};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use digest::{Digest, DigestError, HashReader, HashWriter, Sha256};
 pub use distribution::{
-    BlobSource, Control, FormatError, FormatErrorKind, InstalledPackage, OpenPackage, PackageFormat,
+    BlobSource, Control, DatabaseOptions, FormatError, FormatErrorKind, InstalledPackage, OpenPackage, PackageFormat,
     PackageId, PackageRecord, Priority, ReadSeek, SynthesisedFile, Universe,
 };
 pub use error::{Classify, ErrorClass};
