@@ -42,6 +42,9 @@ pub struct Plan {
     pub foundation: Vec<BTreeSet<String>>,
     /// The emulators that stand for maintainer scripts, by name, in the order in which they run.
     pub emulators: Vec<String>,
+    /// Whether the package database keeps the packages' maintainer scripts, as a package manager
+    /// inside the image needs them. Without one they are dead code and a list of shell scripts.
+    pub maintainer_scripts: bool,
     /// Users and groups.
     pub accounts: Accounts,
     /// Files, links and directories that the definition adds, in its order.
