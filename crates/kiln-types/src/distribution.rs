@@ -249,7 +249,7 @@ pub trait PackageFormat: Send + Sync {
         &self,
         installed: &[InstalledPackage],
         native: &str,
-        options: DatabaseOptions,
+        options: &DatabaseOptions,
     ) -> Vec<SynthesisedFile>;
 
     /// Whether a file that both `holder` and `newcomer` ship goes from `holder` to `newcomer`
