@@ -1,0 +1,14 @@
+//! The commands that the documents show, run as a test of the binary.
+
+use std::path::Path;
+
+/// Runs the commands of README.md and docs/**/*.md (`crates/kiln/tests/it/docs.rs`); `arguments`
+/// go to the test.
+///
+/// # Errors
+/// When a command does not do what its document shows.
+pub fn test(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    let mut all = vec!["test", "--package", "kiln", "--", "docs::"];
+    all.extend_from_slice(arguments);
+    crate::cargo(root, &all)
+}
