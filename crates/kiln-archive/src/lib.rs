@@ -1,1 +1,27 @@
-//! Bytes: tar, gzip, zstd, xz and ar, with limits against hostile input and deterministic writing.
+//! Bytes: reading foreign archives with limits, and writing our own deterministically.
+//!
+//! - [`tar`]: a streaming reader (V7, ustar, GNU long names, PAX) and a deterministic writer;
+//! - [`ar`]: a streaming reader of Unix `ar`, the outer format of `.deb`;
+//! - [`decompress`]: gzip, xz and zstd behind one bounded reader;
+//! - [`deflate`] and [`gzip`]: raw deflate segments that are compressed once and stitched into one
+//!   single-member gzip stream (`docs/design/0001-stitched-gzip.md`);
+//! - [`zstd`]: concatenable zstd frames.
+//!
+//! Invariants: whatever the bytes, reading ends in a value or in an [`ArchiveError`] and never in a
+//! panic; nothing is allocated by a number that the bytes merely claim; a truncated input is an
+//! error and never an early end; equal input and settings give equal output, on every machine and
+//! for every number of threads. Nothing here reads a clock or the environment, or touches a file.
+
+pub mod ar;
+pub mod decompress;
+pub mod deflate;
+mod error;
+pub mod gzip;
+mod input;
+mod limits;
+pub mod tar;
+mod xz;
+pub mod zstd;
+
+pub use error::{ArchiveError, ArchiveErrorKind};
+pub use limits::{Limits, read_to_vec};
