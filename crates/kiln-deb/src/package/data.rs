@@ -1,0 +1,156 @@
+//! The data member of a package.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+
+use kiln_archive::tar;
+use kiln_types::{EntryKind, FileEntry, FormatError, FormatErrorKind, RelativePath};
+use md5::{Digest as _, Md5};
+
+use super::{format_error, path, text};
+
+/// What has been seen at a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// A directory, shipped or implied by an entry below it.
+    Directory,
+    /// A file or a hard link to one.
+    File,
+    /// A symbolic link.
+    Symlink,
+}
+
+/// Walks over all entries once. Gives the MD5 in hex of the files among `conffiles`.
+pub(super) fn walk<R: Read>(
+    mut archive: tar::Reader<R>,
+    subject: &str,
+    conffiles: &[String],
+    visit: &mut dyn FnMut(FileEntry, &mut dyn Read) -> Result<(), FormatError>,
+) -> Result<BTreeMap<String, String>, FormatError> {
+    let conffiles: BTreeSet<&str> = conffiles.iter().map(String::as_str).collect();
+    let mut digests = BTreeMap::new();
+    let mut seen = BTreeMap::new();
+    while let Some(entry) = archive.next().map_err(|error| format_error(subject, error))? {
+        let entry = convert(entry, subject)?;
+        record(&mut seen, &entry, subject)?;
+        if entry.kind != EntryKind::File {
+            visit(entry, &mut io::empty())?;
+            continue;
+        }
+        match conffiles.get(entry.path.as_str()) {
+            None => visit(entry, archive.content())?,
+            Some(path) => {
+                let mut content = Md5Reader { inner: archive.content(), hasher: Md5::new() };
+                visit(entry, &mut content)?;
+                // What the visitor left unread counts too.
+                io::copy(&mut content, &mut io::sink()).map_err(|error| format_error(subject, error.into()))?;
+                digests.insert((*path).to_owned(), hex(&content.hasher.finalize()));
+            }
+        }
+    }
+    Ok(digests)
+}
+
+/// Checks an entry of the archive by itself.
+fn convert(entry: tar::Entry, subject: &str) -> Result<FileEntry, FormatError> {
+    let path = path(&entry.path, subject)?;
+    let unsupported = |what: &str| {
+        FormatError::new(FormatErrorKind::Unsupported, subject, format!("`{path}` {what}"))
+    };
+    let kind = match entry.kind {
+        tar::Kind::File => EntryKind::File,
+        tar::Kind::Directory => EntryKind::Directory,
+        tar::Kind::Symlink => {
+            let target = text(&entry.link, subject)?;
+            if target.is_empty() || target.len() > RelativePath::MAX || target.contains('\0') {
+                return Err(FormatError::malformed(subject, format!("`{path}` has no usable link target")));
+            }
+            EntryKind::Symlink(target.to_owned())
+        }
+        tar::Kind::Hardlink => EntryKind::Hardlink(super::path(&entry.link, subject)?),
+        tar::Kind::CharDevice | tar::Kind::BlockDevice => return Err(unsupported("is a device node")),
+        tar::Kind::Fifo => return Err(unsupported("is a named pipe")),
+        tar::Kind::Other(flag) => {
+            return Err(unsupported(&format!("is of an unknown kind (type flag {flag:#04x})")));
+        }
+    };
+    if path.is_root() && kind != EntryKind::Directory {
+        return Err(FormatError::malformed(subject, "the root is not a directory"));
+    }
+    // dpkg sets no extended attributes at all. Capabilities are the one kind that packages mean;
+    // anything else (overlay's own, access lists) would change what the image does unseen.
+    if let Some(name) = entry.xattrs.keys().find(|name| *name != "security.capability") {
+        let shown: String = name.chars().take(60).collect();
+        return Err(unsupported(&format!("has the extended attribute `{}`", shown.escape_debug())));
+    }
+    Ok(FileEntry {
+        path,
+        kind,
+        mode: entry.mode & 0o7777,
+        uid: entry.uid,
+        gid: entry.gid,
+        mtime: entry.mtime,
+        size: entry.size,
+        xattrs: entry.xattrs,
+    })
+}
+
+/// Checks an entry against those before it, and notes it.
+fn record(seen: &mut BTreeMap<RelativePath, Seen>, entry: &FileEntry, subject: &str) -> Result<(), FormatError> {
+    let malformed = |reason: String| FormatError::malformed(subject, reason);
+    let path = &entry.path;
+    // Every directory above is noted too, so the first one that is known vouches for those above it.
+    let mut above = path.parent();
+    while !above.is_root() {
+        match seen.get(&above) {
+            Some(Seen::Directory) => break,
+            Some(Seen::Symlink) => {
+                return Err(malformed(format!("`{path}` lies below the symbolic link `{above}` of the same package")));
+            }
+            Some(Seen::File) => {
+                return Err(malformed(format!("`{path}` lies below the file `{above}` of the same package")));
+            }
+            None => {
+                let next = above.parent();
+                seen.insert(above, Seen::Directory);
+                above = next;
+            }
+        }
+    }
+    let shape = match &entry.kind {
+        EntryKind::Directory => Seen::Directory,
+        EntryKind::Symlink(_) => Seen::Symlink,
+        EntryKind::File => Seen::File,
+        EntryKind::Hardlink(target) => match seen.get(target) {
+            Some(Seen::File) => Seen::File,
+            _ => {
+                let reason = format!("`{path}` is a hard link to `{target}`, which is no file before it in the package");
+                return Err(malformed(reason));
+            }
+        },
+    };
+    match seen.insert(path.clone(), shape) {
+        None => Ok(()),
+        Some(Seen::Directory) if shape == Seen::Directory => Ok(()),
+        Some(_) => Err(malformed(format!("`{path}` is there twice"))),
+    }
+}
+
+/// A reader that computes the MD5 of what passes through it. dpkg records conffiles by MD5; it
+/// protects nothing.
+struct Md5Reader<'a> {
+    inner: &'a mut dyn Read,
+    hasher: Md5,
+}
+
+impl Read for Md5Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
