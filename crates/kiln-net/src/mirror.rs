@@ -1,0 +1,259 @@
+//! The address of a mirror, and of a path below it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use reqwest::Url;
+
+/// The root of a mirror: `https://host/debian`, `http://user:password@host/`, `file:/srv/debian`.
+///
+/// Printed without user and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mirror {
+    root: Root,
+    credentials: Option<(String, Option<String>)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Root {
+    /// Ends in a slash; without user, password, query and fragment.
+    Web(Url),
+    Directory(PathBuf),
+}
+
+/// Where a path of a mirror is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Web(Url),
+    File(PathBuf),
+}
+
+/// An address that is no mirror's, or a path that no mirror may be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` {reason}")]
+pub struct MirrorError {
+    /// What was written, without user and password, shortened.
+    pub found: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl Mirror {
+    /// Parses the root of a mirror.
+    ///
+    /// # Errors
+    /// When it is not an `http:`, `https:` or absolute `file:` URL, or has a query or a fragment.
+    pub fn parse(text: &str) -> Result<Self, MirrorError> {
+        let error = |reason| MirrorError { found: redacted(text), reason };
+        if text.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(error("holds control characters"));
+        }
+        if let Some(rest) = strip_scheme(text, "file:") {
+            let path = match rest.strip_prefix("//") {
+                Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
+                None => rest,
+            };
+            if !path.starts_with('/') {
+                return Err(error("is not an absolute path: a local mirror is written `file:/directory`"));
+            }
+            let path = percent_decoded(path).ok_or_else(|| error("has a wrong `%` escape"))?;
+            return Ok(Self { root: Root::Directory(PathBuf::from(path)), credentials: None });
+        }
+        let mut url = Url::parse(text).map_err(|_| error("is not a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(error("is not an address of a mirror: expected `https:`, `http:` or `file:`"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(error("has a query or a fragment, which the root of a mirror cannot have"));
+        }
+        let credentials = if url.username().is_empty() && url.password().is_none() {
+            None
+        } else {
+            let decode = |text: &str| percent_decoded(text).ok_or_else(|| error("has a wrong `%` escape"));
+            Some((decode(url.username())?, url.password().map(decode).transpose()?))
+        };
+        if url.set_username("").is_err() || url.set_password(None).is_err() {
+            return Err(error("has a user that cannot be taken out of it"));
+        }
+        if !url.path().ends_with('/') {
+            let path = format!("{}/", url.path());
+            url.set_path(&path);
+        }
+        Ok(Self { root: Root::Web(url), credentials })
+    }
+
+    /// Whether the mirror is a local directory.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(self.root, Root::Directory(_))
+    }
+
+    pub(crate) fn credentials(&self) -> Option<(&str, Option<&str>)> {
+        self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_deref()))
+    }
+
+    /// The place of a path below this root. The path is taken literally: it is no URL, and `%`, `?`
+    /// and `#` in it mean themselves.
+    pub(crate) fn place(&self, path: &str) -> Result<Place, MirrorError> {
+        let parts = parts_of(path)?;
+        Ok(match &self.root {
+            Root::Web(root) => {
+                let mut url = root.clone();
+                if let Ok(mut segments) = url.path_segments_mut() {
+                    segments.pop_if_empty().extend(parts);
+                }
+                Place::Web(url)
+            }
+            Root::Directory(root) => {
+                let mut file = root.clone();
+                file.extend(parts.iter().map(Path::new));
+                Place::File(file)
+            }
+        })
+    }
+}
+
+impl fmt::Display for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.root {
+            Root::Web(url) => f.write_str(url.as_str()),
+            Root::Directory(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mirror({self})")
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Web(url) => f.write_str(url.as_str()),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+/// The parts of a relative path; `.` is left out, what could lead outside is refused.
+fn parts_of(path: &str) -> Result<Vec<&str>, MirrorError> {
+    let error = |reason| MirrorError { found: path.chars().take(200).collect(), reason };
+    if path.is_empty() || path.len() > 4_096 {
+        return Err(error("is not a path on a mirror: it has no or too many characters"));
+    }
+    if path.starts_with('/') {
+        return Err(error("is not a path on a mirror: it begins with `/`"));
+    }
+    if path.chars().any(|character| character.is_control() || character == '\\') {
+        return Err(error("is not a path on a mirror: it holds control characters or `\\`"));
+    }
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            "" => return Err(error("is not a path on a mirror: it has an empty part")),
+            ".." => return Err(error("leads out of the mirror")),
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() {
+        return Err(error("names no file"));
+    }
+    Ok(parts)
+}
+
+fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let head = text.get(..scheme.len())?;
+    if head.eq_ignore_ascii_case(scheme) { text.get(scheme.len()..) } else { None }
+}
+
+/// An address without what stands before its last `@` of the authority.
+pub(crate) fn redacted(text: &str) -> String {
+    let shown: String = text.chars().take(300).collect();
+    let Some((scheme, rest)) = shown.split_once("://") else {
+        // `user:password@host:port`, as proxies are sometimes written.
+        return shown.rsplit_once('@').map_or(shown.clone(), |(_, host)| host.to_owned());
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    // A password with a slash in it ends the authority early: then nothing of it is shown.
+    let authority = match authority.rsplit_once('@') {
+        Some((_, host)) => host,
+        None if path.contains('@') => return format!("{scheme}://…"),
+        None => authority,
+    };
+    format!("{scheme}://{authority}{path}")
+}
+
+/// RFC 3986, 2.1.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let high = char::from(rest.next()?).to_digit(16)?;
+            let low = char::from(rest.next()?).to_digit(16)?;
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        for (root, path, expected) in [
+            ("http://a.example/debian", "pool/main/g/gcc/libstdc++6_14.2.0-19_amd64.deb",
+                "http://a.example/debian/pool/main/g/gcc/libstdc++6_14.2.0-19_amd64.deb"),
+            ("http://a.example", "./Packages", "http://a.example/Packages"),
+            ("https://u:p%40@a.example:8443/x/", "a~b_1%3a2", "https://a.example:8443/x/a~b_1%253a2"),
+            ("https://a.example/x/", "a?b#c d", "https://a.example/x/a%3Fb%23c%20d"),
+            ("file:/srv/debian", "dists/trixie/InRelease", "file:/srv/debian/dists/trixie/InRelease"),
+            ("file:///srv/my%20mirror/", "x", "file:/srv/my mirror/x"),
+            ("FILE://localhost/srv", "x", "file:/srv/x"),
+        ] {
+            assert_eq!(Mirror::parse(root).unwrap().place(path).unwrap().to_string(), expected);
+        }
+        let mirror = Mirror::parse("https://u:p%40@a.example/").unwrap();
+        assert_eq!(mirror.credentials(), Some(("u", Some("p@"))));
+    }
+
+    #[test]
+    fn path_traversal_and_odd_paths_are_refused() {
+        let mirror = Mirror::parse("file:/srv").unwrap();
+        for path in ["", "/etc/passwd", "..", "a/../../etc/passwd", "a//b", "a/", ".", "a\\..\\b", "a\0b", "a\nb"] {
+            assert!(mirror.place(path).is_err(), "{path:?}");
+        }
+        // Literal, and so harmless: no server decodes it twice.
+        let web = Mirror::parse("http://a.example/x").unwrap();
+        assert_eq!(web.place("%2e%2e/y").unwrap().to_string(), "http://a.example/x/%252e%252e/y");
+    }
+
+    #[test]
+    fn roots_that_are_none() {
+        for root in ["", "debian", "ftp://a.example/", "file:debian", "file://host/x", "http:///x", "http://a/?q", "http://a/\n"] {
+            assert!(Mirror::parse(root).is_err(), "{root:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        for text in [
+            "https://user:secret@host/x", "ftp://user:secret@host/x", "user:secret@host:3128",
+            "http://user:se/secret@host/", "http://secret@host:x/", "http://us@er:secret@host/?q",
+        ] {
+            assert!(!redacted(text).contains("secret"), "{}", redacted(text));
+            if let Err(error) = Mirror::parse(text) {
+                assert!(!error.to_string().contains("secret"), "{error}");
+            }
+        }
+        let mirror = Mirror::parse("https://user:secret@host/x").unwrap();
+        assert_eq!(format!("{mirror} {mirror:?}"), "https://host/x/ Mirror(https://host/x/)");
+    }
+}
