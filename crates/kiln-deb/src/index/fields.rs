@@ -1,0 +1,238 @@
+//! The fields of an index paragraph that kiln keeps, and their rules.
+
+use std::borrow::Cow;
+
+use kiln_types::{Digest, MultiArch, Priority};
+
+use crate::control::{ControlError, ControlErrorKind, Field, Stanza};
+use crate::universe::RawRecord;
+use crate::version::Version;
+
+/// The longest package name and path, in bytes.
+const MAX_NAME: usize = 256;
+const MAX_PATH: usize = 1024;
+
+/// The fields that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    Package,
+    Version,
+    Architecture,
+    Source,
+    Filename,
+    Size,
+    Sha256,
+    InstalledSize,
+    MultiArch,
+    Priority,
+    Essential,
+    PreDepends,
+    Depends,
+    Conflicts,
+    Breaks,
+    Provides,
+}
+
+impl Name {
+    const ALL: [Self; 16] = [
+        Self::Package,
+        Self::Version,
+        Self::Architecture,
+        Self::Source,
+        Self::Filename,
+        Self::Size,
+        Self::Sha256,
+        Self::InstalledSize,
+        Self::MultiArch,
+        Self::Priority,
+        Self::Essential,
+        Self::PreDepends,
+        Self::Depends,
+        Self::Conflicts,
+        Self::Breaks,
+        Self::Provides,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Package => "Package",
+            Self::Version => "Version",
+            Self::Architecture => "Architecture",
+            Self::Source => "Source",
+            Self::Filename => "Filename",
+            Self::Size => "Size",
+            Self::Sha256 => "SHA256",
+            Self::InstalledSize => "Installed-Size",
+            Self::MultiArch => "Multi-Arch",
+            Self::Priority => "Priority",
+            Self::Essential => "Essential",
+            Self::PreDepends => "Pre-Depends",
+            Self::Depends => "Depends",
+            Self::Conflicts => "Conflicts",
+            Self::Breaks => "Breaks",
+            Self::Provides => "Provides",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kept| kept.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The kept fields of one paragraph.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    line: u64,
+    fields: [Option<Field<'a>>; Name::ALL.len()],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(stanza: &Stanza<'a>) -> Self {
+        let mut fields = [None; Name::ALL.len()];
+        for field in stanza.fields() {
+            if let Some(place) = Name::of(field.name).and_then(|name| fields.get_mut(name as usize)) {
+                *place = Some(field);
+            }
+        }
+        Self { line: stanza.line(), fields }
+    }
+
+    fn field(&self, name: Name) -> Option<Field<'a>> {
+        self.fields.get(name as usize).copied().flatten()
+    }
+
+    /// An error about the value of a field.
+    pub(super) fn wrong(&self, name: Name, reason: impl Into<String>) -> ControlError {
+        let line = self.field(name).map_or(self.line, |field| field.line);
+        ControlError { line, kind: ControlErrorKind::Value { field: name.as_str().to_owned(), reason: reason.into() } }
+    }
+
+    /// A value on one line; empty where the field is absent.
+    fn simple(&self, name: Name) -> Result<&'a str, ControlError> {
+        let Some(field) = self.field(name) else { return Ok("") };
+        match field.text()? {
+            Cow::Borrowed(text) if !text.contains('\n') => Ok(text),
+            _ => Err(self.wrong(name, "it goes on over more than one line")),
+        }
+    }
+
+    /// A value on one line that must be there.
+    pub(super) fn required(&self, name: Name) -> Result<&'a str, ControlError> {
+        match self.simple(name)? {
+            "" => Err(ControlError { line: self.line, kind: ControlErrorKind::Missing(name.as_str()) }),
+            text => Ok(text),
+        }
+    }
+
+    fn number(&self, name: Name, text: &str) -> Result<u64, ControlError> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| digits);
+        number.ok_or_else(|| self.wrong(name, format!("`{}` is not a number of bytes", shortened(text))))
+    }
+
+    /// A value that may go on over several lines; with comments it is kept in `owned`.
+    fn long<'b>(&self, name: Name, owned: &'b mut String) -> Result<&'b str, ControlError>
+    where
+        'a: 'b,
+    {
+        match self.field(name).map(|field| field.text()).transpose()? {
+            None => Ok(""),
+            Some(Cow::Borrowed(text)) => Ok(text),
+            Some(Cow::Owned(text)) => {
+                *owned = text;
+                Ok(owned)
+            }
+        }
+    }
+
+    /// All of them, checked.
+    pub(super) fn record<'b>(
+        &self,
+        architecture: &'b str,
+        owned: &'b mut [String; 5],
+    ) -> Result<RawRecord<'b>, ControlError>
+    where
+        'a: 'b,
+    {
+        let name = self.required(Name::Package)?;
+        if !is_package_name(name) {
+            return Err(self.wrong(Name::Package, format!("`{}` is not a package name", shortened(name))));
+        }
+        let version = self.required(Name::Version)?;
+        Version::parse(version).map_err(|error| self.wrong(Name::Version, error.to_string()))?;
+        // `Source: name (version)`, absent where both are those of the package.
+        let source = self.simple(Name::Source)?.split([' ', '(']).next().unwrap_or_default();
+        if !source.is_empty() && !is_package_name(source) {
+            return Err(self.wrong(Name::Source, format!("`{}` is not a package name", shortened(source))));
+        }
+        let path = self.required(Name::Filename)?;
+        let path = path.strip_prefix("./").unwrap_or(path);
+        check_path(path).map_err(|reason| self.wrong(Name::Filename, format!("`{}` {reason}", shortened(path))))?;
+        let sha256 = Digest::from_hex(self.required(Name::Sha256)?)
+            .map_err(|error| self.wrong(Name::Sha256, error.to_string()))?;
+        let installed_size = match self.simple(Name::InstalledSize)? {
+            "" => 0,
+            // In KiB (deb-control(5)).
+            text => self
+                .number(Name::InstalledSize, text)?
+                .checked_mul(1024)
+                .ok_or_else(|| self.wrong(Name::InstalledSize, "it is too large"))?,
+        };
+        let [pre_depends, depends, conflicts, breaks, provides] = owned;
+        Ok(RawRecord {
+            name,
+            version,
+            architecture,
+            source: if source == name { "" } else { source },
+            path,
+            size: self.number(Name::Size, self.required(Name::Size)?)?,
+            installed_size,
+            sha256,
+            // As in apt, values that nobody knows count as absent.
+            multi_arch: match self.simple(Name::MultiArch)? {
+                "same" => MultiArch::Same,
+                "foreign" => MultiArch::Foreign,
+                "allowed" => MultiArch::Allowed,
+                _ => MultiArch::No,
+            },
+            priority: match self.simple(Name::Priority)? {
+                "required" => Priority::Required,
+                "important" => Priority::Important,
+                "standard" => Priority::Standard,
+                "extra" => Priority::Extra,
+                _ => Priority::Optional,
+            },
+            essential: self.simple(Name::Essential)? == "yes",
+            pre_depends: self.long(Name::PreDepends, pre_depends)?,
+            depends: self.long(Name::Depends, depends)?,
+            conflicts: self.long(Name::Conflicts, conflicts)?,
+            breaks: self.long(Name::Breaks, breaks)?,
+            provides: self.long(Name::Provides, provides)?,
+        })
+    }
+}
+
+/// Debian policy 5.6.1, with the capitals and underscores that other archives use.
+fn is_package_name(name: &str) -> bool {
+    name.len() <= MAX_NAME
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
+}
+
+/// A path below the root of an archive: it must not lead out of it, and it becomes part of a URL.
+fn check_path(path: &str) -> Result<(), &'static str> {
+    if path.len() > MAX_PATH {
+        return Err("is too long");
+    }
+    if !path.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>?#{}|^`".contains(&byte)) {
+        return Err("holds a character that a path in an archive cannot have");
+    }
+    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err("is not a plain path below the archive's root");
+    }
+    Ok(())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}
