@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use super::block::{BlockCompressor, window};
+use super::block::{compress, window};
 use super::{BLOCK, Segment, SegmentWriter};
 
 /// Compresses what is written to it into one segment, on several threads, with the very bytes that
@@ -17,7 +17,7 @@ use super::{BLOCK, Segment, SegmentWriter};
 pub struct ParallelSegmentWriter<W: Write>(Inner<W>);
 
 enum Inner<W: Write> {
-    Serial(SegmentWriter<W>),
+    Serial(Box<SegmentWriter<W>>),
     Parallel(Box<Pool<W>>),
 }
 
@@ -60,7 +60,9 @@ impl<W: Write> ParallelSegmentWriter<W> {
     /// When a thread cannot be started.
     pub fn new(out: W, level: u32, threads: usize) -> io::Result<Self> {
         if threads <= 1 {
-            return Ok(Self(Inner::Serial(SegmentWriter::new(out, level))));
+            return Ok(Self(Inner::Serial(Box::new(SegmentWriter::new(
+                out, level,
+            )))));
         }
         let (jobs, queue) = sync_channel::<Job>(threads * 2);
         let queue = Arc::new(Mutex::new(queue));
@@ -99,7 +101,6 @@ impl<W: Write> ParallelSegmentWriter<W> {
 
 /// What a thread does until there are no more jobs.
 fn work(level: u32, queue: &Mutex<Receiver<Job>>) {
-    let mut compressor = BlockCompressor::new(level);
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job {
@@ -109,9 +110,13 @@ fn work(level: u32, queue: &Mutex<Receiver<Job>>) {
         else {
             return;
         };
-        let result = compressor
-            .compress(&buffers.dictionary, &buffers.block, &mut buffers.compressed)
-            .map(|segment| Done { segment, buffers });
+        let result = compress(
+            level,
+            &buffers.dictionary,
+            &buffers.block,
+            &mut buffers.compressed,
+        )
+        .map(|segment| Done { segment, buffers });
         // Nobody waits for it when the writer was dropped.
         let _ = answer.send(result);
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::block::{BlockCompressor, window};
+use super::block::{compress, window};
 use super::{BLOCK, Segment};
 
 /// Compresses what is written to it into one segment.
@@ -10,7 +10,7 @@ use super::{BLOCK, Segment};
 /// [`finish`](Self::finish) must be called; what is dropped without it is lost.
 pub struct SegmentWriter<W: Write> {
     out: W,
-    compressor: BlockCompressor,
+    level: u32,
     dictionary: Vec<u8>,
     block: Vec<u8>,
     compressed: Vec<u8>,
@@ -22,7 +22,7 @@ impl<W: Write> SegmentWriter<W> {
     pub fn new(out: W, level: u32) -> Self {
         Self {
             out,
-            compressor: BlockCompressor::new(level),
+            level,
             dictionary: Vec::new(),
             block: Vec::new(),
             compressed: Vec::new(),
@@ -42,9 +42,12 @@ impl<W: Write> SegmentWriter<W> {
     }
 
     fn emit(&mut self) -> io::Result<()> {
-        let done = self
-            .compressor
-            .compress(&self.dictionary, &self.block, &mut self.compressed)?;
+        let done = compress(
+            self.level,
+            &self.dictionary,
+            &self.block,
+            &mut self.compressed,
+        )?;
         self.out.write_all(&self.compressed)?;
         self.segment = self.segment.followed_by(&done);
         self.dictionary.clear();

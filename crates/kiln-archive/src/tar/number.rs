@@ -26,9 +26,7 @@ fn octal(field: &[u8], what: &str) -> Result<i64, ArchiveError> {
     let digits = field.get(start..).unwrap_or_default();
     let end = digits.iter().position(is_blank).unwrap_or(digits.len());
     let (digits, rest) = digits.split_at(end);
-    if !rest.iter().all(|byte| is_blank(byte))
-        || !digits.iter().all(|byte| matches!(byte, b'0'..=b'7'))
-    {
+    if !rest.iter().all(is_blank) || !digits.iter().all(|byte| matches!(byte, b'0'..=b'7')) {
         return Err(ArchiveError::malformed(format!(
             "the {what} field `{}` is not an octal number",
             field.escape_ascii()

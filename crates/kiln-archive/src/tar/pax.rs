@@ -23,9 +23,9 @@ impl Extensions {
     /// Adds the records of one extended header; a later record replaces an earlier one of its key.
     pub(super) fn add(&mut self, mut bytes: &[u8]) -> Result<(), ArchiveError> {
         while !bytes.is_empty() {
-            let (key, value, rest) = record(bytes)?;
-            self.set(key, value)?;
-            bytes = rest;
+            let record = Record::split(bytes)?;
+            self.set(record.key, record.value)?;
+            bytes = record.rest;
         }
         Ok(())
     }
@@ -71,33 +71,45 @@ impl Extensions {
     }
 }
 
-/// Splits the first record off: its key, its value, and what follows.
-fn record(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), ArchiveError> {
-    let broken = |why: &str| ArchiveError::malformed(format!("a PAX record {why}"));
-    let space = bytes
-        .iter()
-        .take(21)
-        .position(|byte| *byte == b' ')
-        .ok_or_else(|| broken("does not begin with its length"))?;
-    let (digits, _) = bytes.split_at(space);
-    let length =
-        usize::try_from(decimal(digits).ok_or_else(|| broken("does not begin with its length"))?)
-            .map_err(|_| broken("is longer than its header"))?;
-    if length > bytes.len() {
-        return Err(broken("is longer than its header"));
+/// The first record of an extended header.
+struct Record<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    /// What follows it.
+    rest: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn split(bytes: &'a [u8]) -> Result<Self, ArchiveError> {
+        let broken = |why: &str| ArchiveError::malformed(format!("a PAX record {why}"));
+        // A length has at most 20 digits.
+        let space = bytes
+            .iter()
+            .take(21)
+            .position(|byte| *byte == b' ')
+            .ok_or_else(|| broken("does not begin with its length"))?;
+        let (digits, _) = bytes.split_at(space);
+        let length = decimal(digits).ok_or_else(|| broken("does not begin with its length"))?;
+        let (record, rest) = usize::try_from(length)
+            .ok()
+            .and_then(|length| bytes.split_at_checked(length))
+            .ok_or_else(|| broken("is longer than its header"))?;
+        let body = record
+            .get(space + 1..)
+            .and_then(|body| body.strip_suffix(b"\n"))
+            .ok_or_else(|| broken("does not end in a newline where its length says"))?;
+        let equals = body
+            .iter()
+            .position(|byte| *byte == b'=')
+            .filter(|at| *at > 0)
+            .ok_or_else(|| broken("has no `KEY=`"))?;
+        let (key, value) = body.split_at(equals);
+        Ok(Self {
+            key,
+            value: value.get(1..).unwrap_or_default(),
+            rest,
+        })
     }
-    let (record, rest) = bytes.split_at(length);
-    let body = record
-        .get(space + 1..)
-        .and_then(|body| body.strip_suffix(b"\n"))
-        .ok_or_else(|| broken("does not end in a newline where its length says"))?;
-    let equals = body
-        .iter()
-        .position(|byte| *byte == b'=')
-        .filter(|at| *at > 0)
-        .ok_or_else(|| broken("has no `KEY=`"))?;
-    let (key, value) = body.split_at(equals);
-    Ok((key, value.get(1..).unwrap_or_default(), rest))
 }
 
 fn bad(key: &[u8], why: &str) -> ArchiveError {

@@ -8,6 +8,9 @@ use super::{BLOCK, Entry, Kind};
 use crate::input::{BUFFER, read_full};
 use crate::{ArchiveError, Limits};
 
+/// The largest size that the octal field of a header can say: 8 GiB - 1.
+const LARGEST_PLAIN: u64 = 0o777_7777_7777;
+
 /// Reads an archive entry by entry, in one pass, without seeking.
 ///
 /// [`next`](Self::next) gives the next entry; reading from the reader itself then gives that entry's
@@ -16,8 +19,8 @@ use crate::{ArchiveError, Limits};
 /// is always read to its end, so that the checksum of a compressed one has been verified. An archive
 /// without end blocks is accepted when it ends on an entry's boundary.
 ///
-/// Where readers in the wild disagree on what the bytes mean, this one refuses: content behind a
-/// link or a directory, an extended header that is not directly followed by its entry, two of the
+/// Where readers in the wild disagree on what the bytes mean, this one refuses: two sizes that
+/// differ, content behind a link or a directory, an extended header that is not directly followed by its entry, two of the
 /// same kind for one entry.
 pub struct Reader<R> {
     input: R,
@@ -105,10 +108,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// A reader of the current entry's content.
-    pub fn content(&mut self) -> &mut dyn Read
-    where
-        R: Sized,
-    {
+    pub fn content(&mut self) -> &mut dyn Read {
         self
     }
 
@@ -273,9 +273,16 @@ impl<R: Read> Reader<R> {
         if is_link && target.is_empty() {
             return Err(ArchiveError::malformed("the link has no target"));
         }
-        let size = match extensions.size {
-            Some(size) => size,
-            None => raw.size()?,
+        let size = match (extensions.size, raw.size()?) {
+            (None, plain) => plain,
+            // Where the plain field could have said it, a reader that believes the field and one that
+            // believes the record would see different entries from here on.
+            (Some(size), plain) if size <= LARGEST_PLAIN && size != plain => {
+                return Err(ArchiveError::malformed(format!(
+                    "its two sizes contradict each other: {plain} in the header, {size} in a PAX record"
+                )));
+            }
+            (Some(size), _) => size,
         };
         if size > 0 && !matches!(kind, Kind::File | Kind::Other(_)) {
             return Err(ArchiveError::malformed(format!(
