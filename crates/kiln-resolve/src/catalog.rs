@@ -47,6 +47,7 @@ impl Group {
 }
 
 struct Entry {
+    id: PackageId,
     record: Arc<PackageRecord>,
     name: Name,
     groups: OnceCell<Rc<[Rc<Group>]>>,
@@ -140,7 +141,7 @@ impl<'u> Catalog<'u> {
             if state.by_id.insert(id, package).is_some() {
                 continue;
             }
-            let new = Entry { record, name, groups: OnceCell::new(), conflicts: OnceCell::new() };
+            let new = Entry { id, record, name, groups: OnceCell::new(), conflicts: OnceCell::new() };
             state.packages.push(Rc::new(new));
             versions.push(package);
         }
@@ -306,24 +307,20 @@ impl<'u> Catalog<'u> {
     }
 
     /// Sorts the packages that meet one relation as apt does (`CompareProviders` in
-    /// `apt-pkg/depcache.cc`): the real package of that name, essential ones, higher priority. Where
-    /// apt looks at the order in which it met the names, the later name goes first here. Versions of
-    /// one package stay together, in their order.
+    /// `apt-pkg/depcache.cc`): the real package of that name, essential ones, higher priority, the
+    /// name that the indexes mention later. Versions of one package stay together, in their order.
     fn prefer(&self, targets: &mut [Package], wanted: &str) {
-        let mut best: HashMap<Name, (bool, bool, kiln_types::Priority)> = HashMap::new();
+        let mut keys = HashMap::new();
         for &package in &*targets {
-            let record = self.record(package);
-            best.entry(self.name_of(package)).or_insert((
-                record.name.as_str() != wanted,
-                !record.essential,
-                record.priority,
-            ));
+            let entry = self.entry(package);
+            keys.entry(entry.name).or_insert_with(|| {
+                let record = &entry.record;
+                let mention = Reverse(self.universe.first_mention(entry.id));
+                (record.name.as_str() != wanted, !record.essential, record.priority, mention, entry.name)
+            });
         }
         // Stable: the versions of one name arrive most preferred first.
-        targets.sort_by_cached_key(|&package| {
-            let name = self.name_of(package);
-            (best.get(&name).copied(), Reverse(self.text(name)))
-        });
+        targets.sort_by_cached_key(|&package| keys.get(&self.name_of(package)).copied());
     }
 
     fn count(&self, more: usize, subject: &str) -> Result<(), FormatError> {

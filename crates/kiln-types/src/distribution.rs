@@ -91,6 +91,14 @@ pub trait Universe {
     /// `limit`, best first.
     fn similar(&self, name: &str, limit: usize) -> Vec<String>;
 
+    /// The place of the package's name in the order in which the indexes first mention names, be it
+    /// as a package or in a relation of one. apt breaks ties between otherwise equal providers by it
+    /// (the later mentioned name wins), so a universe that wants apt's choices keeps it; without it,
+    /// the order of ids does.
+    fn first_mention(&self, id: PackageId) -> u32 {
+        id.0
+    }
+
     /// The architecture of this universe (`amd64`).
     fn architecture(&self) -> &str;
 }
