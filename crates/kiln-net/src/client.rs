@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::sync::{Arc, OnceLock};
 
-use reqwest::{Certificate, NoProxy, Proxy, redirect};
+use reqwest::{Certificate, NoProxy, Proxy, Url, redirect};
 use tokio::sync::Semaphore;
 
 use crate::error::{NetError, Outcome};
@@ -110,7 +110,10 @@ pub struct Job<'a> {
 
 impl std::fmt::Debug for Job<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("path", &self.path).field("expected_size", &self.expected_size).finish_non_exhaustive()
+        f.debug_struct("Job")
+            .field("path", &self.path)
+            .field("expected_size", &self.expected_size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -122,11 +125,19 @@ impl Client {
     pub fn new(settings: NetSettings) -> Result<Self, NetError> {
         let exceptions = settings.no_proxy.as_deref().and_then(NoProxy::from_string);
         let mut proxies = Vec::new();
-        if let Some(address) = settings.http_proxy.as_deref().filter(|address| !address.is_empty()) {
+        if let Some(address) = settings
+            .http_proxy
+            .as_deref()
+            .filter(|address| !address.is_empty())
+        {
             let proxy = Proxy::http(address).map_err(|_| bad_proxy("http-proxy", address))?;
             proxies.push(proxy.no_proxy(exceptions.clone()));
         }
-        if let Some(address) = settings.https_proxy.as_deref().filter(|address| !address.is_empty()) {
+        if let Some(address) = settings
+            .https_proxy
+            .as_deref()
+            .filter(|address| !address.is_empty())
+        {
             let proxy = Proxy::https(address).map_err(|_| bad_proxy("https-proxy", address))?;
             proxies.push(proxy.no_proxy(exceptions));
         }
@@ -136,7 +147,15 @@ impl Client {
         };
         let transfers = Semaphore::new(settings.max_parallel.clamp(1, 256));
         let engines = OnceLock::new();
-        Ok(Self { inner: Arc::new(Inner { settings, proxies, authorities, transfers, engines }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings,
+                proxies,
+                authorities,
+                transfers,
+                engines,
+            }),
+        })
     }
 
     /// The settings it was made with.
@@ -157,7 +176,12 @@ impl Client {
         condition: Option<&Condition>,
     ) -> Result<Fetched, NetError> {
         let mut sink = MemorySink::default();
-        let wanted = Wanted { path, expected_size: None, limit, condition };
+        let wanted = Wanted {
+            path,
+            expected_size: None,
+            limit,
+            condition,
+        };
         let answer = rounds::fetch(self, mirrors, &wanted, &mut sink, &|_| {}).await?;
         Ok(if answer.unchanged {
             Fetched::Unchanged(answer.source)
@@ -185,8 +209,15 @@ impl Client {
         sink: &mut dyn DownloadSink,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Source, NetError> {
-        let wanted = Wanted { path, expected_size, limit, condition: None };
-        Ok(rounds::fetch(self, mirrors, &wanted, sink, progress).await?.source)
+        let wanted = Wanted {
+            path,
+            expected_size,
+            limit,
+            condition: None,
+        };
+        Ok(rounds::fetch(self, mirrors, &wanted, sink, progress)
+            .await?
+            .source)
     }
 
     /// Downloads many files, as many at once as the settings say. One that fails does not stop the
@@ -198,10 +229,22 @@ impl Client {
         progress: &(dyn Fn(usize, u64) + Sync),
     ) -> Vec<Result<Source, NetError>> {
         let numbered: Vec<_> = jobs.into_iter().enumerate().collect();
-        in_parallel(self.inner.settings.max_parallel, numbered, async |(index, mut job): (usize, Job<'_>)| {
-            let report = move |bytes| progress(index, bytes);
-            self.download(job.mirrors, job.path, job.expected_size, job.limit, job.sink.as_mut(), &report).await
-        })
+        in_parallel(
+            self.inner.settings.max_parallel,
+            numbered,
+            async |(index, mut job): (usize, Job<'_>)| {
+                let report = move |bytes| progress(index, bytes);
+                self.download(
+                    job.mirrors,
+                    job.path,
+                    job.expected_size,
+                    job.limit,
+                    job.sink.as_mut(),
+                    &report,
+                )
+                .await
+            },
+        )
         .await
     }
 
@@ -244,7 +287,10 @@ impl Client {
 }
 
 fn bad_proxy(setting: &'static str, address: &str) -> NetError {
-    NetError::Setting { setting, reason: format!("`{}` is not the address of a proxy", redacted(address)) }
+    NetError::Setting {
+        setting,
+        reason: format!("`{}` is not the address of a proxy", redacted(address)),
+    }
 }
 
 /// The certificates of a PEM file.
@@ -257,22 +303,59 @@ fn authorities(path: &std::path::Path) -> Result<Vec<Certificate>, NetError> {
     std::fs::File::open(path)
         .and_then(|file| file.take(LARGEST_CA_FILE).read_to_end(&mut bytes))
         .map_err(|source| error(source.to_string()))?;
-    let certificates =
-        Certificate::from_pem_bundle(&bytes).map_err(|source| error(crate::http::reason(&source)))?;
+    let certificates = Certificate::from_pem_bundle(&bytes)
+        .map_err(|source| error(crate::http::reason(&source)))?;
     if certificates.is_empty() {
         return Err(error("there is no certificate in it".to_owned()));
     }
     Ok(certificates)
 }
 
-/// RFC 9110, 15.4: a few redirects, and none that gives up encryption.
 fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    if attempt.previous().len() > MOST_REDIRECTS {
-        return attempt.error(format!("more than {MOST_REDIRECTS}"));
+    match refusal(attempt.previous(), attempt.url()) {
+        Some(reason) => attempt.error(reason),
+        None => attempt.follow(),
     }
-    let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
-    if was_secure && attempt.url().scheme() != "https" {
-        return attempt.error("from `https` to another scheme");
+}
+
+/// Why a redirect is not followed (RFC 9110, 15.4): a few are, and none that gives up encryption.
+fn refusal(previous: &[Url], next: &Url) -> Option<String> {
+    if previous.len() > MOST_REDIRECTS {
+        return Some(format!("more than {MOST_REDIRECTS}"));
     }
-    attempt.follow()
+    let was_secure = previous.iter().any(|url| url.scheme() == "https");
+    if was_secure && next.scheme() != "https" {
+        return Some(format!("from `https` to `{}`", next.scheme()));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_that_give_up_encryption_are_refused() {
+        let urls = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| Url::parse(text).unwrap())
+                .collect::<Vec<_>>()
+        };
+        for (previous, next, refused) in [
+            (&["https://a/"][..], "https://b/", false),
+            (&["http://a/"], "https://b/", false),
+            (&["http://a/"], "http://b/", false),
+            (&["https://a/"], "http://a/", true),
+            (&["http://a/", "https://a/"], "http://a/", true),
+            (&["http://a/"; 5], "http://a/", false),
+            (&["http://a/"; 6], "http://a/", true),
+        ] {
+            assert_eq!(
+                refusal(&urls(previous), &Url::parse(next).unwrap()).is_some(),
+                refused,
+                "{previous:?} {next}"
+            );
+        }
+    }
 }

@@ -70,7 +70,9 @@ impl Classify for NetError {
         match self {
             Self::Setting { .. } | Self::Mirror(_) | Self::NoMirror { .. } => ErrorClass::User,
             Self::Local { .. } => ErrorClass::Environment,
-            Self::Fetch { attempts, .. } if attempts.iter().any(|attempt| attempt.outcome.is_lie()) => {
+            Self::Fetch { attempts, .. }
+                if attempts.iter().any(|attempt| attempt.outcome.is_lie()) =>
+            {
                 ErrorClass::Integrity
             }
             Self::Fetch { .. } => ErrorClass::Network,
@@ -145,7 +147,10 @@ pub enum Outcome {
 impl Outcome {
     /// Whether the mirror gave something, and it was not what was asked for.
     const fn is_lie(&self) -> bool {
-        matches!(self, Self::WrongSize { .. } | Self::TooLong { .. } | Self::Rejected(_))
+        matches!(
+            self,
+            Self::WrongSize { .. } | Self::TooLong { .. } | Self::Rejected(_)
+        )
     }
 }
 

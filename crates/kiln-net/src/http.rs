@@ -4,8 +4,8 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED, RANGE, RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED, RANGE, RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::{Instant, timeout};
@@ -32,7 +32,9 @@ pub(crate) async fn transfer(
     meter: &mut Meter<'_>,
 ) -> Result<Reply, Failure> {
     let settings = client.settings();
-    let engine = client.engine(url.scheme() == "https").map_err(Failure::never)?;
+    let engine = client
+        .engine(url.scheme() == "https")
+        .map_err(Failure::never)?;
     // Packages are compressed already, and are verified as they are: nothing may be recoded.
     let mut request = engine.get(url.clone()).header(ACCEPT_ENCODING, "identity");
     if let Some((user, password)) = mirror.credentials() {
@@ -43,7 +45,11 @@ pub(crate) async fn transfer(
     }
     let mut conditional = false;
     if let Some(condition) = wanted.condition {
-        if let Some((etag, _)) = condition.etag.as_ref().filter(|(_, from)| from == url.as_str()) {
+        if let Some((etag, _)) = condition
+            .etag
+            .as_ref()
+            .filter(|(_, from)| from == url.as_str())
+        {
             request = request.header(IF_NONE_MATCH, etag);
             conditional = true;
         } else if let Some(date) = &condition.last_modified {
@@ -51,7 +57,9 @@ pub(crate) async fn transfer(
             conditional = true;
         }
     }
-    let patience = settings.connect_timeout.saturating_add(settings.stall_timeout);
+    let patience = settings
+        .connect_timeout
+        .saturating_add(settings.stall_timeout);
     let response = match timeout(patience, request.send()).await {
         Ok(answer) => answer.map_err(|error| refused(&error, settings.connect_timeout))?,
         Err(_) => return Err(Failure::later(Outcome::Stalled(patience))),
@@ -69,7 +77,8 @@ pub(crate) async fn transfer(
             0
         }
         StatusCode::PARTIAL_CONTENT if start > 0 => {
-            let (first, total) = content_range(response.headers()).ok_or(Failure::Afresh(Outcome::WrongRange))?;
+            let (first, total) =
+                content_range(response.headers()).ok_or(Failure::Afresh(Outcome::WrongRange))?;
             if first != start {
                 return Err(Failure::Afresh(Outcome::WrongRange));
             }
@@ -79,13 +88,25 @@ pub(crate) async fn transfer(
             start
         }
         StatusCode::PARTIAL_CONTENT => return Err(Failure::never(Outcome::WrongRange)),
-        StatusCode::RANGE_NOT_SATISFIABLE if start > 0 => return Err(Failure::Afresh(Outcome::WrongRange)),
-        StatusCode::NOT_MODIFIED if conditional => return Ok(Reply { unchanged: true, ..reply }),
+        StatusCode::RANGE_NOT_SATISFIABLE if start > 0 => {
+            return Err(Failure::Afresh(Outcome::WrongRange));
+        }
+        StatusCode::NOT_MODIFIED if conditional => {
+            return Ok(Reply {
+                unchanged: true,
+                ..reply
+            });
+        }
         StatusCode::NOT_FOUND | StatusCode::GONE => return Err(Failure::never(Outcome::NotFound)),
         status => {
             let outcome = Outcome::Status(status.as_u16());
             let passing = status.is_server_error()
-                || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS);
+                || matches!(
+                    status,
+                    StatusCode::REQUEST_TIMEOUT
+                        | StatusCode::TOO_EARLY
+                        | StatusCode::TOO_MANY_REQUESTS
+                );
             return Err(if passing {
                 Failure::Later(outcome, retry_after(response.headers()))
             } else {
@@ -93,7 +114,8 @@ pub(crate) async fn transfer(
             });
         }
     };
-    let announced = value(response.headers(), &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    let announced =
+        value(response.headers(), &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if let Some(length) = announced {
         wanted.accepts_size(start.saturating_add(length))?;
     }
@@ -117,7 +139,10 @@ async fn body(
             Ok(Ok(Some(chunk))) => chunk,
             Ok(Ok(None)) => return wanted.accepts_end(position),
             Ok(Err(_)) => {
-                return Err(Failure::later(Outcome::Cut { received: position, expected: wanted.expected_size }));
+                return Err(Failure::later(Outcome::Cut {
+                    received: position,
+                    expected: wanted.expected_size,
+                }));
             }
             Err(_) => return Err(Failure::later(Outcome::Stalled(patience))),
         };
@@ -184,5 +209,9 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 
 /// `Retry-After` in seconds. The form with a date would need a clock, and is not read.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    value(headers, &RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+    value(headers, &RETRY_AFTER)?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
 }

@@ -22,11 +22,15 @@ pub(crate) async fn transfer(
     // Looked at before it is opened: opening a named pipe would wait for its other end.
     let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(Failure::never(Outcome::Failed("not a regular file".to_owned())));
+        return Err(Failure::never(Outcome::Failed(
+            "not a regular file".to_owned(),
+        )));
     }
     wanted.accepts_size(metadata.len())?;
     let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    file.seek(SeekFrom::Start(start)).await.map_err(unreadable)?;
+    file.seek(SeekFrom::Start(start))
+        .await
+        .map_err(unreadable)?;
     let mut position = start;
     let mut buffer = vec![0; BUFFER];
     loop {

@@ -22,7 +22,9 @@ where
         }
         results
     };
-    let mut workers: Vec<_> = (0..limit.clamp(1, count.max(1))).map(|_| Some(Box::pin(work()))).collect();
+    let mut workers: Vec<_> = (0..limit.clamp(1, count.max(1)))
+        .map(|_| Some(Box::pin(work())))
+        .collect();
     let mut results = Vec::with_capacity(count);
     poll_fn(|context| {
         for slot in &mut workers {
@@ -33,7 +35,11 @@ where
                 *slot = None;
             }
         }
-        if workers.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+        if workers.iter().all(Option::is_none) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
     results.sort_unstable_by_key(|(index, _)| *index);

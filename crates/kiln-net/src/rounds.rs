@@ -31,7 +31,9 @@ impl Wanted<'_> {
     /// Refuses a size that a mirror announces.
     pub(crate) fn accepts_size(&self, found: u64) -> Result<(), Failure> {
         match self.expected_size {
-            Some(expected) if expected != found => Err(Failure::never(Outcome::WrongSize { expected, found })),
+            Some(expected) if expected != found => {
+                Err(Failure::never(Outcome::WrongSize { expected, found }))
+            }
             _ if found > self.limit => Err(Failure::never(Outcome::TooLong { limit: self.limit })),
             _ => Ok(()),
         }
@@ -40,7 +42,9 @@ impl Wanted<'_> {
     /// Refuses bytes that come after the end.
     pub(crate) fn accepts_more(&self, found: u64) -> Result<(), Failure> {
         match self.expected_size {
-            Some(expected) if found > expected => Err(Failure::spoilt(Outcome::WrongSize { expected, found })),
+            Some(expected) if found > expected => {
+                Err(Failure::spoilt(Outcome::WrongSize { expected, found }))
+            }
             _ if found > self.limit => Err(Failure::spoilt(Outcome::TooLong { limit: self.limit })),
             _ => Ok(()),
         }
@@ -49,9 +53,10 @@ impl Wanted<'_> {
     /// Refuses an end that comes early.
     pub(crate) fn accepts_end(&self, received: u64) -> Result<(), Failure> {
         match self.expected_size {
-            Some(expected) if received < expected => {
-                Err(Failure::later(Outcome::Cut { received, expected: Some(expected) }))
-            }
+            Some(expected) if received < expected => Err(Failure::later(Outcome::Cut {
+                received,
+                expected: Some(expected),
+            })),
             _ => Ok(()),
         }
     }
@@ -136,13 +141,29 @@ pub(crate) async fn fetch(
         places.push((index, mirror, place));
     }
     if places.is_empty() {
-        return Err(NetError::NoMirror { path: wanted.path.to_owned() });
+        return Err(NetError::NoMirror {
+            path: wanted.path.to_owned(),
+        });
     }
-    let local = |source| NetError::Local { path: wanted.path.to_owned(), source };
-    let mut meter = Meter { furthest: 0, report };
+    let local = |source| NetError::Local {
+        path: wanted.path.to_owned(),
+        source,
+    };
+    let mut meter = Meter {
+        furthest: 0,
+        report,
+    };
     if already_whole(wanted, sink, &mut meter).map_err(local)? {
-        let source = Source { mirror: None, url: String::new() };
-        return Ok(Answer { source, unchanged: false, etag: None, last_modified: None });
+        let source = Source {
+            mirror: None,
+            url: String::new(),
+        };
+        return Ok(Answer {
+            source,
+            unchanged: false,
+            etag: None,
+            last_modified: None,
+        });
     }
     let settings = client.settings();
     let mut attempts: Vec<Attempt> = Vec::new();
@@ -152,11 +173,33 @@ pub(crate) async fn fetch(
         let mut pause = Duration::ZERO;
         let mut still = Vec::with_capacity(places.len());
         for (index, mirror, place) in places {
-            match ask(client, &mirror, &place, wanted, sink, &mut meter, &mut attempts).await {
+            match ask(
+                client,
+                &mirror,
+                &place,
+                wanted,
+                sink,
+                &mut meter,
+                &mut attempts,
+            )
+            .await
+            {
                 Ok(reply) => {
-                    let Reply { unchanged, etag, last_modified } = reply;
-                    let source = Source { mirror: Some(index), url: place.to_string() };
-                    return Ok(Answer { source, unchanged, etag, last_modified });
+                    let Reply {
+                        unchanged,
+                        etag,
+                        last_modified,
+                    } = reply;
+                    let source = Source {
+                        mirror: Some(index),
+                        url: place.to_string(),
+                    };
+                    return Ok(Answer {
+                        source,
+                        unchanged,
+                        etag,
+                        last_modified,
+                    });
                 }
                 Err(Failure::Sink(error)) => return Err(local(error)),
                 Err(Failure::Later(_, after)) => {
@@ -171,9 +214,14 @@ pub(crate) async fn fetch(
             round += 1;
         }
         if places.is_empty() || round > settings.retries {
-            return Err(NetError::Fetch { path: wanted.path.to_owned(), attempts });
+            return Err(NetError::Fetch {
+                path: wanted.path.to_owned(),
+                attempts,
+            });
         }
-        let pause = pause.max(backoff(settings, wanted.path, round)).min(settings.longest_pause);
+        let pause = pause
+            .max(backoff(settings, wanted.path, round))
+            .min(settings.longest_pause);
         tokio::time::sleep(pause).await;
     }
 }
@@ -194,10 +242,15 @@ async fn ask(
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };
-        let (Failure::Later(outcome, _) | Failure::Afresh(outcome) | Failure::Never(outcome, _)) = &failure else {
+        let (Failure::Later(outcome, _) | Failure::Afresh(outcome) | Failure::Never(outcome, _)) =
+            &failure
+        else {
             return Err(failure);
         };
-        attempts.push(Attempt { url: place.to_string(), outcome: outcome.clone() });
+        attempts.push(Attempt {
+            url: place.to_string(),
+            outcome: outcome.clone(),
+        });
         match &failure {
             Failure::Afresh(_) if !afresh => {
                 sink.restart()?;
@@ -222,10 +275,15 @@ async fn transfer(
     meter: &mut Meter<'_>,
 ) -> Result<Reply, Failure> {
     // Closed never: the semaphore lives as long as the client.
-    let _permit = client.transfers().acquire().await.map_err(io::Error::other)?;
+    let _permit = client
+        .transfers()
+        .acquire()
+        .await
+        .map_err(io::Error::other)?;
     let mut start = sink.resume_at()?;
     // Left by a run that wanted another size, or complete and yet not taken.
-    if start > 0 && (start > wanted.limit || wanted.expected_size.is_some_and(|size| start >= size)) {
+    if start > 0 && (start > wanted.limit || wanted.expected_size.is_some_and(|size| start >= size))
+    {
         sink.restart()?;
         start = 0;
     }
@@ -239,15 +297,23 @@ async fn transfer(
             Ok(()) => {}
             Err(Rejection::Local(error)) => return Err(Failure::Sink(error)),
             // What was there before may have been wrong, and this mirror right.
-            Err(Rejection::Content(reason)) if start > 0 => return Err(Failure::Afresh(Outcome::Rejected(reason))),
-            Err(Rejection::Content(reason)) => return Err(Failure::spoilt(Outcome::Rejected(reason))),
+            Err(Rejection::Content(reason)) if start > 0 => {
+                return Err(Failure::Afresh(Outcome::Rejected(reason)));
+            }
+            Err(Rejection::Content(reason)) => {
+                return Err(Failure::spoilt(Outcome::Rejected(reason)));
+            }
         }
     }
     Ok(reply)
 }
 
 /// Whether the sink held everything, and it was right.
-fn already_whole(wanted: &Wanted<'_>, sink: &mut dyn DownloadSink, meter: &mut Meter<'_>) -> io::Result<bool> {
+fn already_whole(
+    wanted: &Wanted<'_>,
+    sink: &mut dyn DownloadSink,
+    meter: &mut Meter<'_>,
+) -> io::Result<bool> {
     let start = sink.resume_at()?;
     if start == 0 || wanted.expected_size != Some(start) {
         return Ok(false);
@@ -268,10 +334,15 @@ fn already_whole(wanted: &Wanted<'_>, sink: &mut dyn DownloadSink, meter: &mut M
 /// The pause before a round (from 1): doubled each time, and up to half as long again, by a hash of
 /// the path, so that many downloads do not come back at the same moment.
 fn backoff(settings: &NetSettings, path: &str, round: u32) -> Duration {
-    let base = settings.backoff.saturating_mul(1_u32.checked_shl(round.saturating_sub(1)).unwrap_or(u32::MAX));
+    let base = settings.backoff.saturating_mul(
+        1_u32
+            .checked_shl(round.saturating_sub(1))
+            .unwrap_or(u32::MAX),
+    );
     let digest = Digest::of(format!("{path} {round}").as_bytes());
     let jitter = digest.as_bytes().first().copied().unwrap_or(0);
-    base.saturating_add(base.saturating_mul(u32::from(jitter)) / 512).min(settings.longest_pause)
+    base.saturating_add(base.saturating_mul(u32::from(jitter)) / 512)
+        .min(settings.longest_pause)
 }
 
 #[cfg(test)]
@@ -280,8 +351,16 @@ mod tests {
 
     #[test]
     fn pauses_double_with_jitter_and_a_cap() {
-        let settings = NetSettings { backoff: Duration::from_millis(100), ..NetSettings::default() };
-        for (round, low, high) in [(1, 100, 150), (2, 200, 300), (4, 800, 1_200), (40, 30_000, 30_000)] {
+        let settings = NetSettings {
+            backoff: Duration::from_millis(100),
+            ..NetSettings::default()
+        };
+        for (round, low, high) in [
+            (1, 100, 150),
+            (2, 200, 300),
+            (4, 800, 1_200),
+            (40, 30_000, 30_000),
+        ] {
             let pause = backoff(&settings, "pool/a.deb", round).as_millis();
             assert!((low..=high).contains(&pause), "round {round}: {pause} ms");
         }

@@ -44,7 +44,14 @@ pub enum Check {
 
 impl fmt::Display for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}:{}:{}:{}:", self.digest.hex(), self.size, self.mtime_ns, self.inode)?;
+        write!(
+            f,
+            "{PREFIX}{}:{}:{}:{}:",
+            self.digest.hex(),
+            self.size,
+            self.mtime_ns,
+            self.inode
+        )?;
         match self.unflushed_in {
             Some(boot) => write!(f, "{boot:016x}"),
             None => f.write_str("-"),
@@ -76,9 +83,17 @@ impl FromStr for Stored {
                 "-" => None,
                 boot => Some(u64::from_str_radix(boot, 16).ok()?),
             };
-            parts.next().is_none().then_some(Self { digest, size, mtime_ns, inode, unflushed_in })
+            parts.next().is_none().then_some(Self {
+                digest,
+                size,
+                mtime_ns,
+                inode,
+                unflushed_in,
+            })
         };
-        parse().ok_or_else(|| StoredError { found: text.chars().take(80).collect() })
+        parse().ok_or_else(|| StoredError {
+            found: text.chars().take(80).collect(),
+        })
     }
 }
 
@@ -101,7 +116,10 @@ impl Stored {
         let mut digests = Vec::new();
         let marker = b"\"blob:";
         let mut rest = bytes;
-        while let Some(at) = rest.windows(marker.len()).position(|window| window == marker) {
+        while let Some(at) = rest
+            .windows(marker.len())
+            .position(|window| window == marker)
+        {
             rest = rest.get(at + marker.len()..).unwrap_or_default();
             let hex = rest.get(..64).and_then(|hex| std::str::from_utf8(hex).ok());
             if let Some(digest) = hex.and_then(|hex| Digest::from_hex(hex).ok()) {
@@ -114,7 +132,13 @@ impl Stored {
     }
 
     pub(crate) fn seen(digest: Digest, meta: &Meta, unflushed_in: Option<u64>) -> Self {
-        Self { digest, size: meta.size, mtime_ns: meta.mtime_ns, inode: meta.inode, unflushed_in }
+        Self {
+            digest,
+            size: meta.size,
+            mtime_ns: meta.mtime_ns,
+            inode: meta.inode,
+            unflushed_in,
+        }
     }
 }
 
@@ -127,7 +151,9 @@ impl Store {
     /// When the file cannot be looked at.
     pub fn check(&self, stored: &Stored) -> Result<Check, StoreError> {
         let path = blob_name(&stored.digest);
-        let Some(meta) = self.meta(&path)? else { return Ok(Check::Missing) };
+        let Some(meta) = self.meta(&path)? else {
+            return Ok(Check::Missing);
+        };
         let flushed = stored.unflushed_in.is_none() || stored.unflushed_in == self.boot();
         let same = meta.regular
             && meta.size == stored.size
@@ -147,7 +173,12 @@ impl Store {
     /// When the blob cannot be read, flushed or removed.
     pub fn recheck(&self, digest: &Digest) -> Result<Option<Stored>, StoreError> {
         let path = blob_name(digest);
-        let Some(file) = self.open_file(&path, OFlags::RDONLY | OFlags::NONBLOCK)? else { return Ok(None) };
+        if self.meta(&path)?.is_some_and(|meta| !meta.regular) {
+            self.remove(&path)?;
+        }
+        let Some(file) = self.open_file(&path, OFlags::RDONLY | OFlags::NONBLOCK)? else {
+            return Ok(None);
+        };
         let before = self.meta_of(&file, &path)?;
         let right = before.regular && {
             let found = self.hash(&file, &path, &mut |_| {})?;
@@ -214,9 +245,85 @@ impl BlobSource for Store {
         match self.open_blob(digest)? {
             Some(file) => Ok(Box::new(file)),
             None => {
-                let text = format!("blob {digest} is not in the store `{}`", self.root().display());
+                let text = format!(
+                    "blob {digest} is not in the store `{}`",
+                    self.root().display()
+                );
                 Err(io::Error::new(io::ErrorKind::NotFound, text))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_stored() -> impl Strategy<Value = Stored> {
+        (
+            any::<[u8; 32]>(),
+            any::<(u64, i64, u64)>(),
+            any::<Option<u64>>(),
+        )
+            .prop_map(|(bytes, numbers, unflushed_in)| {
+                let (size, mtime_ns, inode) = numbers;
+                Stored {
+                    digest: Digest::from_bytes(bytes),
+                    size,
+                    mtime_ns,
+                    inode,
+                    unflushed_in,
+                }
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn written_and_read_is_the_same(stored in any_stored()) {
+            prop_assert_eq!(stored.to_string().parse::<Stored>().unwrap(), stored);
+            let json = serde_json::to_string(&stored).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Stored>(&json).unwrap(), stored);
+        }
+
+        #[test]
+        fn foreign_text_never_panics(text: String, bytes: Vec<u8>) {
+            let _ = text.parse::<Stored>();
+            let _ = format!("blob:{text}").parse::<Stored>();
+            let _ = Stored::named_in(&bytes);
+        }
+
+        #[test]
+        fn a_record_refers_to_what_stands_in_it(list in prop::collection::vec(any_stored(), 0..5)) {
+            let other = Digest::of(b"only mentioned");
+            let json = serde_json::to_vec_pretty(&(&list, other)).unwrap();
+            let mut expected: Vec<_> = list.iter().map(|stored| stored.digest).collect();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(Stored::named_in(&json), expected);
+        }
+    }
+
+    #[test]
+    fn refuses_other_spellings() {
+        let right = Stored {
+            digest: Digest::of(b""),
+            size: 1,
+            mtime_ns: -2,
+            inode: 3,
+            unflushed_in: None,
+        }
+        .to_string();
+        assert!(right.parse::<Stored>().is_ok());
+        for text in [
+            "",
+            "blob:",
+            &right[5..],
+            &right[..right.len() - 2],
+            &format!("{right}:"),
+            &format!("{right}x"),
+        ] {
+            assert!(text.parse::<Stored>().is_err(), "{text}");
         }
     }
 }

@@ -31,7 +31,9 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The disk, or the quota, is full.
-    #[error("no space left to {doing} `{path}`: needed {needed} bytes, {available} are free on that file system")]
+    #[error(
+        "no space left to {doing} `{path}`: needed {needed} bytes, {available} are free on that file system"
+    )]
     Full {
         /// What was tried.
         doing: &'static str,
@@ -63,7 +65,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The bytes are not those that were asked for.
-    #[error("the content is not what was asked for: expected {expected}, found {found} ({size} bytes)")]
+    #[error(
+        "the content is not what was asked for: expected {expected}, found {found} ({size} bytes)"
+    )]
     Mismatch {
         /// The digest it should have had.
         expected: Digest,

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use kiln_types::{Digest, Timestamp};
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, flock, fstat,
-    fstatvfs, mkdirat, openat, statat, unlinkat, utimensat,
+    AtFlags, Dir, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod,
+    flock, fstat, fstatvfs, mkdirat, openat, statat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -74,7 +74,10 @@ impl From<Stat> for Meta {
         let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
         Self {
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            mtime_ns: stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(nanoseconds),
+            mtime_ns: stat
+                .st_mtime
+                .saturating_mul(1_000_000_000)
+                .saturating_add(nanoseconds),
             inode: stat.st_ino,
             device: stat.st_dev,
             accessed: stat.st_atime,
@@ -153,7 +156,8 @@ impl Store {
     /// # Errors
     /// When the system does not say.
     pub fn free_space(&self) -> Result<u64, StoreError> {
-        let space = fstatvfs(&self.inner.directory).map_err(|error| self.fail("look at", "", error))?;
+        let space =
+            fstatvfs(&self.inner.directory).map_err(|error| self.fail("look at", "", error))?;
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
@@ -165,7 +169,12 @@ impl Store {
         let available = self.free_space()?;
         if available < needed {
             let path = self.inner.root.clone();
-            return Err(StoreError::Full { doing: "write", path, needed, available });
+            return Err(StoreError::Full {
+                doing: "write",
+                path,
+                needed,
+                available,
+            });
         }
         Ok(())
     }
@@ -177,7 +186,11 @@ impl Store {
             reason: format!("its file `{VERSION}` does not hold a number"),
         })?;
         if found > LAYOUT {
-            return Err(StoreError::Newer { path: self.inner.root.clone(), found, known: LAYOUT });
+            return Err(StoreError::Newer {
+                path: self.inner.root.clone(),
+                found,
+                known: LAYOUT,
+            });
         }
         Ok(())
     }
@@ -207,10 +220,19 @@ impl Store {
     }
 
     pub(crate) fn full_path(&self, path: &str) -> PathBuf {
-        if path.is_empty() { self.inner.root.clone() } else { self.inner.root.join(path) }
+        if path.is_empty() {
+            self.inner.root.clone()
+        } else {
+            self.inner.root.join(path)
+        }
     }
 
-    pub(crate) fn fail(&self, doing: &'static str, path: &str, error: impl Into<io::Error>) -> StoreError {
+    pub(crate) fn fail(
+        &self,
+        doing: &'static str,
+        path: &str,
+        error: impl Into<io::Error>,
+    ) -> StoreError {
         self.fail_needing(doing, path, error, 0)
     }
 
@@ -222,7 +244,13 @@ impl Store {
         error: impl Into<io::Error>,
         needed: u64,
     ) -> StoreError {
-        failure(doing, &self.full_path(path), error.into(), needed, Some(&self.inner.directory))
+        failure(
+            doing,
+            &self.full_path(path),
+            error.into(),
+            needed,
+            Some(&self.inner.directory),
+        )
     }
 
     pub(crate) fn make_directory(&self, name: &str) -> Result<(), StoreError> {
@@ -235,7 +263,12 @@ impl Store {
     /// Opens a file of the store; `None` where it is not there. A link in its place is an error.
     pub(crate) fn open_file(&self, path: &str, flags: OFlags) -> Result<Option<File>, StoreError> {
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        match openat(&self.inner.directory, path, flags, Mode::from_raw_mode(0o600)) {
+        match openat(
+            &self.inner.directory,
+            path,
+            flags,
+            Mode::from_raw_mode(0o600),
+        ) {
             Ok(file) => Ok(Some(File::from(file))),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(self.fail("open", path, error)),
@@ -251,7 +284,9 @@ impl Store {
     }
 
     pub(crate) fn meta_of(&self, file: &File, path: &str) -> Result<Meta, StoreError> {
-        fstat(file).map(Meta::from).map_err(|error| self.fail("look at", path, error))
+        fstat(file)
+            .map(Meta::from)
+            .map_err(|error| self.fail("look at", path, error))
     }
 
     /// Whether the open file is still the one that stands at this path.
@@ -272,14 +307,20 @@ impl Store {
 
     /// Reads a whole file of at most `limit` bytes; `None` where it is not there.
     pub(crate) fn read_small(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(file) = self.open_file(path, OFlags::RDONLY)? else { return Ok(None) };
+        let Some(file) = self.open_file(path, OFlags::RDONLY)? else {
+            return Ok(None);
+        };
         let mut bytes = Vec::new();
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(|error| self.fail("read", path, error))?;
         if bytes.len() as u64 > limit {
             let size = bytes.len() as u64;
-            return Err(StoreError::TooLarge { path: self.full_path(path), size, limit });
+            return Err(StoreError::TooLarge {
+                path: self.full_path(path),
+                size,
+                limit,
+            });
         }
         Ok(Some(bytes))
     }
@@ -308,33 +349,60 @@ impl Store {
     pub(crate) fn stamp(&self, path: &str, stamped: i64, modification: bool) {
         let now = self.inner.now.load(Ordering::Relaxed);
         if now != i64::MIN && stamped < now.saturating_sub(STAMP_AGE) {
-            let now = Timespec { tv_sec: now, tv_nsec: 0 };
-            let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+            let now = Timespec {
+                tv_sec: now,
+                tv_nsec: 0,
+            };
+            let omit = Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            };
             let last_modification = if modification { now } else { omit };
-            let times = Timestamps { last_access: now, last_modification };
-            let _ = utimensat(&self.inner.directory, path, &times, AtFlags::SYMLINK_NOFOLLOW);
+            let times = Timestamps {
+                last_access: now,
+                last_modification,
+            };
+            let _ = utimensat(
+                &self.inner.directory,
+                path,
+                &times,
+                AtFlags::SYMLINK_NOFOLLOW,
+            );
         }
     }
 
     /// A new file under `tmp/`, locked by this process for as long as it is open.
     pub(crate) fn temporary(&self, mode: u32) -> Result<Temporary, StoreError> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         loop {
             let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
             let path = format!("{TMP}/{}-{serial}", std::process::id());
-            let file = match openat(&self.inner.directory, path.as_str(), flags, Mode::from_raw_mode(0o600)) {
+            let file = match openat(
+                &self.inner.directory,
+                path.as_str(),
+                flags,
+                Mode::from_raw_mode(0o600),
+            ) {
                 Ok(file) => File::from(file),
                 // Another process of the same number, in another container.
                 Err(Errno::EXIST) => continue,
                 Err(error) => return Err(self.fail("make", &path, error)),
             };
             // Somebody who prunes may have seen the file before it was locked, and removed it.
-            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || !self.is_at(&file, &path)? {
+            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
+                || !self.is_at(&file, &path)?
+            {
                 continue;
             }
-            fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| self.fail("make", &path, error))?;
-            return Ok(Temporary { store: self.clone(), path, file: Some(file) });
+            fchmod(&file, Mode::from_raw_mode(mode))
+                .map_err(|error| self.fail("make", &path, error))?;
+            return Ok(Temporary {
+                store: self.clone(),
+                path,
+                file: Some(file),
+            });
         }
     }
 }
@@ -350,12 +418,19 @@ pub(crate) struct Temporary {
 
 impl Temporary {
     pub(crate) fn file(&self) -> io::Result<&File> {
-        self.file.as_ref().ok_or_else(|| io::Error::other("the file was already moved away"))
+        self.file
+            .as_ref()
+            .ok_or_else(|| io::Error::other("the file was already moved away"))
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let result = self.file().and_then(|mut file| io::Write::write_all(&mut file, bytes));
-        result.map_err(|error| self.store.fail_needing("write", &self.path, error, bytes.len() as u64))
+        let result = self
+            .file()
+            .and_then(|mut file| io::Write::write_all(&mut file, bytes));
+        result.map_err(|error| {
+            self.store
+                .fail_needing("write", &self.path, error, bytes.len() as u64)
+        })
     }
 
     /// Puts the file at `target`, in place of what is there.
@@ -400,19 +475,38 @@ fn failure(
             let available = directory
                 .and_then(|directory| fstatvfs(directory.as_fd()).ok())
                 .map_or(0, |space| space.f_bavail.saturating_mul(space.f_frsize));
-            StoreError::Full { doing, path, needed, available }
+            StoreError::Full {
+                doing,
+                path,
+                needed,
+                available,
+            }
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            StoreError::Permission { doing, path, source }
+            StoreError::Permission {
+                doing,
+                path,
+                source,
+            }
         }
-        _ => StoreError::Io { doing, path, source },
+        _ => StoreError::Io {
+            doing,
+            path,
+            source,
+        },
     }
 }
 
 /// A number for this boot, from the kernel's random id of it (`random(4)`).
 fn boot_id() -> Option<u64> {
     let mut text = String::new();
-    File::open(BOOT_ID).ok()?.take(64).read_to_string(&mut text).ok()?;
+    File::open(BOOT_ID)
+        .ok()?
+        .take(64)
+        .read_to_string(&mut text)
+        .ok()?;
     let digits: String = text.trim().chars().filter(|c| *c != '-').take(16).collect();
-    u64::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 16)
+    u64::from_str_radix(&digits, 16)
+        .ok()
+        .filter(|_| digits.len() == 16)
 }

@@ -33,7 +33,9 @@ pub struct Wait<'a> {
 
 impl std::fmt::Debug for Wait<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wait").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Wait")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -44,7 +46,10 @@ impl Wait<'static> {
     /// Wait so long, silently.
     #[must_use]
     pub const fn at_most(timeout: Duration) -> Self {
-        Self { timeout, waiting: &|_| {} }
+        Self {
+            timeout,
+            waiting: &|_| {},
+        }
     }
 }
 
@@ -61,17 +66,33 @@ impl Store {
     /// # Errors
     /// [`StoreError::Busy`] when it took too long, [`StoreError::Name`] for a name other than
     /// lower-case letters, digits, `-` and `.`.
-    pub fn lock(&self, name: &str, mode: LockMode, wait: &Wait<'_>) -> Result<LockGuard, StoreError> {
-        let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
-        if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.bytes().all(valid) {
+    pub fn lock(
+        &self,
+        name: &str,
+        mode: LockMode,
+        wait: &Wait<'_>,
+    ) -> Result<LockGuard, StoreError> {
+        let valid = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+        };
+        if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.bytes().all(valid)
+        {
             return Err(StoreError::Name {
                 name: name.chars().take(80).collect(),
                 reason: "a lock is named with lower-case letters, digits, `-` and `.`",
             });
         }
         let path = format!("{LOCKS}/{name}");
-        let missing = || self.fail("open", &path, std::io::Error::from(std::io::ErrorKind::NotFound));
-        let file = self.open_file(&path, OFlags::RDWR | OFlags::CREATE)?.ok_or_else(missing)?;
+        let missing = || {
+            self.fail(
+                "open",
+                &path,
+                std::io::Error::from(std::io::ErrorKind::NotFound),
+            )
+        };
+        let file = self
+            .open_file(&path, OFlags::RDWR | OFlags::CREATE)?
+            .ok_or_else(missing)?;
         let operation = match mode {
             LockMode::Shared => FlockOperation::NonBlockingLockShared,
             LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
@@ -86,7 +107,10 @@ impl Store {
                 Err(error) => return Err(self.fail("lock", &path, error)),
             }
             if waited >= wait.timeout {
-                return Err(StoreError::Busy { path: self.full_path(&path), waited });
+                return Err(StoreError::Busy {
+                    path: self.full_path(&path),
+                    waited,
+                });
             }
             (wait.waiting)(waited);
             let pausing = pause.min(wait.timeout.saturating_sub(waited));

@@ -48,7 +48,13 @@ impl Store {
             return Ok(Partial::Done(stored));
         }
         let path = format!("{PARTIAL}/{}", expected.hex());
-        let missing = || self.fail("open", &path, std::io::Error::from(std::io::ErrorKind::NotFound));
+        let missing = || {
+            self.fail(
+                "open",
+                &path,
+                std::io::Error::from(std::io::ErrorKind::NotFound),
+            )
+        };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND;
         let file = match self.open_file(&path, flags) {
             Ok(file) => file.ok_or_else(missing)?,
@@ -96,10 +102,13 @@ impl Store {
     /// A kill between the last two steps of [`Store::publish`] leaves the file read-only: makes it
     /// writable again, unless somebody is between those steps now.
     fn reopen_for_writing(&self, path: &str, denied: StoreError) -> Result<(), StoreError> {
-        let Ok(file) = self.open_file(path, OFlags::RDONLY) else { return Err(denied) };
+        let Ok(file) = self.open_file(path, OFlags::RDONLY) else {
+            return Err(denied);
+        };
         let Some(file) = file else { return Ok(()) };
         if is_free(&file) && self.is_at(&file, path)? {
-            fchmod(&file, Mode::from_raw_mode(0o600)).map_err(|error| self.fail("open", path, error))?;
+            fchmod(&file, Mode::from_raw_mode(0o600))
+                .map_err(|error| self.fail("open", path, error))?;
         }
         Ok(())
     }
@@ -125,7 +134,9 @@ impl PartialFile {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let result = self.open().and_then(|mut file| {
             file.write_all(bytes).map_err(|error| {
-                let rest = self.size.map_or(bytes.len() as u64, |size| size.saturating_sub(self.length));
+                let rest = self
+                    .size
+                    .map_or(bytes.len() as u64, |size| size.saturating_sub(self.length));
                 self.store.fail_needing("write", &self.path, error, rest)
             })
         });
@@ -166,9 +177,15 @@ impl PartialFile {
         if found != self.expected || self.size.is_some_and(|size| size != self.length) {
             let size = self.length;
             self.restart()?;
-            return Err(StoreError::Mismatch { expected: self.expected, found, size });
+            return Err(StoreError::Mismatch {
+                expected: self.expected,
+                found,
+                size,
+            });
         }
-        let (stored, moved) = self.store.publish(self.open()?, &self.path, self.expected)?;
+        let (stored, moved) = self
+            .store
+            .publish(self.open()?, &self.path, self.expected)?;
         if !moved {
             self.store.remove(&self.path)?;
         }
@@ -178,14 +195,17 @@ impl PartialFile {
 
     fn open(&self) -> Result<&File, StoreError> {
         let over = || std::io::Error::other("the download is already finished");
-        self.file.as_ref().ok_or_else(|| self.store.fail("write", &self.path, over()))
+        self.file
+            .as_ref()
+            .ok_or_else(|| self.store.fail("write", &self.path, over()))
     }
 
     /// Hashes what an earlier run left.
     fn take_up(&mut self) -> Result<(), StoreError> {
         let mut file = self.open()?;
         let fail = |error| self.store.fail("read", &self.path, error);
-        fchmod(file, Mode::from_raw_mode(0o600)).map_err(|error| self.store.fail("open", &self.path, error))?;
+        fchmod(file, Mode::from_raw_mode(0o600))
+            .map_err(|error| self.store.fail("open", &self.path, error))?;
         file.seek(SeekFrom::Start(0)).map_err(fail)?;
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 256 * 1024];

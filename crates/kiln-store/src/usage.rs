@@ -89,13 +89,23 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CorruptBlob { digest, size } => {
-                write!(f, "blob {digest} ({size} bytes) did not have that digest: removed")
+                write!(
+                    f,
+                    "blob {digest} ({size} bytes) did not have that digest: removed"
+                )
             }
-            Self::CorruptRecord { kind, key } => write!(f, "{kind} record `{key}` was damaged: removed"),
+            Self::CorruptRecord { kind, key } => {
+                write!(f, "{kind} record `{key}` was damaged: removed")
+            }
             Self::MissingBlob { kind, key, digest } => {
-                write!(f, "{kind} record `{key}` refers to blob {digest}, which is not there")
+                write!(
+                    f,
+                    "{kind} record `{key}` refers to blob {digest}, which is not there"
+                )
             }
-            Self::Unreadable { path, reason } => write!(f, "cannot read `{}`: {reason}", path.display()),
+            Self::Unreadable { path, reason } => {
+                write!(f, "cannot read `{}`: {reason}", path.display())
+            }
             Self::Stranger { path } => write!(f, "`{}` was not put there by kiln", path.display()),
         }
     }
@@ -129,14 +139,25 @@ impl Store {
             usage.blobs.add(meta.size);
             sizes.insert(digest, meta.size);
         }
-        let mut blobs_of: BTreeMap<RecordKind, std::collections::BTreeSet<Digest>> = BTreeMap::new();
+        let mut blobs_of: BTreeMap<RecordKind, std::collections::BTreeSet<Digest>> =
+            BTreeMap::new();
         for record in self.scan_records()? {
-            usage.records.entry(record.kind.to_string()).or_default().add(record.size);
-            blobs_of.entry(record.kind).or_default().extend(record.blobs.unwrap_or_default());
+            usage
+                .records
+                .entry(record.kind.to_string())
+                .or_default()
+                .add(record.size);
+            blobs_of
+                .entry(record.kind)
+                .or_default()
+                .extend(record.blobs.unwrap_or_default());
         }
         for (kind, digests) in blobs_of {
             let tally = usage.blobs_of.entry(kind.to_string()).or_default();
-            digests.iter().filter_map(|digest| sizes.get(digest)).for_each(|size| tally.add(*size));
+            digests
+                .iter()
+                .filter_map(|digest| sizes.get(digest))
+                .for_each(|size| tally.add(*size));
         }
         for (directory, tally) in [(PARTIAL, &mut usage.partial), (TMP, &mut usage.temporary)] {
             for name in self.names_in(directory)? {
@@ -158,7 +179,11 @@ impl Store {
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<Problem>, StoreError> {
         let mut problems = Vec::new();
         let entries = self.scan_blobs()?;
-        let total = entries.iter().flatten().map(|(_, meta)| meta.size).fold(0, u64::saturating_add);
+        let total = entries
+            .iter()
+            .flatten()
+            .map(|(_, meta)| meta.size)
+            .fold(0, u64::saturating_add);
         let mut done = 0_u64;
         for entry in entries {
             match entry {
@@ -169,7 +194,9 @@ impl Store {
                     };
                     problems.extend(self.verify_blob(&digest, &meta, &mut advance)?);
                 }
-                Err(name) => problems.push(Problem::Stranger { path: self.full_path(&format!("{BLOBS}/{name}")) }),
+                Err(name) => problems.push(Problem::Stranger {
+                    path: self.full_path(&format!("{BLOBS}/{name}")),
+                }),
             }
         }
         for record in self.scan_records()? {
@@ -183,7 +210,11 @@ impl Store {
             };
             for digest in blobs {
                 if self.meta(&blob_name(&digest))?.is_none() {
-                    problems.push(Problem::MissingBlob { kind: kind.clone(), key: key.clone(), digest });
+                    problems.push(Problem::MissingBlob {
+                        kind: kind.clone(),
+                        key: key.clone(),
+                        digest,
+                    });
                 }
             }
         }
@@ -197,10 +228,14 @@ impl Store {
         advance: &mut dyn FnMut(u64),
     ) -> Result<Option<Problem>, StoreError> {
         let path = blob_name(digest);
-        let unreadable =
-            |error: StoreError| Problem::Unreadable { path: self.full_path(&path), reason: error.to_string() };
+        let unreadable = |error: StoreError| Problem::Unreadable {
+            path: self.full_path(&path),
+            reason: error.to_string(),
+        };
         if !meta.regular {
-            return Ok(Some(Problem::Stranger { path: self.full_path(&path) }));
+            return Ok(Some(Problem::Stranger {
+                path: self.full_path(&path),
+            }));
         }
         let file = match self.open_file(&path, OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(Some(file)) => file,
@@ -213,7 +248,10 @@ impl Store {
                 if self.is_at(&file, &path)? {
                     self.remove(&path)?;
                 }
-                Ok(Some(Problem::CorruptBlob { digest: *digest, size: meta.size }))
+                Ok(Some(Problem::CorruptBlob {
+                    digest: *digest,
+                    size: meta.size,
+                }))
             }
             Err(error) => Ok(Some(unreadable(error))),
         }
@@ -223,7 +261,9 @@ impl Store {
     pub(crate) fn scan_blobs(&self) -> Result<Vec<BlobEntry>, StoreError> {
         let mut entries = Vec::new();
         for name in self.names_in(BLOBS)? {
-            let digest = Digest::from_hex(&name).ok().filter(|digest| digest.hex() == name);
+            let digest = Digest::from_hex(&name)
+                .ok()
+                .filter(|digest| digest.hex() == name);
             let Some(digest) = digest else {
                 entries.push(Err(name));
                 continue;
@@ -241,13 +281,22 @@ impl Store {
         for kind in RecordKind::ALL {
             for name in self.names_in(&format!("{RECORDS}/{kind}"))? {
                 let path = format!("{RECORDS}/{kind}/{name}");
-                let Some(meta) = self.meta(&path)?.filter(|meta| meta.regular) else { continue };
+                let Some(meta) = self.meta(&path)?.filter(|meta| meta.regular) else {
+                    continue;
+                };
                 let blobs = match self.record_at(&path) {
                     Ok(content) => content.map(|content| crate::Stored::named_in(&content)),
                     Err(StoreError::TooLarge { .. }) => None,
                     Err(error) => return Err(error),
                 };
-                records.push(ScannedRecord { kind, path, name, size: meta.size, used: meta.modified, blobs });
+                records.push(ScannedRecord {
+                    kind,
+                    path,
+                    name,
+                    size: meta.size,
+                    used: meta.modified,
+                    blobs,
+                });
             }
         }
         Ok(records)

@@ -33,7 +33,11 @@ impl Store {
         let file = temporary.file().and_then(File::try_clone);
         let file = file.map_err(|error| self.fail("make", &temporary.path, error))?;
         let sink = HashWriter::new(BufWriter::with_capacity(BUFFER, file));
-        Ok(BlobWriter { store: self.clone(), temporary, sink })
+        Ok(BlobWriter {
+            store: self.clone(),
+            temporary,
+            sink,
+        })
     }
 
     /// Keeps these bytes.
@@ -43,14 +47,21 @@ impl Store {
     pub fn put(&self, bytes: &[u8]) -> Result<Stored, StoreError> {
         let mut writer = self.writer()?;
         let needed = bytes.len() as u64;
-        writer.write_all(bytes).map_err(|error| self.fail_needing("write", &writer.temporary.path, error, needed))?;
+        writer
+            .write_all(bytes)
+            .map_err(|error| self.fail_needing("write", &writer.temporary.path, error, needed))?;
         writer.commit(None)
     }
 
     /// Moves the finished file at `from` to its digest; `file` is a handle of it. Where the blob is
     /// there already and right, that one stays, and the file at `from` is left to the caller:
     /// the second value says whether `from` was moved.
-    pub(crate) fn publish(&self, file: &File, from: &str, digest: Digest) -> Result<(Stored, bool), StoreError> {
+    pub(crate) fn publish(
+        &self,
+        file: &File,
+        from: &str,
+        digest: Digest,
+    ) -> Result<(Stored, bool), StoreError> {
         let target = blob_name(&digest);
         let fail = |error: Errno| self.fail("write", &target, error);
         fchmod(file, Mode::from_raw_mode(0o444)).map_err(fail)?;
@@ -61,7 +72,13 @@ impl Store {
         let stored = Stored::seen(digest, &self.meta_of(file, from)?, unflushed_in);
         let directory = self.directory();
         for _ in 0..TRIES {
-            match renameat_with(directory, from, directory, target.as_str(), RenameFlags::NOREPLACE) {
+            match renameat_with(
+                directory,
+                from,
+                directory,
+                target.as_str(),
+                RenameFlags::NOREPLACE,
+            ) {
                 Ok(()) => return Ok((stored, true)),
                 // The one that is there may be what a power cut left: it is hashed, not believed.
                 Err(Errno::EXIST) => {
@@ -92,13 +109,21 @@ impl BlobWriter {
     /// # Errors
     /// When the digest is not `expected`, or when writing fails. In both cases nothing is left.
     pub fn commit(self, expected: Option<&Digest>) -> Result<Stored, StoreError> {
-        let Self { store, mut temporary, sink } = self;
+        let Self {
+            store,
+            mut temporary,
+            sink,
+        } = self;
         let (digest, size, buffer) = sink.finish();
-        let file = buffer
-            .into_inner()
-            .map_err(|error| store.fail_needing("write", &temporary.path, error.into_error(), size))?;
+        let file = buffer.into_inner().map_err(|error| {
+            store.fail_needing("write", &temporary.path, error.into_error(), size)
+        })?;
         if let Some(expected) = expected.filter(|expected| **expected != digest) {
-            return Err(StoreError::Mismatch { expected: *expected, found: digest, size });
+            return Err(StoreError::Mismatch {
+                expected: *expected,
+                found: digest,
+                size,
+            });
         }
         let (stored, moved) = store.publish(&file, &temporary.path, digest)?;
         if moved {
@@ -109,7 +134,9 @@ impl BlobWriter {
 
     fn wrap(&self, error: io::Error) -> io::Error {
         let needed = self.sink.length();
-        self.store.fail_needing("write", &self.temporary.path, error, needed).into()
+        self.store
+            .fail_needing("write", &self.temporary.path, error, needed)
+            .into()
     }
 }
 
@@ -123,5 +150,48 @@ impl Write for BlobWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush().map_err(|error| self.wrap(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_types::{Classify as _, ErrorClass};
+
+    /// A writer whose disk is full: `full(4)`.
+    fn writer_on_a_full_disk(store: &Store) -> BlobWriter {
+        let mut writer = store.writer().unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        writer.sink = HashWriter::new(BufWriter::with_capacity(16, full));
+        writer
+    }
+
+    #[test]
+    fn full_disk_says_where_and_how_much_and_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let mut writer = writer_on_a_full_disk(&store);
+        let error = writer.write_all(&[7; 64]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let inner = StoreError::within(&error).unwrap();
+        assert!(inner.is_full(), "{inner:?}");
+        assert_eq!(inner.class(), ErrorClass::Environment);
+        assert!(
+            error
+                .to_string()
+                .contains(&directory.path().display().to_string()),
+            "{error}"
+        );
+        drop(writer);
+
+        let mut writer = writer_on_a_full_disk(&store);
+        writer.write_all(b"buffered").unwrap();
+        let error = writer.commit(None).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Full { needed: 8, .. }),
+            "{error:?}"
+        );
+        let usage = store.usage().unwrap();
+        assert_eq!((usage.blobs.count, usage.temporary.count), (0, 0));
     }
 }
