@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use kiln_deb::control::{Limits, StanzaReader};
 use kiln_deb::index::{IndexBuilder, IndexSource};
 use kiln_deb::universe::DebUniverse;
 use kiln_types::Universe;
@@ -24,6 +25,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give one or more decompressed Packages files".into());
     }
 
+    let started = Instant::now();
+    let mut fields = 0;
+    for path in &files {
+        let mut reader = StanzaReader::new(File::open(path)?, Limits::INDEX);
+        while let Some(stanza) = reader.next()? {
+            fields += stanza.fields().count();
+        }
+    }
+    println!(
+        "scan     {:>9.1} ms  {fields} fields",
+        milliseconds(started.elapsed())
+    );
+
     let mut output = tempfile::tempfile()?;
     let started = Instant::now();
     let mut builder = IndexBuilder::new(&mut output, "amd64");
@@ -31,11 +45,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in &files {
         let mut file = File::open(path)?;
         input_size += file.metadata()?.len();
-        builder.add(&IndexSource { subject: path, archive: "archive", suite: path, priority: 500 }, &mut file)?;
+        builder.add(
+            &IndexSource {
+                subject: path,
+                archive: "archive",
+                suite: path,
+                priority: 500,
+            },
+            &mut file,
+        )?;
     }
     let summary = builder.finish()?;
     output.flush()?;
-    println!("build    {:>9.1} ms  {:.1} MB of indexes, {summary:?}", milliseconds(started.elapsed()), megabytes(input_size));
+    println!(
+        "build    {:>9.1} ms  {:.1} MB of indexes, {summary:?}",
+        milliseconds(started.elapsed()),
+        megabytes(input_size)
+    );
 
     let copy = output.try_clone()?;
     let started = Instant::now();
@@ -48,10 +74,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut relations = Vec::new();
     for id in universe.ids().step_by(step) {
         let record = universe.record(id)?;
-        relations.extend(record.depends.iter().flatten().map(|relation| relation.name.clone()));
+        relations.extend(
+            record
+                .depends
+                .iter()
+                .flatten()
+                .map(|relation| relation.name.clone()),
+        );
         count += 1;
     }
-    println!("record   {:>9.3} µs  each of {count}", milliseconds(started.elapsed()) * 1e3 / f64::from(count.max(1)));
+    println!(
+        "record   {:>9.3} µs  each of {count}",
+        milliseconds(started.elapsed()) * 1e3 / f64::from(count.max(1))
+    );
 
     relations.sort_unstable();
     relations.dedup();
@@ -61,11 +96,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         found += universe.named(name).len() + universe.providing(name).len();
     }
     let each = milliseconds(started.elapsed()) * 1e3 / relations.len().max(1) as f64;
-    println!("names    {each:>9.3} µs  each of {}, {found} packages found", relations.len());
+    println!(
+        "names    {each:>9.3} µs  each of {}, {found} packages found",
+        relations.len()
+    );
 
     let started = Instant::now();
     let similar = universe.similar("ngnix", 5);
-    println!("similar  {:>9.3} ms  {similar:?}", milliseconds(started.elapsed()));
+    println!(
+        "similar  {:>9.3} ms  {similar:?}",
+        milliseconds(started.elapsed())
+    );
 
     let again = DebUniverse::open("universe", copy, &BTreeMap::new())?;
     let started = Instant::now();
@@ -76,7 +117,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{error}");
         }
     }
-    println!("all      {:>9.1} ms  for every record, {malformed} malformed", milliseconds(started.elapsed()));
+    println!(
+        "all      {:>9.1} ms  for every record, {malformed} malformed",
+        milliseconds(started.elapsed())
+    );
     Ok(())
 }
 

@@ -33,11 +33,19 @@ pub struct Limits {
 
 impl Limits {
     /// For `Packages` files: Debian's largest has 68,825 paragraphs, none above 60 KB.
-    pub const INDEX: Self = Self { paragraph: 4 << 20, fields: 256, paragraphs: 2_000_000 };
+    pub const INDEX: Self = Self {
+        paragraph: 4 << 20,
+        fields: 256,
+        paragraphs: 2_000_000,
+    };
 
     /// For files of one or a few paragraphs: a package's control file, a sources file, and Release
     /// files, which hold one paragraph of some hundred kilobytes.
-    pub const DOCUMENT: Self = Self { paragraph: 8 << 20, fields: 512, paragraphs: 1_000 };
+    pub const DOCUMENT: Self = Self {
+        paragraph: 8 << 20,
+        fields: 512,
+        paragraphs: 1_000,
+    };
 }
 
 /// One field, borrowed.
@@ -59,14 +67,19 @@ impl<'a> Field<'a> {
     /// When the value is not UTF-8 or holds a NUL.
     pub fn text(&self) -> Result<Cow<'a, str>, ControlError> {
         let wrong = |kind| ControlError::new(self.line, kind);
-        let text = std::str::from_utf8(self.raw).map_err(|_| wrong(ControlErrorKind::NotUtf8(self.name.to_owned())))?;
+        let text = std::str::from_utf8(self.raw)
+            .map_err(|_| wrong(ControlErrorKind::NotUtf8(self.name.to_owned())))?;
         if text.contains('\0') {
             return Err(wrong(ControlErrorKind::Nul(self.name.to_owned())));
         }
         if !text.contains("\n#") && !text.contains('\r') {
             return Ok(Cow::Borrowed(text));
         }
-        let lines: Vec<_> = text.split('\n').filter(|line| !line.starts_with('#')).map(str::trim_ascii_end).collect();
+        let lines: Vec<_> = text
+            .split('\n')
+            .filter(|line| !line.starts_with('#'))
+            .map(str::trim_ascii_end)
+            .collect();
         Ok(Cow::Owned(lines.join("\n")))
     }
 }

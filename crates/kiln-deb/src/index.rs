@@ -19,7 +19,9 @@ use kiln_types::{FormatError, FormatErrorKind};
 
 use crate::control::{Limits, Stanza, StanzaReader};
 use crate::relation::parse_provides;
-use crate::universe::{Encoder, Footer, MAGIC, MAX_RECORD, Source, VERSION, encode_sources, too_large};
+use crate::universe::{
+    Encoder, Footer, MAGIC, MAX_RECORD, Source, VERSION, encode_sources, too_large,
+};
 use crate::version;
 use fields::{Fields, Name};
 
@@ -125,14 +127,23 @@ impl<'w> IndexBuilder<'w> {
     /// # Errors
     /// When the index is malformed, passes a limit or cannot be read, or the output cannot be
     /// written.
-    pub fn add(&mut self, source: &IndexSource<'_>, packages: &mut dyn Read) -> Result<(), FormatError> {
+    pub fn add(
+        &mut self,
+        source: &IndexSource<'_>,
+        packages: &mut dyn Read,
+    ) -> Result<(), FormatError> {
         let result = self.add_source(source, packages);
         self.failed |= result.is_err();
         result
     }
 
-    fn add_source(&mut self, source: &IndexSource<'_>, packages: &mut dyn Read) -> Result<(), FormatError> {
-        let number = u32::try_from(self.sources.len()).map_err(|_| too_large(source.subject, "the list of indexes is"))?;
+    fn add_source(
+        &mut self,
+        source: &IndexSource<'_>,
+        packages: &mut dyn Read,
+    ) -> Result<(), FormatError> {
+        let number = u32::try_from(self.sources.len())
+            .map_err(|_| too_large(source.subject, "the list of indexes is"))?;
         self.sources.push(Source {
             archive: source.archive.to_owned(),
             suite: source.suite.to_owned(),
@@ -146,31 +157,53 @@ impl<'w> IndexBuilder<'w> {
         Ok(())
     }
 
-    fn add_package(&mut self, source: u32, subject: &str, stanza: &Stanza<'_>) -> Result<(), FormatError> {
+    fn add_package(
+        &mut self,
+        source: u32,
+        subject: &str,
+        stanza: &Stanza<'_>,
+    ) -> Result<(), FormatError> {
         let fields = Fields::of(stanza);
-        let architecture = fields.required(Name::Architecture).map_err(|error| error.of(subject))?;
+        let architecture = fields
+            .required(Name::Architecture)
+            .map_err(|error| error.of(subject))?;
         if architecture != self.architecture && architecture != "all" {
             return Ok(());
         }
         // Borrowed texts that had comments in them live here.
         let mut owned: [String; 5] = Default::default();
-        let record = fields.record(architecture, &mut owned).map_err(|error| error.of(subject))?;
-        let number = u32::try_from(self.packages.len()).map_err(|_| too_large(subject, "the number of packages is"))?;
+        let record = fields
+            .record(architecture, &mut owned)
+            .map_err(|error| error.of(subject))?;
+        let number = u32::try_from(self.packages.len())
+            .map_err(|_| too_large(subject, "the number of packages is"))?;
         for provide in parse_provides(record.provides, &self.architecture)
             .map_err(|error| fields.wrong(Name::Provides, error.to_string()).of(subject))?
         {
             let name = self.keep(subject, &provide.name)?;
-            self.provided.push(Provided { name, package: number });
+            self.provided.push(Provided {
+                name,
+                package: number,
+            });
         }
         let name = self.keep(subject, record.name)?;
         let version = self.keep(subject, record.version)?;
         let before = self.encoder.bytes.len();
-        let offset = u32::try_from(self.written + before as u64).map_err(|_| too_large(subject, "the indexes are"))?;
+        let offset = u32::try_from(self.written + before as u64)
+            .map_err(|_| too_large(subject, "the indexes are"))?;
         record.encode(&mut self.encoder);
         let length = self.encoder.bytes.len() - before;
         let length = u32::try_from(length).ok().filter(|_| length <= MAX_RECORD);
-        let length = length.ok_or_else(|| too_large(subject, &format!("package `{}` is", record.name)))?;
-        self.packages.push(Package { name, version, independent: architecture == "all", source, offset, length });
+        let length =
+            length.ok_or_else(|| too_large(subject, &format!("package `{}` is", record.name)))?;
+        self.packages.push(Package {
+            name,
+            version,
+            independent: architecture == "all",
+            source,
+            offset,
+            length,
+        });
         if self.encoder.bytes.len() >= CHUNK {
             self.flush()?;
         }
@@ -179,7 +212,9 @@ impl<'w> IndexBuilder<'w> {
 
     /// Appends a text to those that are kept.
     fn keep(&mut self, subject: &str, text: &str) -> Result<Text, FormatError> {
-        let start = u32::try_from(self.texts.len()).ok().filter(|_| self.texts.len() + text.len() < u32::MAX as usize);
+        let start = u32::try_from(self.texts.len())
+            .ok()
+            .filter(|_| self.texts.len() + text.len() < u32::MAX as usize);
         let start = start.ok_or_else(|| too_large(subject, "the names are"))?;
         let length = u32::try_from(text.len()).map_err(|_| too_large(subject, "a name is"))?;
         self.texts.extend(text.as_bytes());
@@ -188,14 +223,22 @@ impl<'w> IndexBuilder<'w> {
 
     fn text(&self, text: Text) -> &[u8] {
         let start = text.start as usize;
-        self.texts.get(start..start + text.length as usize).unwrap_or_default()
+        self.texts
+            .get(start..start + text.length as usize)
+            .unwrap_or_default()
     }
 
     /// Writes what is encoded.
     fn flush(&mut self) -> Result<(), FormatError> {
         self.output
             .write_all(&self.encoder.bytes)
-            .map_err(|error| FormatError::new(FormatErrorKind::Io, "package universe", format!("cannot write: {error}")))?;
+            .map_err(|error| {
+                FormatError::new(
+                    FormatErrorKind::Io,
+                    "package universe",
+                    format!("cannot write: {error}"),
+                )
+            })?;
         self.written += self.encoder.bytes.len() as u64;
         self.encoder.bytes.clear();
         Ok(())
@@ -209,10 +252,14 @@ impl<'w> IndexBuilder<'w> {
     pub fn finish(mut self) -> Result<IndexSummary, FormatError> {
         const SUBJECT: &str = "package universe";
         if self.failed {
-            return Err(FormatError::malformed(SUBJECT, "an index could not be read"));
+            return Err(FormatError::malformed(
+                SUBJECT,
+                "an index could not be read",
+            ));
         }
         self.flush()?;
-        let count = |number: usize, what: &str| u32::try_from(number).map_err(|_| too_large(SUBJECT, what));
+        let count =
+            |number: usize, what: &str| u32::try_from(number).map_err(|_| too_large(SUBJECT, what));
         let order = self.order();
         let mut ids = vec![None; self.packages.len()];
         for (id, &package) in (0..).zip(&order) {
@@ -225,7 +272,10 @@ impl<'w> IndexBuilder<'w> {
         let tables = self.written;
         let sources = encode_sources(&self.architecture, &self.sources);
         self.encoder.bytes.extend(&sources);
-        for package in order.iter().filter_map(|&package| self.packages.get(package as usize)) {
+        for package in order
+            .iter()
+            .filter_map(|&package| self.packages.get(package as usize))
+        {
             for number in [package.offset, package.length, package.source] {
                 self.encoder.bytes.extend(number.to_le_bytes());
             }
@@ -236,7 +286,9 @@ impl<'w> IndexBuilder<'w> {
         let mut name_count = 0_usize;
         let (mut record, mut provider) = (0, 0);
         loop {
-            let real = order.get(record).and_then(|&package| self.packages.get(package as usize));
+            let real = order
+                .get(record)
+                .and_then(|&package| self.packages.get(package as usize));
             let real = real.map(|package| self.text(package.name));
             let virtual_name = providers.get(provider).map(|&(name, _)| self.text(name));
             let name = match (real, virtual_name) {
@@ -250,10 +302,16 @@ impl<'w> IndexBuilder<'w> {
             name_count += 1;
             texts.extend(name);
             let is_this = |package: &&u32| {
-                self.packages.get(**package as usize).is_some_and(|package| self.text(package.name) == name)
+                self.packages
+                    .get(**package as usize)
+                    .is_some_and(|package| self.text(package.name) == name)
             };
             record += order.iter().skip(record).take_while(is_this).count();
-            provider += providers.iter().skip(provider).take_while(|(text, _)| self.text(*text) == name).count();
+            provider += providers
+                .iter()
+                .skip(provider)
+                .take_while(|(text, _)| self.text(*text) == name)
+                .count();
         }
         for (_, id) in &providers {
             names.extend(id.to_le_bytes());
@@ -283,8 +341,13 @@ impl<'w> IndexBuilder<'w> {
     /// The packages sorted by name and preference, without those that repeat an earlier one.
     fn order(&self) -> Vec<u32> {
         let mut order: Vec<(u32, &Package)> = (0..).zip(&self.packages).collect();
-        let priority = |package: &Package| self.sources.get(package.source as usize).map_or(0, |source| source.priority);
-        let version = |package: &Package| std::str::from_utf8(self.text(package.version)).unwrap_or_default();
+        let priority = |package: &Package| {
+            self.sources
+                .get(package.source as usize)
+                .map_or(0, |source| source.priority)
+        };
+        let version =
+            |package: &Package| std::str::from_utf8(self.text(package.version)).unwrap_or_default();
         order.sort_by(|(left_number, left), (right_number, right)| {
             self.text(left.name)
                 .cmp(self.text(right.name))
@@ -295,7 +358,9 @@ impl<'w> IndexBuilder<'w> {
                 .then_with(|| left_number.cmp(right_number))
         });
         let mut kept = Vec::with_capacity(order.len());
-        for group in order.chunk_by(|(_, left), (_, right)| self.text(left.name) == self.text(right.name)) {
+        for group in
+            order.chunk_by(|(_, left), (_, right)| self.text(left.name) == self.text(right.name))
+        {
             let mut seen = BTreeSet::new();
             let is_new = |(_, package): &&(u32, &Package)| {
                 group.len() == 1 || seen.insert((self.text(package.version), package.independent))
@@ -310,9 +375,13 @@ impl<'w> IndexBuilder<'w> {
     fn providers(&self, ids: &[Option<u32>]) -> Vec<(Text, u32)> {
         let mut provided = self.provided.clone();
         provided.sort_by(|left, right| {
-            self.text(left.name).cmp(self.text(right.name)).then_with(|| left.package.cmp(&right.package))
+            self.text(left.name)
+                .cmp(self.text(right.name))
+                .then_with(|| left.package.cmp(&right.package))
         });
-        provided.dedup_by(|left, right| left.package == right.package && self.text(left.name) == self.text(right.name));
+        provided.dedup_by(|left, right| {
+            left.package == right.package && self.text(left.name) == self.text(right.name)
+        });
         provided
             .iter()
             .filter_map(|provided| Some((provided.name, (*ids.get(provided.package as usize)?)?)))
@@ -322,7 +391,9 @@ impl<'w> IndexBuilder<'w> {
 
 impl std::fmt::Debug for IndexBuilder<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IndexBuilder").field("architecture", &self.architecture).finish_non_exhaustive()
+        f.debug_struct("IndexBuilder")
+            .field("architecture", &self.architecture)
+            .finish_non_exhaustive()
     }
 }
 

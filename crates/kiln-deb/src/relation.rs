@@ -64,7 +64,9 @@ pub fn parse_depends(value: &str, architecture: &str) -> Result<Vec<Alternatives
 /// When the value is malformed, has alternatives, or has more than [`MAX_RELATIONS`] relations.
 pub fn parse_relations(value: &str, architecture: &str) -> Result<Vec<Relation>, RelationError> {
     let mut relations = Vec::new();
-    Cursor::new(value).relations(architecture, false, &mut |relation, _| relations.extend(relation))?;
+    Cursor::new(value).relations(architecture, false, &mut |relation, _| {
+        relations.extend(relation)
+    })?;
     Ok(relations)
 }
 
@@ -78,24 +80,36 @@ pub fn parse_provides(value: &str, architecture: &str) -> Result<Vec<Provide>, R
     let mut wrong = None;
     Cursor::new(value).relations(architecture, false, &mut |relation, _| {
         let Some(relation) = relation else { return };
-        if relation.qualifier.is_some_and(|qualifier| qualifier != "any" && qualifier != architecture) {
+        if relation
+            .qualifier
+            .is_some_and(|qualifier| qualifier != "any" && qualifier != architecture)
+        {
             return;
         }
         let version = match relation.constraint {
             None => None,
-            Some(constraint) if constraint.comparison == Comparison::Equal => Some(constraint.version),
+            Some(constraint) if constraint.comparison == Comparison::Equal => {
+                Some(constraint.version)
+            }
             Some(_) => {
                 wrong.get_or_insert_with(|| relation.name.clone());
                 return;
             }
         };
-        provides.push(Provide { name: relation.name, version });
+        provides.push(Provide {
+            name: relation.name,
+            version,
+        });
     })?;
     match wrong {
         None => Ok(provides),
         Some(name) => {
             let offset = value.find(&name).unwrap_or(0);
-            Err(Cursor { text: value, position: offset }.error("only `=` can be provided"))
+            Err(Cursor {
+                text: value,
+                position: offset,
+            }
+            .error("only `=` can be provided"))
         }
     }
 }
@@ -118,8 +132,12 @@ pub fn parse_relation(text: &str, architecture: &str) -> Result<Relation, Relati
 pub fn covers(restriction: &str, architecture: &str) -> bool {
     restriction == architecture
         || matches!(restriction, "any" | "linux-any" | "any-any")
-        || restriction.strip_prefix("any-").is_some_and(|cpu| cpu == architecture)
-        || restriction.strip_prefix("linux-").is_some_and(|cpu| cpu == architecture)
+        || restriction
+            .strip_prefix("any-")
+            .is_some_and(|cpu| cpu == architecture)
+        || restriction
+            .strip_prefix("linux-")
+            .is_some_and(|cpu| cpu == architecture)
 }
 
 /// A place in the value of a field.
@@ -174,10 +192,18 @@ impl<'a> Cursor<'a> {
 
     fn relation(&mut self, architecture: &str) -> Result<Option<Relation>, RelationError> {
         let name = self.word(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte));
-        if !name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+        if !name
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric())
+        {
             return Err(self.error("expected a package name"));
         }
-        let mut relation = Relation { name: name.to_owned(), qualifier: None, constraint: None };
+        let mut relation = Relation {
+            name: name.to_owned(),
+            qualifier: None,
+            constraint: None,
+        };
         if self.peek() == Some(b':') {
             self.position += 1;
             let qualifier = self.word(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -199,7 +225,10 @@ impl<'a> Cursor<'a> {
             self.skip_blanks();
         }
         while self.peek() == Some(b'<') {
-            let end = self.rest().find('>').ok_or_else(|| self.error("expected `>`"))?;
+            let end = self
+                .rest()
+                .find('>')
+                .ok_or_else(|| self.error("expected `>`"))?;
             self.position += end + 1;
             self.skip_blanks();
         }
@@ -227,7 +256,10 @@ impl<'a> Cursor<'a> {
             return Err(self.error("expected `)`"));
         }
         self.position += 1;
-        Ok(Constraint { comparison, version })
+        Ok(Constraint {
+            comparison,
+            version,
+        })
     }
 
     /// What stands between `[` and `]`: whether it covers the architecture.
@@ -270,15 +302,30 @@ impl<'a> Cursor<'a> {
     /// The longest run of bytes that `accept` takes; it must not take parts of a character.
     fn word(&mut self, accept: fn(u8) -> bool) -> &'a str {
         let rest = self.rest();
-        let length = rest.bytes().position(|byte| !accept(byte)).unwrap_or(rest.len());
+        let length = rest
+            .bytes()
+            .position(|byte| !accept(byte))
+            .unwrap_or(rest.len());
         self.position += length;
         rest.get(..length).unwrap_or_default()
     }
 
     fn error(&self, reason: &str) -> RelationError {
-        let from = self.text.floor_char_boundary(self.position.saturating_sub(40));
-        let found = self.text.get(from..).unwrap_or_default().chars().take(80).collect();
-        RelationError { reason: reason.to_owned(), offset: self.position.min(self.text.len()), found }
+        let from = self
+            .text
+            .floor_char_boundary(self.position.saturating_sub(40));
+        let found = self
+            .text
+            .get(from..)
+            .unwrap_or_default()
+            .chars()
+            .take(80)
+            .collect();
+        RelationError {
+            reason: reason.to_owned(),
+            offset: self.position.min(self.text.len()),
+            found,
+        }
     }
 }
 

@@ -86,7 +86,9 @@ pub struct AptSources {
 /// A URI without the user and password in it.
 #[must_use]
 pub fn redacted(uri: &str) -> String {
-    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return uri.to_owned();
+    };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest.get(..end).and_then(|authority| authority.rfind('@')) {
         Some(at) => format!("{scheme}://***{}", rest.get(at..).unwrap_or_default()),
@@ -121,7 +123,13 @@ impl<'a> Draft<'a> {
             file: file.to_owned(),
             line,
         };
-        Self { file, line, source, diagnostics: Vec::new(), failed: false }
+        Self {
+            file,
+            line,
+            source,
+            diagnostics: Vec::new(),
+            failed: false,
+        }
     }
 
     fn place(&self, line: u32) -> Location {
@@ -130,8 +138,13 @@ impl<'a> Draft<'a> {
 
     fn error(&mut self, line: u32, code: &str, message: impl Into<String>, expected: &str) {
         self.failed = true;
-        let diagnostic = Diagnostic::error(&format!("sources-list/{code}"), message).at(self.place(line));
-        self.diagnostics.push(if expected.is_empty() { diagnostic } else { diagnostic.expected(expected) });
+        let diagnostic =
+            Diagnostic::error(&format!("sources-list/{code}"), message).at(self.place(line));
+        self.diagnostics.push(if expected.is_empty() {
+            diagnostic
+        } else {
+            diagnostic.expected(expected)
+        });
     }
 
     fn types<'b>(&mut self, line: u32, words: impl Iterator<Item = &'b str>) {
@@ -139,7 +152,12 @@ impl<'a> Draft<'a> {
             match word {
                 "deb" => self.source.types.push(ArchiveType::Binary),
                 "deb-src" => self.source.types.push(ArchiveType::Source),
-                _ => self.error(line, "type", format!("`{}` is not a type of archive", shortened(word)), "`deb` or `deb-src`"),
+                _ => self.error(
+                    line,
+                    "type",
+                    format!("`{}` is not a type of archive", shortened(word)),
+                    "`deb` or `deb-src`",
+                ),
             }
         }
     }
@@ -150,14 +168,21 @@ impl<'a> Draft<'a> {
             let digits = word.strip_suffix('!').unwrap_or(word);
             if word.starts_with('/') {
                 self.source.signed_by.push(SignedBy::Path(word.to_owned()));
-            } else if matches!(digits.len(), 40 | 64) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            } else if matches!(digits.len(), 40 | 64)
+                && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+            {
                 self.source.signed_by.push(SignedBy::Fingerprint {
                     fingerprint: digits.to_ascii_uppercase(),
                     exact: word.ends_with('!'),
                 });
             } else {
                 let message = format!("`{}` names no key", shortened(word));
-                self.error(line, "signed-by", message, "an absolute path or a fingerprint of 40 hex digits");
+                self.error(
+                    line,
+                    "signed-by",
+                    message,
+                    "an absolute path or a fingerprint of 40 hex digits",
+                );
             }
         }
     }
@@ -178,9 +203,24 @@ impl<'a> Draft<'a> {
     /// An option that kiln does not need; one that apt does not know either is worth a warning.
     fn other_option(&mut self, line: u32, name: &str) {
         const KNOWN: [&str; 18] = [
-            "lang", "languages", "target", "targets", "pdiffs", "by-hash", "allow-insecure", "allow-weak",
-            "allow-downgrade-to-insecure", "check-valid-until", "valid-until-min", "valid-until-max", "check-date",
-            "date-max-future", "inrelease-path", "snapshot", "include", "exclude",
+            "lang",
+            "languages",
+            "target",
+            "targets",
+            "pdiffs",
+            "by-hash",
+            "allow-insecure",
+            "allow-weak",
+            "allow-downgrade-to-insecure",
+            "check-valid-until",
+            "valid-until-min",
+            "valid-until-max",
+            "check-date",
+            "date-max-future",
+            "inrelease-path",
+            "snapshot",
+            "include",
+            "exclude",
         ];
         let lower = name.to_ascii_lowercase();
         // deb822 files may carry fields for people and programs (`X-Repolib-Name`).
@@ -188,26 +228,48 @@ impl<'a> Draft<'a> {
             return;
         }
         let message = format!("unknown option `{}` is ignored", shortened(name));
-        self.diagnostics.push(Diagnostic::warning("sources-list/unknown-option", message).at(self.place(line)));
+        self.diagnostics
+            .push(Diagnostic::warning("sources-list/unknown-option", message).at(self.place(line)));
     }
 
     /// Checks what the entry must have, at the lines where URIs and suites stand.
     fn finish(mut self, uri_line: u32, suite_line: u32) -> (Option<AptSource>, Vec<Diagnostic>) {
         if self.source.types.is_empty() && !self.failed {
-            self.error(self.line, "type", "the entry has no type", "`deb` or `deb-src`");
+            self.error(
+                self.line,
+                "type",
+                "the entry has no type",
+                "`deb` or `deb-src`",
+            );
         }
         if self.source.uris.is_empty() {
-            self.error(self.line, "missing-uri", "the entry has no URI", "such as `https://mirror.example/debian`");
+            self.error(
+                self.line,
+                "missing-uri",
+                "the entry has no URI",
+                "such as `https://mirror.example/debian`",
+            );
         }
         for uri in self.source.uris.clone() {
             if let Err(reason) = check_uri(&uri) {
                 let message = format!("`{}` is not a URI: {reason}", shortened(&redacted(&uri)));
-                self.error(uri_line, "uri", message, "such as `https://mirror.example/debian`");
+                self.error(
+                    uri_line,
+                    "uri",
+                    message,
+                    "such as `https://mirror.example/debian`",
+                );
             }
         }
         if self.source.suites.is_empty() {
-            let expected = "a suite such as `trixie`, or the path of a flat repository such as `./`";
-            self.error(self.line, "missing-suite", "the entry has no suite", expected);
+            let expected =
+                "a suite such as `trixie`, or the path of a flat repository such as `./`";
+            self.error(
+                self.line,
+                "missing-suite",
+                "the entry has no suite",
+                expected,
+            );
         }
         for suite in self.source.suites.clone() {
             if !is_path(&suite) {
@@ -221,15 +283,30 @@ impl<'a> Draft<'a> {
                 self.error(self.line, "component", message, "");
             }
         }
-        let flat = self.source.suites.iter().filter(|suite| suite.ends_with('/')).count();
+        let flat = self
+            .source
+            .suites
+            .iter()
+            .filter(|suite| suite.ends_with('/'))
+            .count();
         if flat > 0 && flat < self.source.suites.len() {
-            self.error(suite_line, "suite", "flat repositories and suites are mixed in one entry", "");
+            self.error(
+                suite_line,
+                "suite",
+                "flat repositories and suites are mixed in one entry",
+                "",
+            );
         } else if flat > 0 && !self.source.components.is_empty() {
             let message = "a flat repository (a suite that ends with `/`) has no components";
             self.error(suite_line, "component", message, "");
         } else if flat == 0 && !self.source.suites.is_empty() && self.source.components.is_empty() {
             let message = "the entry has no component";
-            self.error(suite_line, "missing-component", message, "such as `main`; a flat repository ends with `/`");
+            self.error(
+                suite_line,
+                "missing-component",
+                message,
+                "such as `main`; a flat repository ends with `/`",
+            );
         }
         ((!self.failed).then_some(self.source), self.diagnostics)
     }
@@ -238,9 +315,13 @@ impl<'a> Draft<'a> {
 /// A scheme, a colon, and printable characters. apt takes many schemes (`http`, `file`, `copy`,
 /// `cdrom`, `mirror+file` …); which of them kiln can use is decided where it fetches.
 fn check_uri(uri: &str) -> Result<(), &'static str> {
-    let Some((scheme, rest)) = uri.split_once(':') else { return Err("it has no scheme") };
+    let Some((scheme, rest)) = uri.split_once(':') else {
+        return Err("it has no scheme");
+    };
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(letters) {
+    if !scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        || !scheme.bytes().all(letters)
+    {
         return Err("it has no scheme");
     }
     if rest.is_empty() || rest == "//" {
@@ -257,11 +338,17 @@ fn is_path(text: &str) -> bool {
     !text.is_empty()
         && (text == "/" || !text.starts_with('/'))
         && !text.split('/').any(|part| part == "..")
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"'<>?#".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\\"'<>?#".contains(&byte))
 }
 
 fn place(file: &str, line: u32) -> Location {
-    Location { file: file.to_owned(), line, ..Location::default() }
+    Location {
+        file: file.to_owned(),
+        line,
+        ..Location::default()
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -273,7 +360,8 @@ fn too_long(file: &str, text: &str) -> Option<AptSources> {
     (text.len() > MAX_LENGTH).then(|| AptSources {
         sources: Vec::new(),
         diagnostics: vec![
-            Diagnostic::error("sources-list/too-long", "the file is longer than 1 MiB").at(place(file, 0)),
+            Diagnostic::error("sources-list/too-long", "the file is longer than 1 MiB")
+                .at(place(file, 0)),
         ],
     })
 }

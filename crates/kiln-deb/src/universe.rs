@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kiln_types::{FormatError, FormatErrorKind, PackageId, PackageRecord, Universe};
 
 pub(crate) use format::{
-    Encoder, FOOTER, Footer, HEADER, MAGIC, MAX_RECORD, NAME_ENTRY, RECORD_ENTRY, Source, VERSION, encode_sources,
-    too_large,
+    Encoder, FOOTER, Footer, HEADER, MAGIC, MAX_RECORD, NAME_ENTRY, RECORD_ENTRY, Source, VERSION,
+    encode_sources, too_large,
 };
 pub(crate) use record::RawRecord;
 
@@ -108,11 +108,22 @@ impl<R: RandomAccess> DebUniverse<R> {
     ///
     /// # Errors
     /// When the file cannot be read, is no universe file of this version, or is damaged.
-    pub fn open(subject: &str, input: R, pins: &BTreeMap<String, i32>) -> Result<Self, FormatError> {
-        let damaged = |what: &str| FormatError::malformed(subject, format!("damaged universe file: {what}"));
-        let no_universe = || FormatError::malformed(subject, "not a universe file of this version of kiln");
-        let failed =
-            |error: io::Error| FormatError::new(FormatErrorKind::Io, subject, format!("cannot read: {error}"));
+    pub fn open(
+        subject: &str,
+        input: R,
+        pins: &BTreeMap<String, i32>,
+    ) -> Result<Self, FormatError> {
+        let damaged =
+            |what: &str| FormatError::malformed(subject, format!("damaged universe file: {what}"));
+        let no_universe =
+            || FormatError::malformed(subject, "not a universe file of this version of kiln");
+        let failed = |error: io::Error| {
+            FormatError::new(
+                FormatErrorKind::Io,
+                subject,
+                format!("cannot read: {error}"),
+            )
+        };
         let size = input.size().map_err(failed)?;
         if size < (HEADER + FOOTER) as u64 {
             return Err(no_universe());
@@ -120,7 +131,9 @@ impl<R: RandomAccess> DebUniverse<R> {
         let mut header = [0; HEADER];
         input.read_at(0, &mut header).map_err(failed)?;
         let mut footer = [0; FOOTER];
-        input.read_at(size - FOOTER as u64, &mut footer).map_err(failed)?;
+        input
+            .read_at(size - FOOTER as u64, &mut footer)
+            .map_err(failed)?;
         let footer = Footer::decode(&footer)
             .filter(|_| header.starts_with(&MAGIC) && header.ends_with(&VERSION.to_le_bytes()))
             .ok_or_else(no_universe)?;
@@ -128,12 +141,13 @@ impl<R: RandomAccess> DebUniverse<R> {
         if footer.tables < HEADER as u64 || end != Some(size - FOOTER as u64) {
             return Err(damaged("its parts do not add up to its size"));
         }
-        let length = usize::try_from(footer.tables_length()).map_err(|_| damaged("its tables are too large"))?;
+        let length = usize::try_from(footer.tables_length())
+            .map_err(|_| damaged("its tables are too large"))?;
         let mut bytes = vec![0; length];
         input.read_at(footer.tables, &mut bytes).map_err(failed)?;
         let tables = Tables { bytes, footer };
-        let (architecture, sources) =
-            format::decode_sources(tables.sources()).ok_or_else(|| damaged("its sources cannot be read"))?;
+        let (architecture, sources) = format::decode_sources(tables.sources())
+            .ok_or_else(|| damaged("its sources cannot be read"))?;
         tables.check(sources.len()).map_err(damaged)?;
         let mut universe = Self {
             subject: subject.to_owned(),
@@ -147,7 +161,9 @@ impl<R: RandomAccess> DebUniverse<R> {
         // Names and ids have the same order, so these are sorted.
         for (name, &priority) in pins {
             if let Some(index) = universe.tables.find(name.as_bytes()) {
-                universe.pins.push((universe.tables.records_of(index), priority));
+                universe
+                    .pins
+                    .push((universe.tables.records_of(index), priority));
             }
         }
         Ok(universe)
@@ -172,7 +188,8 @@ impl<R: RandomAccess> DebUniverse<R> {
 
     /// All names, real and virtual, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        (0..self.tables.footer.names).filter_map(|index| std::str::from_utf8(self.tables.name(index)).ok())
+        (0..self.tables.footer.names)
+            .filter_map(|index| std::str::from_utf8(self.tables.name(index)).ok())
     }
 
     /// The priority of a package: that of the pin on its name, or else that of its source.
@@ -180,13 +197,18 @@ impl<R: RandomAccess> DebUniverse<R> {
     pub fn priority(&self, id: PackageId) -> i32 {
         self.pin(id.0).unwrap_or_else(|| {
             let source = self.tables.record(id.0).map(|entry| entry.source);
-            source.and_then(|source| self.sources.get(source as usize)).map_or(0, |source| source.priority)
+            source
+                .and_then(|source| self.sources.get(source as usize))
+                .map_or(0, |source| source.priority)
         })
     }
 
     fn pin(&self, id: u32) -> Option<i32> {
         let after = self.pins.partition_point(|(ids, _)| ids.end <= id);
-        self.pins.get(after).filter(|(ids, _)| ids.contains(&id)).map(|&(_, priority)| priority)
+        self.pins
+            .get(after)
+            .filter(|(ids, _)| ids.contains(&id))
+            .map(|&(_, priority)| priority)
     }
 
     fn is_candidate(&self, id: u32) -> bool {
@@ -194,13 +216,27 @@ impl<R: RandomAccess> DebUniverse<R> {
     }
 
     fn read_record(&self, id: u32) -> Result<PackageRecord, FormatError> {
-        let damaged = |what: &str| FormatError::malformed(&self.subject, format!("damaged universe file: {what} {id}"));
-        let entry = self.tables.record(id).ok_or_else(|| damaged("there is no package"))?;
-        let source = self.sources.get(entry.source as usize).ok_or_else(|| damaged("no source of package"))?;
+        let damaged = |what: &str| {
+            FormatError::malformed(&self.subject, format!("damaged universe file: {what} {id}"))
+        };
+        let entry = self
+            .tables
+            .record(id)
+            .ok_or_else(|| damaged("there is no package"))?;
+        let source = self
+            .sources
+            .get(entry.source as usize)
+            .ok_or_else(|| damaged("no source of package"))?;
         let mut bytes = vec![0; entry.length as usize];
-        self.input.read_at(u64::from(entry.offset), &mut bytes).map_err(|error| {
-            FormatError::new(FormatErrorKind::Io, &self.subject, format!("cannot read package {id}: {error}"))
-        })?;
+        self.input
+            .read_at(u64::from(entry.offset), &mut bytes)
+            .map_err(|error| {
+                FormatError::new(
+                    FormatErrorKind::Io,
+                    &self.subject,
+                    format!("cannot read package {id}: {error}"),
+                )
+            })?;
         let record = RawRecord::decode(&bytes).ok_or_else(|| damaged("cannot read package"))?;
         record.parse(&self.architecture, source)
     }
@@ -208,17 +244,26 @@ impl<R: RandomAccess> DebUniverse<R> {
 
 impl<R: RandomAccess> Universe for DebUniverse<R> {
     fn named(&self, name: &str) -> Vec<PackageId> {
-        let Some(index) = self.tables.find(name.as_bytes()) else { return Vec::new() };
+        let Some(index) = self.tables.find(name.as_bytes()) else {
+            return Vec::new();
+        };
         let range = self.tables.records_of(index);
         let pinned = self.pin(range.start).is_some();
-        let mut ids: Vec<_> = range.filter(|&id| self.is_candidate(id)).map(PackageId).collect();
+        let mut ids: Vec<_> = range
+            .filter(|&id| self.is_candidate(id))
+            .map(PackageId)
+            .collect();
         if pinned && ids.len() > 1 {
             // All have the same priority now: the version decides, then the order of the sources.
             let mut keyed: Vec<_> = ids
                 .into_iter()
                 .map(|id| {
                     let version = self.record(id).ok().map(|record| record.version.clone());
-                    (version, self.tables.record(id.0).map(|entry| entry.source), id)
+                    (
+                        version,
+                        self.tables.record(id.0).map(|entry| entry.source),
+                        id,
+                    )
                 })
                 .collect();
             keyed.sort_by(|(left, left_source, _), (right, right_source, _)| {
@@ -234,9 +279,15 @@ impl<R: RandomAccess> Universe for DebUniverse<R> {
     }
 
     fn providing(&self, name: &str) -> Vec<PackageId> {
-        let Some(index) = self.tables.find(name.as_bytes()) else { return Vec::new() };
+        let Some(index) = self.tables.find(name.as_bytes()) else {
+            return Vec::new();
+        };
         let range = self.tables.providers_of(index);
-        range.filter_map(|place| self.tables.provider(place)).filter(|&id| self.is_candidate(id)).map(PackageId).collect()
+        range
+            .filter_map(|place| self.tables.provider(place))
+            .filter(|&id| self.is_candidate(id))
+            .map(PackageId)
+            .collect()
     }
 
     fn record(&self, id: PackageId) -> Result<Arc<PackageRecord>, FormatError> {
@@ -263,7 +314,11 @@ impl<R: RandomAccess> Universe for DebUniverse<R> {
             })
             .collect();
         found.sort_unstable();
-        found.into_iter().take(limit).map(|(_, name)| String::from_utf8_lossy(name).into_owned()).collect()
+        found
+            .into_iter()
+            .take(limit)
+            .map(|(_, name)| String::from_utf8_lossy(name).into_owned())
+            .collect()
     }
 
     fn architecture(&self) -> &str {
@@ -296,7 +351,9 @@ struct NameEntry {
 
 impl Tables {
     fn sources(&self) -> &[u8] {
-        self.bytes.get(..self.footer.sources as usize).unwrap_or_default()
+        self.bytes
+            .get(..self.footer.sources as usize)
+            .unwrap_or_default()
     }
 
     /// The offsets of the record table, the name table, the provider list, and the name texts.
@@ -304,7 +361,12 @@ impl Tables {
         let records = self.footer.sources as usize;
         let names = records + self.footer.records as usize * RECORD_ENTRY;
         let providers = names + (self.footer.names as usize + 1) * NAME_ENTRY;
-        [records, names, providers, providers + self.footer.providers as usize * 4]
+        [
+            records,
+            names,
+            providers,
+            providers + self.footer.providers as usize * 4,
+        ]
     }
 
     fn numbers<const N: usize>(&self, start: usize, index: u32) -> Option<[u32; N]> {
@@ -318,26 +380,41 @@ impl Tables {
     }
 
     fn record(&self, id: u32) -> Option<RecordEntry> {
-        let [offset, length, source] =
-            self.numbers(self.offsets()[0], id).filter(|_| id < self.footer.records)?;
-        Some(RecordEntry { offset, length, source })
+        let [offset, length, source] = self
+            .numbers(self.offsets()[0], id)
+            .filter(|_| id < self.footer.records)?;
+        Some(RecordEntry {
+            offset,
+            length,
+            source,
+        })
     }
 
     /// An entry of the name table; the one after the last name closes it.
     fn name_entry(&self, index: u32) -> Option<NameEntry> {
-        let [text, record, provider] =
-            self.numbers(self.offsets()[1], index).filter(|_| index <= self.footer.names)?;
-        Some(NameEntry { text, record, provider })
+        let [text, record, provider] = self
+            .numbers(self.offsets()[1], index)
+            .filter(|_| index <= self.footer.names)?;
+        Some(NameEntry {
+            text,
+            record,
+            provider,
+        })
     }
 
     fn provider(&self, place: u32) -> Option<u32> {
-        let [id] = self.numbers(self.offsets()[2], place).filter(|_| place < self.footer.providers)?;
+        let [id] = self
+            .numbers(self.offsets()[2], place)
+            .filter(|_| place < self.footer.providers)?;
         Some(id)
     }
 
     /// The range between a name's entry and the next, of one of its numbers.
     fn range(&self, index: u32, number: fn(NameEntry) -> u32) -> Range<u32> {
-        match (self.name_entry(index), self.name_entry(index.saturating_add(1))) {
+        match (
+            self.name_entry(index),
+            self.name_entry(index.saturating_add(1)),
+        ) {
             (Some(entry), Some(next)) => number(entry)..number(next),
             _ => 0..0,
         }
@@ -354,7 +431,9 @@ impl Tables {
     fn name(&self, index: u32) -> &[u8] {
         let texts = self.bytes.get(self.offsets()[3]..).unwrap_or_default();
         let range = self.range(index, |entry| entry.text);
-        texts.get(range.start as usize..range.end as usize).unwrap_or_default()
+        texts
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default()
     }
 
     /// The place of a name in the name table.
@@ -373,31 +452,47 @@ impl Tables {
 
     /// Checks every number that leads somewhere.
     fn check(&self, sources: usize) -> Result<(), &'static str> {
-        for id in 0..self.footer.records {
-            let entry = self.record(id).ok_or("its record table is cut off")?;
-            let end = u64::from(entry.offset) + u64::from(entry.length);
-            if (entry.offset as usize) < HEADER || end > self.footer.tables || entry.length as usize > MAX_RECORD {
+        const CUT_OFF: &str = "its tables are cut off";
+        let [records, names, providers, texts] = self.offsets();
+        let table = |from: usize, to: usize| self.bytes.get(from..to).ok_or(CUT_OFF);
+        let (entries, _) = table(records, names)?.as_chunks::<4>();
+        for entry in entries.as_chunks::<3>().0 {
+            let [offset, length, source] = entry.map(u32::from_le_bytes);
+            let end = u64::from(offset) + u64::from(length);
+            if (offset as usize) < HEADER
+                || end > self.footer.tables
+                || length as usize > MAX_RECORD
+            {
                 return Err("a record lies outside it");
             }
-            if entry.source as usize >= sources {
+            if source as usize >= sources {
                 return Err("a record has no source");
             }
         }
-        let mut last = NameEntry { text: 0, record: 0, provider: 0 };
-        for index in 0..=self.footer.names {
-            let entry = self.name_entry(index).ok_or("its name table is cut off")?;
-            if entry.text < last.text || entry.record < last.record || entry.provider < last.provider {
+        let (entries, _) = table(names, providers)?.as_chunks::<4>();
+        let mut last = [0; 3];
+        for entry in entries.as_chunks::<3>().0 {
+            let entry = entry.map(u32::from_le_bytes);
+            if entry[0] < last[0] || entry[1] < last[1] || entry[2] < last[2] {
                 return Err("its name table is out of order");
             }
             last = entry;
         }
-        if (last.text, last.record, last.provider) != (self.footer.texts, self.footer.records, self.footer.providers) {
+        if last
+            != [
+                self.footer.texts,
+                self.footer.records,
+                self.footer.providers,
+            ]
+        {
             return Err("its name table does not cover the others");
         }
-        for place in 0..self.footer.providers {
-            if self.provider(place).is_none_or(|id| id >= self.footer.records) {
-                return Err("a provider is not there");
-            }
+        let (ids, _) = table(providers, texts)?.as_chunks::<4>();
+        if ids
+            .iter()
+            .any(|&id| u32::from_le_bytes(id) >= self.footer.records)
+        {
+            return Err("a provider is not there");
         }
         Ok(())
     }

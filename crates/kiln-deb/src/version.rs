@@ -50,7 +50,10 @@ impl<'a> Version<'a> {
     /// that is no number below 2³¹, an empty revision, or an upstream version that does not begin
     /// with a digit.
     pub fn parse(text: &'a str) -> Result<Self, VersionError> {
-        let error = |reason| VersionError { found: text.chars().take(80).collect(), reason };
+        let error = |reason| VersionError {
+            found: text.chars().take(80).collect(),
+            reason,
+        };
         if text.is_empty() {
             return Err(error("it is empty"));
         }
@@ -75,17 +78,32 @@ impl<'a> Version<'a> {
             Some((_, "")) => return Err(error("its revision is empty")),
             Some((upstream, revision)) => (upstream, Some(revision)),
         };
-        if !upstream.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) {
+        if !upstream
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_digit())
+        {
             return Err(error("its upstream version does not begin with a digit"));
         }
-        if !upstream.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".+-~:".contains(&byte)) {
-            return Err(error("its upstream version holds a character other than letters, digits and `.+-~:`"));
+        if !upstream
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".+-~:".contains(&byte))
+        {
+            return Err(error(
+                "its upstream version holds a character other than letters, digits and `.+-~:`",
+            ));
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+~".contains(&byte);
         if !revision.unwrap_or_default().bytes().all(plain) {
-            return Err(error("its revision holds a character other than letters, digits and `.+~`"));
+            return Err(error(
+                "its revision holds a character other than letters, digits and `.+~`",
+            ));
         }
-        Ok(Self { epoch, upstream, revision })
+        Ok(Self {
+            epoch,
+            upstream,
+            revision,
+        })
     }
 }
 
@@ -142,7 +160,9 @@ fn compare_numbers(left: &[u8], right: &[u8]) -> Ordering {
 }
 
 fn without_leading_zeros(digits: &[u8]) -> &[u8] {
-    digits.split_at(digits.iter().take_while(|&&byte| byte == b'0').count()).1
+    digits
+        .split_at(digits.iter().take_while(|&&byte| byte == b'0').count())
+        .1
 }
 
 /// The rank of a character outside a run of digits: `~`, then the end (or a digit), then letters,

@@ -51,7 +51,9 @@ impl Paragraph {
     pub fn of(stanza: &Stanza<'_>) -> Result<Self, ControlError> {
         let mut paragraph = Self::default();
         for field in stanza.fields() {
-            paragraph.fields.push((field.name.to_owned(), field.text()?.into_owned()));
+            paragraph
+                .fields
+                .push((field.name.to_owned(), field.text()?.into_owned()));
             paragraph.lines.push(field.line);
         }
         Ok(paragraph)
@@ -60,7 +62,9 @@ impl Paragraph {
     /// The value of a field; case does not count in its name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.position(name).and_then(|index| self.fields.get(index)).map(|(_, value)| value.as_str())
+        self.position(name)
+            .and_then(|index| self.fields.get(index))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of a field that must be there.
@@ -68,12 +72,16 @@ impl Paragraph {
     /// # Errors
     /// When the field is missing.
     pub fn require(&self, name: &'static str) -> Result<&str, ControlError> {
-        self.get(name).ok_or_else(|| ControlError::new(self.line(), ControlErrorKind::Missing(name)))
+        self.get(name)
+            .ok_or_else(|| ControlError::new(self.line(), ControlErrorKind::Missing(name)))
     }
 
     /// Sets a field where it stands, or appends it.
     pub fn set(&mut self, name: &str, value: &str) {
-        match self.position(name).and_then(|index| self.fields.get_mut(index)) {
+        match self
+            .position(name)
+            .and_then(|index| self.fields.get_mut(index))
+        {
             Some((_, old)) => value.clone_into(old),
             None => {
                 self.fields.push((name.to_owned(), value.to_owned()));
@@ -110,18 +118,26 @@ impl Paragraph {
     /// The line of a field, from 1; absent where the field is, or was not read from a file.
     #[must_use]
     pub fn line_of(&self, name: &str) -> Option<u64> {
-        self.position(name).and_then(|index| self.lines.get(index)).copied().filter(|&line| line > 0)
+        self.position(name)
+            .and_then(|index| self.lines.get(index))
+            .copied()
+            .filter(|&line| line > 0)
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|(field, _)| field.eq_ignore_ascii_case(name))
+        self.fields
+            .iter()
+            .position(|(field, _)| field.eq_ignore_ascii_case(name))
     }
 }
 
 impl FromIterator<(String, String)> for Paragraph {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(fields: T) -> Self {
         let fields: Vec<_> = fields.into_iter().collect();
-        Self { lines: vec![0; fields.len()], fields }
+        Self {
+            lines: vec![0; fields.len()],
+            fields,
+        }
     }
 }
 

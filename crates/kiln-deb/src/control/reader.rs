@@ -81,7 +81,10 @@ impl<R: Read> StanzaReader<R> {
     ///
     /// # Errors
     /// When reading fails, the file is malformed or a limit is passed.
-    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend from its buffer")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator cannot lend from its buffer"
+    )]
     pub fn next(&mut self) -> Result<Option<Stanza<'_>>, ControlError> {
         if self.failed {
             return Ok(None);
@@ -90,7 +93,11 @@ impl<R: Read> StanzaReader<R> {
             Ok(None) => Ok(None),
             Ok(Some((range, line))) => {
                 let bytes = self.buffer.get(range).unwrap_or_default();
-                Ok(Some(Stanza { bytes, spans: &self.scan.fields, line }))
+                Ok(Some(Stanza {
+                    bytes,
+                    spans: &self.scan.fields,
+                    line,
+                }))
             }
             Err(error) => {
                 self.failed = true;
@@ -108,7 +115,10 @@ impl<R: Read> StanzaReader<R> {
                 Outcome::Stanza { length, lines } => {
                     self.paragraphs += 1;
                     if self.paragraphs > self.limits.paragraphs {
-                        let kind = ControlErrorKind::Limit { what: "paragraphs", limit: self.limits.paragraphs };
+                        let kind = ControlErrorKind::Limit {
+                            what: "paragraphs",
+                            limit: self.limits.paragraphs,
+                        };
                         return Err(ControlError::new(self.line, kind));
                     }
                     let start = self.pending.start;
@@ -126,7 +136,10 @@ impl<R: Read> StanzaReader<R> {
     fn fill(&mut self) -> Result<(), ControlError> {
         let length = self.pending.len();
         if length >= self.limits.paragraph {
-            let kind = ControlErrorKind::Limit { what: "bytes in one paragraph", limit: self.limits.paragraph };
+            let kind = ControlErrorKind::Limit {
+                what: "bytes in one paragraph",
+                limit: self.limits.paragraph,
+            };
             return Err(ControlError::new(self.line, kind));
         }
         self.buffer.copy_within(self.pending.clone(), 0);
@@ -144,7 +157,9 @@ impl<R: Read> StanzaReader<R> {
                 Ok(0) => self.ended = true,
                 Ok(count) => self.pending.end += count.min(room.len()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(ControlError::new(self.line, ControlErrorKind::Read(error))),
+                Err(error) => {
+                    return Err(ControlError::new(self.line, ControlErrorKind::Read(error)));
+                }
             }
         }
         Ok(())
@@ -153,7 +168,13 @@ impl<R: Read> StanzaReader<R> {
 
 impl Scan {
     /// Finds one paragraph at the start of `bytes`. `ended` says that nothing follows them.
-    fn run(&mut self, bytes: &[u8], ended: bool, first_line: u64, limits: &Limits) -> Result<Outcome, ControlError> {
+    fn run(
+        &mut self,
+        bytes: &[u8],
+        ended: bool,
+        first_line: u64,
+        limits: &Limits,
+    ) -> Result<Outcome, ControlError> {
         self.fields.clear();
         let mut position = 0;
         let mut lines = 0;
@@ -169,7 +190,10 @@ impl Scan {
                     let content = line.trim_ascii_end();
                     if content.is_empty() {
                         if !self.fields.is_empty() {
-                            return Ok(Outcome::Stanza { length: next, lines: lines + 1 });
+                            return Ok(Outcome::Stanza {
+                                length: next,
+                                lines: lines + 1,
+                            });
                         }
                     } else if let Some(field) = self.fields.last_mut() {
                         field.value.end = position + content.len();
@@ -186,33 +210,49 @@ impl Scan {
                     if !is_field_name(name) {
                         return Err(error(ControlErrorKind::Name(shortened(name))));
                     }
-                    for earlier in &self.fields {
-                        let earlier = bytes.get(earlier.name.clone()).unwrap_or_default();
-                        if earlier.len() == name.len() && earlier.eq_ignore_ascii_case(name) {
-                            return Err(error(ControlErrorKind::Duplicate(shortened(name))));
-                        }
+                    let is_this = |earlier: &Span| {
+                        earlier.name.len() == name.len()
+                            && bytes
+                                .get(earlier.name.clone())
+                                .is_some_and(|earlier| earlier.eq_ignore_ascii_case(name))
+                    };
+                    if self.fields.iter().any(is_this) {
+                        return Err(error(ControlErrorKind::Duplicate(shortened(name))));
                     }
                     if self.fields.len() >= limits.fields {
-                        let kind = ControlErrorKind::Limit { what: "fields in one paragraph", limit: limits.fields };
+                        let kind = ControlErrorKind::Limit {
+                            what: "fields in one paragraph",
+                            limit: limits.fields,
+                        };
                         return Err(error(kind));
                     }
                     let value = value.get(1..).unwrap_or_default().trim_ascii_start();
                     // Where nothing follows the colon, the value begins with the line break.
                     let start = position + line.len() - value.len();
                     let end = start + value.trim_ascii_end().len();
-                    self.fields.push(Span { name: position..position + colon, value: start..end, line: lines });
+                    self.fields.push(Span {
+                        name: position..position + colon,
+                        value: start..end,
+                        line: lines,
+                    });
                 }
             }
             position = next;
             lines += 1;
             if position > limits.paragraph && !self.fields.is_empty() {
-                let kind = ControlErrorKind::Limit { what: "bytes in one paragraph", limit: limits.paragraph };
+                let kind = ControlErrorKind::Limit {
+                    what: "bytes in one paragraph",
+                    limit: limits.paragraph,
+                };
                 return Err(ControlError::new(first_line, kind));
             }
         }
         Ok(match (ended, self.fields.is_empty()) {
             (false, _) => Outcome::More,
-            (true, false) => Outcome::Stanza { length: bytes.len(), lines },
+            (true, false) => Outcome::Stanza {
+                length: bytes.len(),
+                lines,
+            },
             (true, true) => Outcome::End,
         })
     }
@@ -221,12 +261,16 @@ impl Scan {
 /// deb822(5): US-ASCII without control characters, blanks and colons, not beginning with `#` or `-`.
 fn is_field_name(name: &[u8]) -> bool {
     name.first().is_some_and(|&first| first != b'-')
-        && name.iter().all(|byte| byte.is_ascii_graphic() && *byte != b':')
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && *byte != b':')
 }
 
 /// A stretch of bytes for an error message.
 fn shortened(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes)).escape_debug().collect()
+    String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes))
+        .escape_debug()
+        .collect()
 }
 
 impl<'a> Stanza<'a> {
@@ -252,6 +296,7 @@ impl<'a> Stanza<'a> {
     /// The field of this name; case does not count.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Field<'a>> {
-        self.fields().find(|field| field.name.eq_ignore_ascii_case(name))
+        self.fields()
+            .find(|field| field.name.eq_ignore_ascii_case(name))
     }
 }

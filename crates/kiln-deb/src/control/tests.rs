@@ -11,7 +11,9 @@ fn all(text: &str) -> Result<Vec<Paragraph>, ControlError> {
 }
 
 fn fails(text: &[u8]) -> String {
-    Paragraph::parse_all(text, Limits::DOCUMENT).unwrap_err().to_string()
+    Paragraph::parse_all(text, Limits::DOCUMENT)
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -19,16 +21,30 @@ fn paragraphs_fields_and_continuations() {
     let text = "\n# first\nPackage: a\nDescription: short\n long\n .\n  more\nConffiles:\n /etc/a\n\n \t\nPackage:b\r\nEmpty:\n";
     let paragraphs = all(text).unwrap();
     assert_eq!(paragraphs.len(), 2);
-    let [first, second] = paragraphs.as_slice() else { panic!() };
+    let [first, second] = paragraphs.as_slice() else {
+        panic!()
+    };
     assert_eq!(first.get("package"), Some("a"));
     assert_eq!(first.get("DESCRIPTION"), Some("short\n long\n .\n  more"));
     assert_eq!(first.get("Conffiles"), Some("\n /etc/a"));
     assert_eq!(first.line(), 3);
     assert_eq!(first.line_of("Conffiles"), Some(8));
-    assert_eq!(second.fields(), [("Package".into(), "b".into()), ("Empty".into(), String::new())]);
+    assert_eq!(
+        second.fields(),
+        [
+            ("Package".into(), "b".into()),
+            ("Empty".into(), String::new())
+        ]
+    );
     assert_eq!(second.line(), 12);
-    assert_eq!(second.require("Version").unwrap_err().to_string(), "line 12: field `Version` is missing");
-    assert_eq!(first.to_string(), "Package: a\nDescription: short\n long\n .\n  more\nConffiles:\n /etc/a\n");
+    assert_eq!(
+        second.require("Version").unwrap_err().to_string(),
+        "line 12: field `Version` is missing"
+    );
+    assert_eq!(
+        first.to_string(),
+        "Package: a\nDescription: short\n long\n .\n  more\nConffiles:\n /etc/a\n"
+    );
 }
 
 #[test]
@@ -54,15 +70,32 @@ fn set_and_remove() {
     assert_eq!(paragraph.remove("b"), None);
     assert_eq!(paragraph.to_string(), "A: 3\nC: 4\n");
     assert_eq!(paragraph.line_of("C"), None);
-    assert_eq!(paragraph.clone().into_fields().into_iter().collect::<Paragraph>().to_string(), paragraph.to_string());
+    assert_eq!(
+        paragraph
+            .clone()
+            .into_fields()
+            .into_iter()
+            .collect::<Paragraph>()
+            .to_string(),
+        paragraph.to_string()
+    );
 }
 
 #[test]
 fn errors_name_line_and_reason() {
     for (text, expected) in [
-        ("A: 1\nnonsense\n", "line 2: expected `Name: value`, found `nonsense`"),
-        ("A: 1\n\n continued\n", "line 3: a continuation line without a field"),
-        ("A: 1\nB: 2\na: 3\n", "line 3: field `a` is given twice in one paragraph"),
+        (
+            "A: 1\nnonsense\n",
+            "line 2: expected `Name: value`, found `nonsense`",
+        ),
+        (
+            "A: 1\n\n continued\n",
+            "line 3: a continuation line without a field",
+        ),
+        (
+            "A: 1\nB: 2\na: 3\n",
+            "line 3: field `a` is given twice in one paragraph",
+        ),
         ("A b: 1\n", "line 1: `A b` is not a field name"),
         (": 1\n", "line 1: `` is not a field name"),
         ("-A: 1\n", "line 1: `-A` is not a field name"),
@@ -74,9 +107,17 @@ fn errors_name_line_and_reason() {
     assert_eq!(fails(b"A: \xff\n"), "line 1: field `A` is not UTF-8");
     for text in ["", "\n\n", "# only\n", "A: 1\n\nB: 2\n"] {
         let error = Paragraph::parse(text.as_bytes(), Limits::DOCUMENT).unwrap_err();
-        assert!(error.to_string().ends_with("expected exactly one paragraph"), "{text:?}: {error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("expected exactly one paragraph"),
+            "{text:?}: {error}"
+        );
     }
-    assert_eq!(all("A: 1\nx").unwrap_err().of("control").to_string(), "control: line 2: expected `Name: value`, found `x`");
+    assert_eq!(
+        all("A: 1\nx").unwrap_err().of("control").to_string(),
+        "control: line 2: expected `Name: value`, found `x`"
+    );
 }
 
 #[test]
@@ -86,13 +127,26 @@ fn a_field_hidden_by_case_is_a_duplicate() {
 
 #[test]
 fn limits_hold() {
-    let limits = Limits { paragraph: 64, fields: 3, paragraphs: 2 };
+    let limits = Limits {
+        paragraph: 64,
+        fields: 3,
+        paragraphs: 2,
+    };
     let check = |text: &str| Paragraph::parse_all(text.as_bytes(), limits).map(|all| all.len());
     assert_eq!(check("A: 1\nB: 2\nC: 3\n\nA: 1\n").unwrap(), 2);
-    assert_eq!(check("A:\nB:\nC:\nD:\n").unwrap_err().to_string(), "line 4: more than 3 fields in one paragraph");
-    assert_eq!(check("A:\n\nA:\n\nA:\n").unwrap_err().to_string(), "line 5: more than 2 paragraphs");
+    assert_eq!(
+        check("A:\nB:\nC:\nD:\n").unwrap_err().to_string(),
+        "line 4: more than 3 fields in one paragraph"
+    );
+    assert_eq!(
+        check("A:\n\nA:\n\nA:\n").unwrap_err().to_string(),
+        "line 5: more than 2 paragraphs"
+    );
     let long = format!("A:\n\nA: {}\n b\n", "x".repeat(80));
-    assert_eq!(check(&long).unwrap_err().to_string(), "line 3: more than 64 bytes in one paragraph");
+    assert_eq!(
+        check(&long).unwrap_err().to_string(),
+        "line 3: more than 64 bytes in one paragraph"
+    );
 }
 
 #[test]
@@ -105,7 +159,13 @@ fn an_endless_line_is_refused_before_it_fills_memory() {
         }
     }
     let mut reader = StanzaReader::new(Endless, Limits::INDEX);
-    assert!(reader.next().unwrap_err().to_string().contains("bytes in one paragraph"));
+    assert!(
+        reader
+            .next()
+            .unwrap_err()
+            .to_string()
+            .contains("bytes in one paragraph")
+    );
     assert!(reader.next().unwrap().is_none(), "nothing follows an error");
 }
 
@@ -119,7 +179,10 @@ fn a_failing_reader_is_an_error_with_its_reason() {
     }
     let error = StanzaReader::new(Broken, Limits::INDEX).next().unwrap_err();
     assert_eq!(error.class(), ErrorClass::Environment);
-    assert_eq!(error.of("Packages").to_string(), "Packages: line 1: cannot read: gone");
+    assert_eq!(
+        error.of("Packages").to_string(),
+        "Packages: line 1: cannot read: gone"
+    );
 }
 
 /// Hands out a few bytes at a time.
@@ -136,7 +199,11 @@ impl Read for Trickle<'_> {
 fn paragraphs_across_the_edges_of_the_buffer() {
     let mut text = String::new();
     for number in 0..3_000 {
-        text.push_str(&format!("Package: p{number}\nDescription: {}\n {}\n\n", "x".repeat(number % 97), "y".repeat(number % 401)));
+        text.push_str(&format!(
+            "Package: p{number}\nDescription: {}\n {}\n\n",
+            "x".repeat(number % 97),
+            "y".repeat(number % 401)
+        ));
     }
     text.push_str(&format!("Package: last\nLong: {}", "z".repeat(1_000_000)));
     for step in [1_000, 65_537, 10_000_000] {

@@ -34,24 +34,8 @@ pub(super) enum Name {
 }
 
 impl Name {
-    const ALL: [Self; 16] = [
-        Self::Package,
-        Self::Version,
-        Self::Architecture,
-        Self::Source,
-        Self::Filename,
-        Self::Size,
-        Self::Sha256,
-        Self::InstalledSize,
-        Self::MultiArch,
-        Self::Priority,
-        Self::Essential,
-        Self::PreDepends,
-        Self::Depends,
-        Self::Conflicts,
-        Self::Breaks,
-        Self::Provides,
-    ];
+    /// How many there are.
+    const COUNT: usize = Self::Provides as usize + 1;
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -75,7 +59,27 @@ impl Name {
     }
 
     fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kept| kept.as_str().eq_ignore_ascii_case(name))
+        // The length and the first letter decide between all of these but one or two.
+        let first = name.as_bytes().first()?.to_ascii_lowercase();
+        let name_of = |kept: &Self| kept.as_str().eq_ignore_ascii_case(name);
+        let candidates: &[Self] = match (name.len(), first) {
+            (4, b's') => &[Self::Size],
+            (6, b's') => &[Self::Source, Self::Sha256],
+            (6, b'b') => &[Self::Breaks],
+            (7, b'p') => &[Self::Package],
+            (7, b'v') => &[Self::Version],
+            (7, b'd') => &[Self::Depends],
+            (8, b'f') => &[Self::Filename],
+            (8, b'p') => &[Self::Priority, Self::Provides],
+            (9, b'e') => &[Self::Essential],
+            (9, b'c') => &[Self::Conflicts],
+            (10, b'm') => &[Self::MultiArch],
+            (11, b'p') => &[Self::PreDepends],
+            (12, b'a') => &[Self::Architecture],
+            (14, b'i') => &[Self::InstalledSize],
+            _ => return None,
+        };
+        candidates.iter().copied().find(name_of)
     }
 }
 
@@ -83,18 +87,22 @@ impl Name {
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     line: u64,
-    fields: [Option<Field<'a>>; Name::ALL.len()],
+    fields: [Option<Field<'a>>; Name::COUNT],
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn of(stanza: &Stanza<'a>) -> Self {
-        let mut fields = [None; Name::ALL.len()];
+        let mut fields = [None; Name::COUNT];
         for field in stanza.fields() {
-            if let Some(place) = Name::of(field.name).and_then(|name| fields.get_mut(name as usize)) {
+            if let Some(place) = Name::of(field.name).and_then(|name| fields.get_mut(name as usize))
+            {
                 *place = Some(field);
             }
         }
-        Self { line: stanza.line(), fields }
+        Self {
+            line: stanza.line(),
+            fields,
+        }
     }
 
     fn field(&self, name: Name) -> Option<Field<'a>> {
@@ -104,12 +112,20 @@ impl<'a> Fields<'a> {
     /// An error about the value of a field.
     pub(super) fn wrong(&self, name: Name, reason: impl Into<String>) -> ControlError {
         let line = self.field(name).map_or(self.line, |field| field.line);
-        ControlError { line, kind: ControlErrorKind::Value { field: name.as_str().to_owned(), reason: reason.into() } }
+        ControlError {
+            line,
+            kind: ControlErrorKind::Value {
+                field: name.as_str().to_owned(),
+                reason: reason.into(),
+            },
+        }
     }
 
     /// A value on one line; empty where the field is absent.
     fn simple(&self, name: Name) -> Result<&'a str, ControlError> {
-        let Some(field) = self.field(name) else { return Ok("") };
+        let Some(field) = self.field(name) else {
+            return Ok("");
+        };
         match field.text()? {
             Cow::Borrowed(text) if !text.contains('\n') => Ok(text),
             _ => Err(self.wrong(name, "it goes on over more than one line")),
@@ -119,7 +135,10 @@ impl<'a> Fields<'a> {
     /// A value on one line that must be there.
     pub(super) fn required(&self, name: Name) -> Result<&'a str, ControlError> {
         match self.simple(name)? {
-            "" => Err(ControlError { line: self.line, kind: ControlErrorKind::Missing(name.as_str()) }),
+            "" => Err(ControlError {
+                line: self.line,
+                kind: ControlErrorKind::Missing(name.as_str()),
+            }),
             text => Ok(text),
         }
     }
@@ -127,7 +146,12 @@ impl<'a> Fields<'a> {
     fn number(&self, name: Name, text: &str) -> Result<u64, ControlError> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|_| digits);
-        number.ok_or_else(|| self.wrong(name, format!("`{}` is not a number of bytes", shortened(text))))
+        number.ok_or_else(|| {
+            self.wrong(
+                name,
+                format!("`{}` is not a number of bytes", shortened(text)),
+            )
+        })
     }
 
     /// A value that may go on over several lines; with comments it is kept in `owned`.
@@ -156,18 +180,30 @@ impl<'a> Fields<'a> {
     {
         let name = self.required(Name::Package)?;
         if !is_package_name(name) {
-            return Err(self.wrong(Name::Package, format!("`{}` is not a package name", shortened(name))));
+            return Err(self.wrong(
+                Name::Package,
+                format!("`{}` is not a package name", shortened(name)),
+            ));
         }
         let version = self.required(Name::Version)?;
         Version::parse(version).map_err(|error| self.wrong(Name::Version, error.to_string()))?;
         // `Source: name (version)`, absent where both are those of the package.
-        let source = self.simple(Name::Source)?.split([' ', '(']).next().unwrap_or_default();
+        let source = self
+            .simple(Name::Source)?
+            .split([' ', '('])
+            .next()
+            .unwrap_or_default();
         if !source.is_empty() && !is_package_name(source) {
-            return Err(self.wrong(Name::Source, format!("`{}` is not a package name", shortened(source))));
+            return Err(self.wrong(
+                Name::Source,
+                format!("`{}` is not a package name", shortened(source)),
+            ));
         }
         let path = self.required(Name::Filename)?;
         let path = path.strip_prefix("./").unwrap_or(path);
-        check_path(path).map_err(|reason| self.wrong(Name::Filename, format!("`{}` {reason}", shortened(path))))?;
+        check_path(path).map_err(|reason| {
+            self.wrong(Name::Filename, format!("`{}` {reason}", shortened(path)))
+        })?;
         let sha256 = Digest::from_hex(self.required(Name::Sha256)?)
             .map_err(|error| self.wrong(Name::Sha256, error.to_string()))?;
         let installed_size = match self.simple(Name::InstalledSize)? {
@@ -215,8 +251,13 @@ impl<'a> Fields<'a> {
 /// Debian policy 5.6.1, with the capitals and underscores that other archives use.
 fn is_package_name(name: &str) -> bool {
     name.len() <= MAX_NAME
-        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
 }
 
 /// A path below the root of an archive: it must not lead out of it, and it becomes part of a URL.
@@ -224,7 +265,10 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     if path.len() > MAX_PATH {
         return Err("is too long");
     }
-    if !path.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>?#{}|^`".contains(&byte)) {
+    if !path
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"\\\"<>?#{}|^`".contains(&byte))
+    {
         return Err("holds a character that a path in an archive cannot have");
     }
     if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
@@ -235,4 +279,50 @@ fn check_path(path: &str) -> Result<(), &'static str> {
 
 fn shortened(text: &str) -> String {
     text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kept_field_is_found_by_its_name() {
+        let names = [
+            "Package",
+            "Version",
+            "Architecture",
+            "Source",
+            "Filename",
+            "Size",
+            "SHA256",
+            "Installed-Size",
+            "Multi-Arch",
+            "Priority",
+            "Essential",
+            "Pre-Depends",
+            "Depends",
+            "Conflicts",
+            "Breaks",
+            "Provides",
+        ];
+        assert_eq!(names.len(), Name::COUNT);
+        for (number, name) in names.into_iter().enumerate() {
+            for spelling in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
+                assert_eq!(
+                    Name::of(&spelling).map(|found| (found as usize, found.as_str())),
+                    Some((number, name))
+                );
+            }
+        }
+        for name in [
+            "",
+            "Description",
+            "Depend",
+            "Suggests",
+            "SHA512",
+            "Protected",
+        ] {
+            assert_eq!(Name::of(name), None);
+        }
+    }
 }

@@ -29,7 +29,9 @@ pub fn parse_deb822(file: &str, text: &str) -> AptSources {
             Err(error) => {
                 let location = place(file, number(error.line));
                 let message = error.kind.to_string();
-                found.diagnostics.push(Diagnostic::error("sources-list/paragraph", message).at(location));
+                found
+                    .diagnostics
+                    .push(Diagnostic::error("sources-list/paragraph", message).at(location));
             }
         }
     }
@@ -54,16 +56,28 @@ fn entry(file: &str, paragraph: &Paragraph) -> (Option<AptSource>, Vec<Diagnosti
             "suites" => draft.source.suites.extend(owned()),
             "components" => draft.source.components.extend(owned()),
             "architectures" => {
-                let names = value.split([' ', '\t', '\n', ',']).filter(|name| !name.is_empty());
+                let names = value
+                    .split([' ', '\t', '\n', ','])
+                    .filter(|name| !name.is_empty());
                 draft.source.architectures.extend(names.map(str::to_owned));
             }
             "architectures-add" | "architectures-remove" => {
                 let message = "additions to the machine's architectures are not supported";
-                draft.error(line, "option", message, "`Architectures` with the whole list");
+                draft.error(
+                    line,
+                    "option",
+                    message,
+                    "`Architectures` with the whole list",
+                );
             }
             "signed-by" => match inline_key(value) {
                 Some(key) => draft.source.signed_by.push(SignedBy::Inline(key)),
-                None => draft.signed_by(line, value.split([' ', '\t', '\n', ',']).filter(|word| !word.is_empty())),
+                None => draft.signed_by(
+                    line,
+                    value
+                        .split([' ', '\t', '\n', ','])
+                        .filter(|word| !word.is_empty()),
+                ),
             },
             "trusted" => draft.source.trusted = draft.boolean(line, "Trusted", value),
             "enabled" => draft.source.enabled = draft.boolean(line, "Enabled", value),
@@ -75,7 +89,10 @@ fn entry(file: &str, paragraph: &Paragraph) -> (Option<AptSource>, Vec<Diagnosti
 
 /// The armoured key in a value: continuation lines without their first blank, ` .` for an empty one.
 fn inline_key(value: &str) -> Option<String> {
-    if !value.trim_ascii_start().starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
+    if !value
+        .trim_ascii_start()
+        .starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+    {
         return None;
     }
     let mut key = String::with_capacity(value.len());

@@ -27,8 +27,15 @@ pub fn parse_list(file: &str, text: &str) -> AptSources {
 ///
 /// # Errors
 /// Everything that is wrong with it, when it is no entry.
-pub fn parse_entry(file: &str, line: u32, text: &str) -> Result<(AptSource, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut lines = text.lines().map(without_comment).filter(|line| !line.is_empty());
+pub fn parse_entry(
+    file: &str,
+    line: u32,
+    text: &str,
+) -> Result<(AptSource, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut lines = text
+        .lines()
+        .map(without_comment)
+        .filter(|line| !line.is_empty());
     let (first, second) = (lines.next().unwrap_or_default(), lines.next());
     let mut draft = Draft::new(file, line);
     if second.is_some() {
@@ -52,7 +59,9 @@ fn without_comment(line: &str) -> &str {
         }
         character == '#' && !brackets
     });
-    line.get(..end.unwrap_or(line.len())).unwrap_or(line).trim_ascii()
+    line.get(..end.unwrap_or(line.len()))
+        .unwrap_or(line)
+        .trim_ascii()
 }
 
 fn entry(file: &str, line: u32, text: &str) -> (Option<AptSource>, Vec<Diagnostic>) {
@@ -132,6 +141,9 @@ fn next_word(text: &str) -> (Option<String>, &str) {
         }
         false
     });
-    let rest = end.and_then(|end| text.get(end..)).unwrap_or_default().trim_ascii_start();
+    let rest = end
+        .and_then(|end| text.get(end..))
+        .unwrap_or_default()
+        .trim_ascii_start();
     ((!word.is_empty()).then_some(word), rest)
 }

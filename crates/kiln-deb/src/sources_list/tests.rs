@@ -23,19 +23,42 @@ deb [signed-by=0123456789abcdef0123456789abcdef01234567!] https://mirror.example
 ";
     let found = parse_list("a.list", text);
     assert_eq!(shown(&found), [""; 0]);
-    let [first, second, third, fourth, fifth, sixth] = found.sources.as_slice() else { panic!("{found:#?}") };
-    assert_eq!((first.types.as_slice(), first.line), (&[ArchiveType::Binary][..], 2));
+    let [first, second, third, fourth, fifth, sixth] = found.sources.as_slice() else {
+        panic!("{found:#?}")
+    };
+    assert_eq!(
+        (first.types.as_slice(), first.line),
+        (&[ArchiveType::Binary][..], 2)
+    );
     assert_eq!(first.components, ["main", "contrib"]);
     assert_eq!(second.types, [ArchiveType::Source]);
     assert_eq!(third.architectures, ["amd64", "arm64"]);
-    assert_eq!(third.signed_by, [SignedBy::Path("/usr/share/keyrings/a.gpg".into()), SignedBy::Path("/b.asc".into())]);
-    assert_eq!((third.suites.as_slice(), third.trusted), (&["trixie/updates".to_owned()][..], false));
-    assert_eq!((fourth.uris[0].as_str(), fourth.is_flat(), fourth.trusted), ("file:/srv/packages", true, true));
+    assert_eq!(
+        third.signed_by,
+        [
+            SignedBy::Path("/usr/share/keyrings/a.gpg".into()),
+            SignedBy::Path("/b.asc".into())
+        ]
+    );
+    assert_eq!(
+        (third.suites.as_slice(), third.trusted),
+        (&["trixie/updates".to_owned()][..], false)
+    );
+    assert_eq!(
+        (fourth.uris[0].as_str(), fourth.is_flat(), fourth.trusted),
+        ("file:/srv/packages", true, true)
+    );
     assert!(fourth.components.is_empty());
     assert_eq!(fifth.uris, ["cdrom:[Debian GNU/Linux 13 #1]/"]);
     assert_eq!(sixth.suites, ["stable"]);
     let fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567".to_owned();
-    assert_eq!(sixth.signed_by, [SignedBy::Fingerprint { fingerprint, exact: true }]);
+    assert_eq!(
+        sixth.signed_by,
+        [SignedBy::Fingerprint {
+            fingerprint,
+            exact: true
+        }]
+    );
 }
 
 #[test]
@@ -64,15 +87,37 @@ Signed-By:
 ";
     let found = parse_deb822("debian.sources", text);
     assert_eq!(shown(&found), [""; 0]);
-    let [first, second] = found.sources.as_slice() else { panic!("{found:#?}") };
+    let [first, second] = found.sources.as_slice() else {
+        panic!("{found:#?}")
+    };
     assert_eq!(first.types, [ArchiveType::Binary, ArchiveType::Source]);
-    assert_eq!(first.uris, ["https://mirror.example/debian", "https://other.example/debian"]);
+    assert_eq!(
+        first.uris,
+        [
+            "https://mirror.example/debian",
+            "https://other.example/debian"
+        ]
+    );
     assert_eq!(first.suites, ["trixie", "trixie-updates"]);
     assert!(first.enabled && !first.trusted && !first.is_flat());
-    assert_eq!(first.signed_by, [SignedBy::Path("/usr/share/keyrings/debian-archive-keyring.gpg".into())]);
-    assert_eq!((second.line, second.enabled, second.trusted, second.is_flat()), (9, false, true, true));
+    assert_eq!(
+        first.signed_by,
+        [SignedBy::Path(
+            "/usr/share/keyrings/debian-archive-keyring.gpg".into()
+        )]
+    );
+    assert_eq!(
+        (
+            second.line,
+            second.enabled,
+            second.trusted,
+            second.is_flat()
+        ),
+        (9, false, true, true)
+    );
     assert_eq!(second.architectures, ["amd64", "arm64"]);
-    let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nbWVudA==\n-----END PGP PUBLIC KEY BLOCK-----\n";
+    let key =
+        "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nbWVudA==\n-----END PGP PUBLIC KEY BLOCK-----\n";
     assert_eq!(second.signed_by, [SignedBy::Inline(key.into())]);
 }
 
@@ -157,26 +202,60 @@ Types: deb
 
 #[test]
 fn entries_of_definitions() {
-    let (source, warnings) = parse_entry("image.yaml", 7, " deb [trusted=yes] https://mirror.example/x ./ ").unwrap();
-    assert_eq!((source.file.as_str(), source.line, source.is_flat(), warnings.len()), ("image.yaml", 7, true, 0));
+    let (source, warnings) = parse_entry(
+        "image.yaml",
+        7,
+        " deb [trusted=yes] https://mirror.example/x ./ ",
+    )
+    .unwrap();
+    assert_eq!(
+        (
+            source.file.as_str(),
+            source.line,
+            source.is_flat(),
+            warnings.len()
+        ),
+        ("image.yaml", 7, true, 0)
+    );
     for (text, code) in [
         ("", "sources-list/missing-uri"),
-        ("# deb https://mirror.example/x ./", "sources-list/missing-uri"),
-        ("deb https://mirror.example/x ./\ndeb https://mirror.example/y ./", "sources-list/entry"),
+        (
+            "# deb https://mirror.example/x ./",
+            "sources-list/missing-uri",
+        ),
+        (
+            "deb https://mirror.example/x ./\ndeb https://mirror.example/y ./",
+            "sources-list/entry",
+        ),
     ] {
         let diagnostics = parse_entry("image.yaml", 7, text).unwrap_err();
-        assert!(diagnostics.iter().any(|diagnostic| diagnostic.code == code), "{text}: {diagnostics:?}");
+        assert!(
+            diagnostics.iter().any(|diagnostic| diagnostic.code == code),
+            "{text}: {diagnostics:?}"
+        );
     }
 }
 
 #[test]
 fn passwords_do_not_reach_messages() {
-    assert_eq!(redacted("https://me:secret@mirror.example/x@y"), "https://***@mirror.example/x@y");
-    assert_eq!(redacted("https://mirror.example/x@y"), "https://mirror.example/x@y");
+    assert_eq!(
+        redacted("https://me:secret@mirror.example/x@y"),
+        "https://***@mirror.example/x@y"
+    );
+    assert_eq!(
+        redacted("https://mirror.example/x@y"),
+        "https://mirror.example/x@y"
+    );
     assert_eq!(redacted("file:/a@b"), "file:/a@b");
-    let found = parse_list("a.list", "deb 1https://me:secret@mirror.example/x trixie main");
+    let found = parse_list(
+        "a.list",
+        "deb 1https://me:secret@mirror.example/x trixie main",
+    );
     assert!(!found.diagnostics.is_empty());
-    assert!(!format!("{:?}", found.diagnostics).contains("secret"), "{found:?}");
+    assert!(
+        !format!("{:?}", found.diagnostics).contains("secret"),
+        "{found:?}"
+    );
 }
 
 #[test]

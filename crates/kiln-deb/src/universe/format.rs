@@ -54,7 +54,14 @@ impl Footer {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(FOOTER);
         bytes.extend(self.tables.to_le_bytes());
-        for number in [self.sources, self.records, self.names, self.providers, self.texts, VERSION] {
+        for number in [
+            self.sources,
+            self.records,
+            self.names,
+            self.providers,
+            self.texts,
+            VERSION,
+        ] {
             bytes.extend(number.to_le_bytes());
         }
         bytes.resize(FOOTER - END.len(), 0);
@@ -67,8 +74,14 @@ impl Footer {
         let mut input = Decoder::new(bytes);
         let tables = u64::from_le_bytes(input.array()?);
         let mut next = || input.array().map(u32::from_le_bytes);
-        let footer =
-            Self { tables, sources: next()?, records: next()?, names: next()?, providers: next()?, texts: next()? };
+        let footer = Self {
+            tables,
+            sources: next()?,
+            records: next()?,
+            names: next()?,
+            providers: next()?,
+            texts: next()?,
+        };
         (next()? == VERSION && bytes.ends_with(&END)).then_some(footer)
     }
 
@@ -196,7 +209,11 @@ impl<'a> Decoder<'a> {
 
 /// A limit of this format that was passed.
 pub(crate) fn too_large(subject: &str, what: &str) -> FormatError {
-    FormatError::new(FormatErrorKind::Limit, subject, format!("{what} too large for a universe file"))
+    FormatError::new(
+        FormatErrorKind::Limit,
+        subject,
+        format!("{what} too large for a universe file"),
+    )
 }
 
 #[cfg(test)]
@@ -205,7 +222,16 @@ mod tests {
 
     #[test]
     fn numbers_and_texts_round_trip() {
-        let numbers = [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX];
+        let numbers = [
+            0,
+            1,
+            127,
+            128,
+            16_383,
+            16_384,
+            u64::from(u32::MAX),
+            u64::MAX,
+        ];
         let mut out = Encoder::default();
         for number in numbers {
             out.number(number);
@@ -221,18 +247,34 @@ mod tests {
 
     #[test]
     fn numbers_and_texts_that_lie() {
-        for bytes in [&[][..], &[0x80], &[0xff; 9], &[0xff; 11], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]]
-        {
+        for bytes in [
+            &[][..],
+            &[0x80],
+            &[0xff; 9],
+            &[0xff; 11],
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
+        ] {
             assert_eq!(Decoder::new(bytes).number(), None, "{bytes:?}");
         }
-        for bytes in [&[2, b'a'][..], &[1, 0xff], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
+        for bytes in [
+            &[2, b'a'][..],
+            &[1, 0xff],
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+        ] {
             assert_eq!(Decoder::new(bytes).text(), None, "{bytes:?}");
         }
     }
 
     #[test]
     fn footers_round_trip_and_other_versions_are_refused() {
-        let footer = Footer { tables: 1 << 40, sources: 1, records: 2, names: 3, providers: 4, texts: 5 };
+        let footer = Footer {
+            tables: 1 << 40,
+            sources: 1,
+            records: 2,
+            names: 3,
+            providers: 4,
+            texts: 5,
+        };
         let bytes: [u8; FOOTER] = footer.encode().try_into().unwrap();
         assert_eq!(Footer::decode(&bytes), Some(footer));
         for place in [28, FOOTER - 1] {

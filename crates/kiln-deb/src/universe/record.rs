@@ -3,7 +3,9 @@
 //! Relation fields are kept as text and parsed when the record is asked for: a solve looks at some
 //! hundred of the tens of thousands.
 
-use kiln_types::{Digest, FormatError, MultiArch, PackageName, PackageRecord, PackageVersion, Priority};
+use kiln_types::{
+    Digest, FormatError, MultiArch, PackageName, PackageRecord, PackageVersion, Priority,
+};
 
 use super::format::{Decoder, Encoder, Source};
 use crate::relation::{RelationError, parse_depends, parse_provides, parse_relations};
@@ -34,7 +36,13 @@ pub(crate) struct RawRecord<'a> {
 impl<'a> RawRecord<'a> {
     /// Appends the record.
     pub(crate) fn encode(&self, out: &mut Encoder) {
-        for text in [self.name, self.version, self.architecture, self.source, self.path] {
+        for text in [
+            self.name,
+            self.version,
+            self.architecture,
+            self.source,
+            self.path,
+        ] {
             out.text(text);
         }
         out.number(self.size);
@@ -54,7 +62,13 @@ impl<'a> RawRecord<'a> {
             Priority::Extra => 4,
         });
         out.bytes.push(u8::from(self.essential));
-        for text in [self.pre_depends, self.depends, self.conflicts, self.breaks, self.provides] {
+        for text in [
+            self.pre_depends,
+            self.depends,
+            self.conflicts,
+            self.breaks,
+            self.provides,
+        ] {
             out.text(text);
         }
     }
@@ -101,16 +115,25 @@ impl<'a> RawRecord<'a> {
     }
 
     /// The record that the solver sees. `native` is the architecture of the universe.
-    pub(crate) fn parse(&self, native: &str, source: &Source) -> Result<PackageRecord, FormatError> {
+    pub(crate) fn parse(
+        &self,
+        native: &str,
+        source: &Source,
+    ) -> Result<PackageRecord, FormatError> {
         let wrong = |field: &'static str| {
             move |error: RelationError| {
                 FormatError::malformed(
-                    format!("{} {} in {} {}", self.name, self.version, source.archive, source.suite),
+                    format!(
+                        "{} {} in {} {}",
+                        self.name, self.version, source.archive, source.suite
+                    ),
                     format!("field `{field}`: {error}"),
                 )
             }
         };
-        let name_error = |error: kiln_types::NameError| FormatError::malformed("package record", error.to_string());
+        let name_error = |error: kiln_types::NameError| {
+            FormatError::malformed("package record", error.to_string())
+        };
         let mut depends = parse_depends(self.pre_depends, native).map_err(wrong("Pre-Depends"))?;
         depends.append(&mut parse_depends(self.depends, native).map_err(wrong("Depends"))?);
         let mut conflicts = parse_relations(self.conflicts, native).map_err(wrong("Conflicts"))?;
@@ -119,7 +142,12 @@ impl<'a> RawRecord<'a> {
             name: PackageName::new(self.name).map_err(name_error)?,
             version: PackageVersion::new(self.version).map_err(name_error)?,
             architecture: self.architecture.to_owned(),
-            source: if self.source.is_empty() { self.name } else { self.source }.to_owned(),
+            source: if self.source.is_empty() {
+                self.name
+            } else {
+                self.source
+            }
+            .to_owned(),
             depends,
             conflicts,
             provides: parse_provides(self.provides, native).map_err(wrong("Provides"))?,

@@ -45,8 +45,11 @@ fn distance(left: &[u8], right: &[u8], allowed: usize) -> Option<usize> {
         row[0] = index + 1;
         let mut least = row[0];
         for (column, &here) in left.iter().enumerate() {
-            let mut cost = (above[column] + usize::from(here != there)).min(above[column + 1] + 1).min(row[column] + 1);
-            let swapped = column > 0 && index > 0 && left[column - 1] == there && right[index - 1] == here;
+            let mut cost = (above[column] + usize::from(here != there))
+                .min(above[column + 1] + 1)
+                .min(row[column] + 1);
+            let swapped =
+                column > 0 && index > 0 && left[column - 1] == there && right[index - 1] == here;
             if swapped {
                 cost = cost.min(before[column - 1] + 1);
             }
@@ -58,7 +61,10 @@ fn distance(left: &[u8], right: &[u8], allowed: usize) -> Option<usize> {
         }
         (before, above, row) = (above, row, before);
     }
-    above.get(left.len()).copied().filter(|&slips| slips <= allowed)
+    above
+        .get(left.len())
+        .copied()
+        .filter(|&slips| slips <= allowed)
 }
 
 #[cfg(test)]
@@ -80,8 +86,16 @@ mod tests {
             ("ab", "ba", Some(1)),
             ("postgres", "postgresql", Some(2)),
         ] {
-            assert_eq!(distance(left.as_bytes(), right.as_bytes(), 3), expected, "{left} {right}");
-            assert_eq!(distance(right.as_bytes(), left.as_bytes(), 3), expected, "{right} {left}");
+            assert_eq!(
+                distance(left.as_bytes(), right.as_bytes(), 3),
+                expected,
+                "{left} {right}"
+            );
+            assert_eq!(
+                distance(right.as_bytes(), left.as_bytes(), 3),
+                expected,
+                "{right} {left}"
+            );
         }
     }
 
@@ -92,7 +106,10 @@ mod tests {
         assert!(rank("openjdk-21") < rank("openjdk-21-jre"));
         assert!(rank("openjdk-21-jre") < rank("opendjdkx"));
         assert_eq!(rank("bash"), None);
-        assert_eq!(likeness(b"postgresql-17.2", b"postgresql-17").map(|(class, _)| class), Some(3));
+        assert_eq!(
+            likeness(b"postgresql-17.2", b"postgresql-17").map(|(class, _)| class),
+            Some(3)
+        );
         assert_eq!(likeness(&[b'a'; 500], &[b'a'; 500]), None);
     }
 }

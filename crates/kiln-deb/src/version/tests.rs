@@ -7,23 +7,34 @@ use proptest::prelude::*;
 use super::{Version, compare};
 
 const TABLES: [(&str, &str); 3] = [
-    ("deb.tsv", include_str!("../../tests/fixtures/versions/deb.tsv")),
-    ("deb-golden.tsv", include_str!("../../tests/fixtures/versions/deb-golden.tsv")),
-    ("deb-generated.tsv", include_str!("../../tests/fixtures/versions/deb-generated.tsv")),
+    (
+        "deb.tsv",
+        include_str!("../../tests/fixtures/versions/deb.tsv"),
+    ),
+    (
+        "deb-golden.tsv",
+        include_str!("../../tests/fixtures/versions/deb-golden.tsv"),
+    ),
+    (
+        "deb-generated.tsv",
+        include_str!("../../tests/fixtures/versions/deb-generated.tsv"),
+    ),
 ];
 
 fn rows(text: &'static str) -> impl Iterator<Item = (&'static str, Ordering, &'static str)> {
-    text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(|line| {
-        let mut columns = line.split('\t');
-        let left = columns.next().unwrap();
-        let ordering = match columns.next().unwrap() {
-            "<" => Ordering::Less,
-            "=" => Ordering::Equal,
-            ">" => Ordering::Greater,
-            other => panic!("unknown operator {other}"),
-        };
-        (left, ordering, columns.next().unwrap())
-    })
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            let mut columns = line.split('\t');
+            let left = columns.next().unwrap();
+            let ordering = match columns.next().unwrap() {
+                "<" => Ordering::Less,
+                "=" => Ordering::Equal,
+                ">" => Ordering::Greater,
+                other => panic!("unknown operator {other}"),
+            };
+            (left, ordering, columns.next().unwrap())
+        })
 }
 
 #[test]
@@ -32,7 +43,11 @@ fn tables_and_their_mirror_images() {
         let mut count = 0;
         for (left, ordering, right) in rows(text) {
             assert_eq!(compare(left, right), ordering, "{name}: {left} {right}");
-            assert_eq!(compare(right, left), ordering.reverse(), "{name}: {right} {left}");
+            assert_eq!(
+                compare(right, left),
+                ordering.reverse(),
+                "{name}: {right} {left}"
+            );
             assert_eq!(compare(left, left), Ordering::Equal, "{name}: {left}");
             for text in [left, right] {
                 assert!(Version::parse(text).is_ok(), "{name}: {text}");
@@ -52,8 +67,16 @@ fn orders_that_surprise() {
         ("1.0a", Ordering::Less, "1.0+"),
         ("1.0-0", Ordering::Equal, "1.0"),
         ("000:1.0", Ordering::Equal, "1.0"),
-        ("99999999999999999999999999:0", Ordering::Greater, "9999999999999999999999999:0"),
-        ("1.99999999999999999999999999", Ordering::Greater, "1.9999999999999999999999999"),
+        (
+            "99999999999999999999999999:0",
+            Ordering::Greater,
+            "9999999999999999999999999:0",
+        ),
+        (
+            "1.99999999999999999999999999",
+            Ordering::Greater,
+            "1.9999999999999999999999999",
+        ),
         ("1-2-3", Ordering::Greater, "1-2"),
         ("a:1", Ordering::Greater, "1"),
         ("", Ordering::Equal, "0"),
@@ -67,9 +90,19 @@ fn orders_that_surprise() {
 #[test]
 fn parts() {
     let version = Version::parse("1:2.3-rc~1+dfsg-4+deb13u1").unwrap();
-    assert_eq!((version.epoch, version.upstream, version.revision), (1, "2.3-rc~1+dfsg", Some("4+deb13u1")));
+    assert_eq!(
+        (version.epoch, version.upstream, version.revision),
+        (1, "2.3-rc~1+dfsg", Some("4+deb13u1"))
+    );
     assert_eq!(version.to_string(), "1:2.3-rc~1+dfsg-4+deb13u1");
-    assert_eq!(Version::parse("7").unwrap(), Version { epoch: 0, upstream: "7", revision: None });
+    assert_eq!(
+        Version::parse("7").unwrap(),
+        Version {
+            epoch: 0,
+            upstream: "7",
+            revision: None
+        }
+    );
 }
 
 #[test]
@@ -146,15 +179,23 @@ fn agrees_with_dpkg() {
         eprintln!("SKIPPED: agrees_with_dpkg: there is no dpkg on this machine");
         return;
     }
-    let parts = ["0", "1", "00", "~", "+", ".", "a", "Z", "~~", "-", "10", "9"];
+    let parts = [
+        "0", "1", "00", "~", "+", ".", "a", "Z", "~~", "-", "10", "9",
+    ];
     // A linear congruential generator (Knuth's MMIX constants): the same pairs in every run.
     let mut state = 42_u64;
     let mut next = |bound: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % bound
     };
     let mut version = || {
-        let mut text = if next(4) == 0 { format!("{}:", next(3)) } else { String::new() };
+        let mut text = if next(4) == 0 {
+            format!("{}:", next(3))
+        } else {
+            String::new()
+        };
         text.push('1');
         for _ in 0..next(5) {
             text.push_str(parts[next(parts.len())]);
@@ -171,7 +212,10 @@ fn agrees_with_dpkg() {
             Ordering::Equal => "eq",
             Ordering::Greater => "gt",
         };
-        let status = Command::new("dpkg").args(["--compare-versions", &left, operator, &right]).status().unwrap();
+        let status = Command::new("dpkg")
+            .args(["--compare-versions", &left, operator, &right])
+            .status()
+            .unwrap();
         assert!(status.success(), "dpkg denies: {left} {operator} {right}");
     }
 }
