@@ -1,0 +1,333 @@
+//! What kiln needs to know of an ELF file: enough for `ld.so.cache`, for dependency scans and for
+//! the check that an image holds every library that its programs load.
+//!
+//! Only program headers are read, as the loader does, because section headers may be stripped
+//! (System V ABI, "Program Loading and Dynamic Linking"). The bytes are foreign: counts and string
+//! lengths are bounded, and a file that breaks the format has no facts.
+
+use object::elf::{FileHeader32, FileHeader64};
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::Endianness;
+use serde::{Deserialize, Serialize};
+
+/// The most program headers looked at; the linker makes about a dozen.
+const MAX_SEGMENTS: usize = 1024;
+/// The most dynamic entries looked at; the largest libraries of Debian have a few hundred.
+const MAX_DYNAMIC: usize = 65_536;
+/// The most `DT_NEEDED` entries kept.
+const MAX_NEEDED: usize = 4096;
+/// The longest string kept, in bytes (PATH_MAX).
+const MAX_STRING: usize = 4096;
+
+const PT_LOAD: u32 = 1;
+const PT_DYNAMIC: u32 = 2;
+const PT_INTERP: u32 = 3;
+const PT_NOTE: u32 = 4;
+const PT_GNU_PROPERTY: u32 = 0x6474_e553;
+const DT_NEEDED: u64 = 1;
+const DT_STRTAB: u64 = 5;
+const DT_SONAME: u64 = 14;
+const DT_RPATH: u64 = 15;
+const DT_RUNPATH: u64 = 29;
+const DT_FLAGS_1: u64 = 0x6fff_fffb;
+const NT_GNU_ABI_TAG: u32 = 1;
+const NT_GNU_PROPERTY_TYPE_0: u32 = 5;
+/// `GNU_PROPERTY_X86_ISA_1_NEEDED` of the x86-64 psABI, "Program Property".
+const X86_ISA_1_NEEDED: u32 = 0xc000_8002;
+
+/// What kind of object an ELF file is (`e_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ElfKind {
+    /// `ET_EXEC`: a program at a fixed address.
+    Exec,
+    /// `ET_DYN`: a shared library, or a position-independent program.
+    Dyn,
+    /// `ET_REL`: an object file.
+    Rel,
+    /// Anything else, such as a core dump.
+    Other,
+}
+
+/// Facts about one ELF file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElfFacts {
+    /// `EI_CLASS`: 1 for 32-bit files, 2 for 64-bit files.
+    pub class: u8,
+    /// `e_machine`: 62 for x86-64, 183 for AArch64.
+    pub machine: u16,
+    /// What kind of object it is.
+    pub kind: ElfKind,
+    /// `e_flags`.
+    pub flags: u32,
+    /// Whether there is a dynamic section with a string table.
+    pub dynamic: bool,
+    /// `DT_SONAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soname: Option<String>,
+    /// `DT_NEEDED`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<String>,
+    /// The directories of `DT_RPATH`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rpath: Vec<String>,
+    /// The directories of `DT_RUNPATH`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runpath: Vec<String>,
+    /// `DT_FLAGS_1` (`0x0800_0000` is `DF_1_PIE`).
+    #[serde(default)]
+    pub flags_1: u64,
+    /// The program interpreter (`PT_INTERP`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<String>,
+    /// The oldest Linux kernel of the `NT_GNU_ABI_TAG` note: major, minor, patch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_kernel: Option<(u32, u32, u32)>,
+    /// The `GNU_PROPERTY_X86_ISA_1_NEEDED` property: bit 1 is x86-64-v2, bit 2 v3, bit 3 v4.
+    #[serde(default)]
+    pub x86_isa_needed: u32,
+}
+
+impl ElfFacts {
+    /// Whether the loader could load this as a library or start it through its interpreter.
+    #[must_use]
+    pub const fn is_shared_object(&self) -> bool {
+        matches!(self.kind, ElfKind::Dyn) && self.dynamic
+    }
+}
+
+/// Whether these are the first bytes of an ELF file (four are enough).
+#[must_use]
+pub fn is_elf(start: &[u8]) -> bool {
+    start.starts_with(b"\x7fELF")
+}
+
+/// The facts about an ELF file; `None` where the bytes are no ELF file, break its format, or pass
+/// a limit.
+#[must_use]
+pub fn facts(bytes: &[u8]) -> Option<ElfFacts> {
+    if !is_elf(bytes) {
+        return None;
+    }
+    match bytes.get(4)? {
+        1 => read::<FileHeader32<Endianness>>(bytes, 1),
+        2 => read::<FileHeader64<Endianness>>(bytes, 2),
+        _ => None,
+    }
+}
+
+fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], class: u8) -> Option<ElfFacts> {
+    let header = Elf::parse(bytes).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, bytes).ok()?;
+    if segments.len() > MAX_SEGMENTS {
+        return None;
+    }
+    let segments: Vec<Segment> = segments
+        .iter()
+        .map(|segment| Segment {
+            kind: segment.p_type(endian).0,
+            offset: segment.p_offset(endian).into(),
+            address: segment.p_vaddr(endian).into(),
+            size: segment.p_filesz(endian).into(),
+            align: segment.p_align(endian).into(),
+        })
+        .collect();
+    let mut facts = ElfFacts {
+        class,
+        machine: header.e_machine(endian).0,
+        kind: match header.e_type(endian).0 {
+            1 => ElfKind::Rel,
+            2 => ElfKind::Exec,
+            3 => ElfKind::Dyn,
+            _ => ElfKind::Other,
+        },
+        flags: header.e_flags(endian).0,
+        dynamic: false,
+        soname: None,
+        needed: Vec::new(),
+        rpath: Vec::new(),
+        runpath: Vec::new(),
+        flags_1: 0,
+        interpreter: None,
+        minimum_kernel: None,
+        x86_isa_needed: 0,
+    };
+    let mut dynamic = None;
+    for segment in &segments {
+        match segment.kind {
+            PT_DYNAMIC => dynamic = dynamic.or(Some(segment)),
+            PT_INTERP => facts.interpreter = Some(string(segment.data(bytes)?)?),
+            PT_NOTE => read_notes(&mut facts, segment.data(bytes)?, endian, segment.align),
+            // Properties are aligned to the word; the loader and ldconfig skip others.
+            PT_GNU_PROPERTY if segment.align == u64::from(class) * 4 => {
+                read_notes(&mut facts, segment.data(bytes)?, endian, segment.align);
+            }
+            _ => {}
+        }
+    }
+    if let Some(segment) = dynamic.filter(|segment| segment.size > 0) {
+        read_dynamic(&mut facts, bytes, segment, &segments, endian)?;
+    }
+    Some(facts)
+}
+
+struct Segment {
+    kind: u32,
+    offset: u64,
+    address: u64,
+    size: u64,
+    align: u64,
+}
+
+impl Segment {
+    fn data<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let start = usize::try_from(self.offset).ok()?;
+        let end = start.checked_add(usize::try_from(self.size).ok()?)?;
+        bytes.get(start..end)
+    }
+}
+
+/// Reads the dynamic section (System V ABI, "Dynamic Section").
+fn read_dynamic(
+    facts: &mut ElfFacts,
+    bytes: &[u8],
+    dynamic: &Segment,
+    segments: &[Segment],
+    endian: Endianness,
+) -> Option<()> {
+    let width = if facts.class == 2 { 8 } else { 4 };
+    let mut entries = Vec::new();
+    for entry in dynamic.data(bytes)?.chunks_exact(2 * width) {
+        let (tag, value) = entry.split_at(width);
+        let (tag, value) = (word(tag, endian)?, word(value, endian)?);
+        if tag == 0 {
+            break;
+        }
+        if entries.len() == MAX_DYNAMIC {
+            return None;
+        }
+        entries.push((tag, value));
+    }
+    let Some(table) = entries.iter().find(|(tag, _)| *tag == DT_STRTAB) else {
+        return Some(());
+    };
+    // DT_STRTAB is an address; the segment that is loaded there says where it is in the file.
+    let offset = segments
+        .iter()
+        .filter(|segment| segment.kind == PT_LOAD)
+        .find_map(|segment| {
+            let distance = table.1.checked_sub(segment.address)?;
+            (distance < segment.size).then(|| segment.offset.checked_add(distance))?
+        })
+        .unwrap_or(table.1);
+    let strings = bytes.get(usize::try_from(offset).ok()?..)?;
+    let at = |value: u64| string(strings.get(usize::try_from(value).ok()?..)?);
+    facts.dynamic = true;
+    for (tag, value) in entries {
+        match tag {
+            DT_SONAME if facts.soname.is_none() => facts.soname = Some(at(value)?),
+            DT_NEEDED => {
+                if facts.needed.len() == MAX_NEEDED {
+                    return None;
+                }
+                facts.needed.push(at(value)?);
+            }
+            DT_RPATH => facts.rpath = directories(&at(value)?),
+            DT_RUNPATH => facts.runpath = directories(&at(value)?),
+            DT_FLAGS_1 => facts.flags_1 = value,
+            _ => {}
+        }
+    }
+    Some(())
+}
+
+fn directories(text: &str) -> Vec<String> {
+    text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Reads the notes that matter; notes that break the format end the walk, as in the loader.
+fn read_notes(facts: &mut ElfFacts, mut notes: &[u8], endian: Endianness, align: u64) {
+    let align = if align == 8 { 8 } else { 4 };
+    while let Some((kind, name, description, rest)) = next_note(notes, endian, align) {
+        notes = rest;
+        if name != b"GNU\0" {
+            continue;
+        }
+        match kind {
+            NT_GNU_ABI_TAG => {
+                let numbers: Vec<u32> =
+                    description.chunks_exact(4).filter_map(|chunk| half(chunk, endian)).take(4).collect();
+                if let [0, major, minor, patch] = numbers[..] {
+                    facts.minimum_kernel = facts.minimum_kernel.or(Some((major, minor, patch)));
+                }
+            }
+            NT_GNU_PROPERTY_TYPE_0 if facts.x86_isa_needed == 0 => {
+                facts.x86_isa_needed = isa_needed(description, endian, align).unwrap_or(0);
+            }
+            _ => {}
+        }
+    }
+}
+
+type Note<'a> = (u32, &'a [u8], &'a [u8], &'a [u8]);
+
+fn next_note(notes: &[u8], endian: Endianness, align: usize) -> Option<Note<'_>> {
+    let name_size = usize::try_from(half(notes.get(..4)?, endian)?).ok()?;
+    let size = usize::try_from(half(notes.get(4..8)?, endian)?).ok()?;
+    let kind = half(notes.get(8..12)?, endian)?;
+    let name = notes.get(12..12usize.checked_add(name_size)?)?;
+    let start = 12usize.checked_add(name_size)?.checked_next_multiple_of(align)?;
+    let end = start.checked_add(size)?;
+    let description = notes.get(start..end)?;
+    let rest = notes.get(end.checked_next_multiple_of(align)?..).unwrap_or_default();
+    Some((kind, name, description, rest))
+}
+
+fn isa_needed(mut properties: &[u8], endian: Endianness, align: usize) -> Option<u32> {
+    while properties.len() >= 8 {
+        let kind = half(properties.get(..4)?, endian)?;
+        let size = usize::try_from(half(properties.get(4..8)?, endian)?).ok()?;
+        let value = properties.get(8..8usize.checked_add(size)?)?;
+        if kind == X86_ISA_1_NEEDED {
+            return half(value, endian);
+        }
+        let next = 8usize.checked_add(size)?.checked_next_multiple_of(align)?;
+        properties = properties.get(next..)?;
+    }
+    None
+}
+
+fn half(bytes: &[u8], endian: Endianness) -> Option<u32> {
+    let bytes = bytes.get(..4)?.try_into().ok()?;
+    Some(match endian {
+        Endianness::Little => u32::from_le_bytes(bytes),
+        Endianness::Big => u32::from_be_bytes(bytes),
+    })
+}
+
+fn word(bytes: &[u8], endian: Endianness) -> Option<u64> {
+    match bytes.len() {
+        8 => {
+            let bytes = bytes.try_into().ok()?;
+            Some(match endian {
+                Endianness::Little => u64::from_le_bytes(bytes),
+                Endianness::Big => u64::from_be_bytes(bytes),
+            })
+        }
+        4 => half(bytes, endian).map(u64::from),
+        _ => None,
+    }
+}
+
+/// The text up to the first NUL.
+fn string(bytes: &[u8]) -> Option<String> {
+    let window = bytes.get(..bytes.len().min(MAX_STRING + 1))?;
+    let end = window.iter().position(|byte| *byte == 0)?;
+    String::from_utf8(window.get(..end)?.to_vec()).ok()
+}
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
