@@ -5,8 +5,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    clippy::disallowed_methods,
-    reason = "a program for people, that measures time"
+    reason = "a program for people"
 )]
 
 use std::error::Error;

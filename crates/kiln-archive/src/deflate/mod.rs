@@ -20,7 +20,7 @@ pub use reader::SegmentReader;
 pub use writer::SegmentWriter;
 
 /// How much input is compressed at a time. Changing it changes the bytes of every image.
-pub const BLOCK: usize = 512 << 10;
+pub const BLOCK: usize = 256 << 10;
 
 /// What is known of a segment without inflating it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::{BLOCK, Segment, SegmentWriter};
 /// Compresses what is written to it into one segment, on several threads, with the very bytes that
 /// [`SegmentWriter`] makes.
 ///
-/// At most two blocks a thread are under way, which bounds the memory: about 2.5 MiB a thread.
+/// At most two blocks a thread are under way, which bounds the memory: about 2 MiB a thread.
 /// [`finish`](Self::finish) must be called; what is dropped without it is lost.
 pub struct ParallelSegmentWriter<W: Write>(Inner<W>);
 

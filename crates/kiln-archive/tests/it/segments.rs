@@ -122,7 +122,7 @@ fn every_level_and_incompressible_data() {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            (state >> 24) as u8
+            state.to_le_bytes()[3]
         })
         .collect();
     for level in 0..=12 {
@@ -156,7 +156,7 @@ fn golden_stream() {
     // Whoever changes this (a new zlib-rs may) changes the digest of every compressed layer.
     assert_eq!(
         format!("{} {:08x}", stream.len(), crc32fast::hash(&stream)),
-        "GOLDEN_GZ"
+        "111426 0b0bab86"
     );
 }
 
