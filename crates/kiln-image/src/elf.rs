@@ -5,9 +5,9 @@
 //! (System V ABI, "Program Loading and Dynamic Linking"). The bytes are foreign: counts and string
 //! lengths are bounded, and a file that breaks the format has no facts.
 
+use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::Endianness;
 use serde::{Deserialize, Serialize};
 
 /// The most program headers looked at; the linker makes about a dozen.
@@ -89,6 +89,13 @@ pub struct ElfFacts {
 }
 
 impl ElfFacts {
+    /// The facts about an ELF file; `None` where the bytes are no ELF file, break its format, or
+    /// pass a limit.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        facts(bytes)
+    }
+
     /// Whether the loader could load this as a library or start it through its interpreter.
     #[must_use]
     pub const fn is_shared_object(&self) -> bool {
@@ -243,7 +250,10 @@ fn read_dynamic(
 }
 
 fn directories(text: &str) -> Vec<String> {
-    text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    text.split(':')
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Reads the notes that matter; notes that break the format end the walk, as in the loader.
@@ -256,8 +266,11 @@ fn read_notes(facts: &mut ElfFacts, mut notes: &[u8], endian: Endianness, align:
         }
         match kind {
             NT_GNU_ABI_TAG => {
-                let numbers: Vec<u32> =
-                    description.chunks_exact(4).filter_map(|chunk| half(chunk, endian)).take(4).collect();
+                let numbers: Vec<u32> = description
+                    .chunks_exact(4)
+                    .filter_map(|chunk| half(chunk, endian))
+                    .take(4)
+                    .collect();
                 if let [0, major, minor, patch] = numbers[..] {
                     facts.minimum_kernel = facts.minimum_kernel.or(Some((major, minor, patch)));
                 }
@@ -277,10 +290,14 @@ fn next_note(notes: &[u8], endian: Endianness, align: usize) -> Option<Note<'_>>
     let size = usize::try_from(half(notes.get(4..8)?, endian)?).ok()?;
     let kind = half(notes.get(8..12)?, endian)?;
     let name = notes.get(12..12usize.checked_add(name_size)?)?;
-    let start = 12usize.checked_add(name_size)?.checked_next_multiple_of(align)?;
+    let start = 12usize
+        .checked_add(name_size)?
+        .checked_next_multiple_of(align)?;
     let end = start.checked_add(size)?;
     let description = notes.get(start..end)?;
-    let rest = notes.get(end.checked_next_multiple_of(align)?..).unwrap_or_default();
+    let rest = notes
+        .get(end.checked_next_multiple_of(align)?..)
+        .unwrap_or_default();
     Some((kind, name, description, rest))
 }
 

@@ -30,6 +30,7 @@ mod os_release;
 mod output;
 mod resolve;
 mod shadow;
+mod shells;
 #[cfg(test)]
 mod testing;
 
@@ -103,6 +104,7 @@ pub fn all() -> &'static [&'static dyn Emulator] {
         &accounts::Accounts,
         &base_files::BaseFiles,
         &os_release::OsRelease,
+        &shells::Shells,
         &nsswitch::Nsswitch,
         &localtime::Localtime,
         &ca_certificates::CaCertificates,
@@ -114,7 +116,17 @@ pub fn all() -> &'static [&'static dyn Emulator] {
 /// The emulator of this name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Emulator> {
-    all().iter().copied().find(|emulator| emulator.name() == name)
+    all()
+        .iter()
+        .copied()
+        .find(|emulator| emulator.name() == name)
+}
+
+/// The hash under which OpenSSL looks up the certificate in a PEM file (`openssl x509
+/// -subject_hash`); `None` where the file does not hold exactly one certificate.
+#[must_use]
+pub fn certificate_subject_hash(pem: &[u8]) -> Option<u32> {
+    certificate::subject_hash(&certificate::single_certificate(pem)?)
 }
 
 /// Why an emulator could not do its work.

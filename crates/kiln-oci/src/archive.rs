@@ -21,7 +21,10 @@ const SUBJECT: &str = "the OCI archive";
 pub fn write(out: &mut dyn Write, roots: &[Root], source: &dyn BlobSource) -> Result<(), OciError> {
     let blobs = closure(roots, source)?;
     let index = merged(Index::new(Vec::new()), roots)?;
-    let mut tar = TarWriter { out, subject: SUBJECT };
+    let mut tar = TarWriter {
+        out,
+        subject: SUBJECT,
+    };
     tar.directory("blobs")?;
     tar.directory("blobs/sha256")?;
     for blob in &blobs {
@@ -41,8 +44,21 @@ pub(crate) struct TarWriter<'a> {
 impl TarWriter<'_> {
     fn header(&mut self, path: &str, kind: Kind, mode: u32, size: u64) -> Result<(), OciError> {
         let xattrs = BTreeMap::new();
-        let header = Header { path, kind, mode, uid: 0, gid: 0, mtime: 0, size, link: "", xattrs: &xattrs };
-        write_header(self.out, &header).map_err(|source| OciError::Write { subject: self.subject, source })
+        let header = Header {
+            path,
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            size,
+            link: "",
+            xattrs: &xattrs,
+        };
+        write_header(self.out, &header).map_err(|source| OciError::Write {
+            subject: self.subject,
+            source,
+        })
     }
 
     pub(crate) fn directory(&mut self, path: &str) -> Result<(), OciError> {
@@ -51,22 +67,38 @@ impl TarWriter<'_> {
 
     pub(crate) fn file(&mut self, path: &str, content: &[u8]) -> Result<(), OciError> {
         self.header(path, Kind::File, 0o644, content.len() as u64)?;
-        self.out.write_all(content).map_err(|source| OciError::Write { subject: self.subject, source })?;
+        self.out
+            .write_all(content)
+            .map_err(|source| OciError::Write {
+                subject: self.subject,
+                source,
+            })?;
         self.padding(content.len() as u64)
     }
 
-    pub(crate) fn blob(&mut self, path: &str, blob: &BlobRef, source: &dyn BlobSource) -> Result<(), OciError> {
+    pub(crate) fn blob(
+        &mut self,
+        path: &str,
+        blob: &BlobRef,
+        source: &dyn BlobSource,
+    ) -> Result<(), OciError> {
         self.header(path, Kind::File, 0o644, blob.size)?;
         copy_verified(blob, source, self.out, self.subject)?;
         self.padding(blob.size)
     }
 
     fn padding(&mut self, size: u64) -> Result<(), OciError> {
-        write_padding(self.out, size).map_err(|source| OciError::Write { subject: self.subject, source })
+        write_padding(self.out, size).map_err(|source| OciError::Write {
+            subject: self.subject,
+            source,
+        })
     }
 
     pub(crate) fn finish(self) -> Result<(), OciError> {
-        self.out.write_all(&END).map_err(|source| OciError::Write { subject: self.subject, source })
+        self.out.write_all(&END).map_err(|source| OciError::Write {
+            subject: self.subject,
+            source,
+        })
     }
 }
 

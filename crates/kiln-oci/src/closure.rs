@@ -21,7 +21,10 @@ pub struct BlobRef {
 
 impl From<&Descriptor> for BlobRef {
     fn from(descriptor: &Descriptor) -> Self {
-        Self { digest: descriptor.digest, size: descriptor.size }
+        Self {
+            digest: descriptor.digest,
+            size: descriptor.size,
+        }
     }
 }
 
@@ -46,7 +49,10 @@ pub fn closure(roots: &[Root], source: &dyn BlobSource) -> Result<Vec<BlobRef>, 
     for root in roots {
         walk(&root.descriptor, source, 0, &mut blobs, &mut walked)?;
     }
-    Ok(blobs.into_iter().map(|(digest, size)| BlobRef { digest, size }).collect())
+    Ok(blobs
+        .into_iter()
+        .map(|(digest, size)| BlobRef { digest, size })
+        .collect())
 }
 
 fn walk(
@@ -57,20 +63,32 @@ fn walk(
     walked: &mut BTreeSet<Digest>,
 ) -> Result<(), OciError> {
     if depth > MAX_DEPTH {
-        return Err(OciError::malformed(descriptor.digest.to_string(), "indexes nest too deep"));
+        return Err(OciError::malformed(
+            descriptor.digest.to_string(),
+            "indexes nest too deep",
+        ));
     }
     let known = *blobs.entry(descriptor.digest).or_insert(descriptor.size);
     if known != descriptor.size {
-        let reason = format!("its size is given as {known} and as {} bytes", descriptor.size);
-        return Err(OciError::Lies { digest: descriptor.digest, reason });
+        let reason = format!(
+            "its size is given as {known} and as {} bytes",
+            descriptor.size
+        );
+        return Err(OciError::Lies {
+            digest: descriptor.digest,
+            reason,
+        });
     }
-    let is_document = media_type::is_index(&descriptor.media_type) || media_type::is_manifest(&descriptor.media_type);
+    let is_document = media_type::is_index(&descriptor.media_type)
+        || media_type::is_manifest(&descriptor.media_type);
     if !is_document || !walked.insert(descriptor.digest) {
         return Ok(());
     }
     let inner = match read_document(descriptor, source)? {
         Document::Index(index) => index.manifests,
-        Document::Manifest(manifest) => std::iter::once(manifest.config).chain(manifest.layers).collect(),
+        Document::Manifest(manifest) => std::iter::once(manifest.config)
+            .chain(manifest.layers)
+            .collect(),
     };
     for descriptor in &inner {
         walk(descriptor, source, depth + 1, blobs, walked)?;
@@ -82,15 +100,28 @@ fn walk(
 ///
 /// # Errors
 /// When the blob cannot be read, is not what the descriptor says, or is malformed.
-pub fn read_document(descriptor: &Descriptor, source: &dyn BlobSource) -> Result<Document, OciError> {
+pub fn read_document(
+    descriptor: &Descriptor,
+    source: &dyn BlobSource,
+) -> Result<Document, OciError> {
     let bytes = read_blob(descriptor, source)?;
-    Document::parse(&descriptor.digest.to_string(), &descriptor.media_type, &bytes)
+    Document::parse(
+        &descriptor.digest.to_string(),
+        &descriptor.media_type,
+        &bytes,
+    )
 }
 
 /// Reads and verifies a small blob into memory.
-pub(crate) fn read_blob(descriptor: &Descriptor, source: &dyn BlobSource) -> Result<Vec<u8>, OciError> {
+pub(crate) fn read_blob(
+    descriptor: &Descriptor,
+    source: &dyn BlobSource,
+) -> Result<Vec<u8>, OciError> {
     if descriptor.size > MAX_DOCUMENT {
-        let reason = format!("a document of {} bytes is larger than {MAX_DOCUMENT}", descriptor.size);
+        let reason = format!(
+            "a document of {} bytes is larger than {MAX_DOCUMENT}",
+            descriptor.size
+        );
         return Err(OciError::malformed(descriptor.digest.to_string(), reason));
     }
     let mut bytes = Vec::new();
@@ -110,7 +141,9 @@ pub fn copy_verified(
     subject: &'static str,
 ) -> Result<(), OciError> {
     let digest = blob.digest;
-    let reader = source.open(&digest).map_err(|source| OciError::Blob { digest, source })?;
+    let reader = source
+        .open(&digest)
+        .map_err(|source| OciError::Blob { digest, source })?;
     // One byte more than promised tells a longer blob from a right one.
     let mut reader = HashReader::new(reader.take(blob.size.saturating_add(1)));
     let mut buffer = vec![0; 64 << 10];
@@ -122,7 +155,8 @@ pub fn copy_verified(
             Err(source) => return Err(OciError::Blob { digest, source }),
         };
         let bytes = buffer.get(..count).unwrap_or_default();
-        out.write_all(bytes).map_err(|source| OciError::Write { subject, source })?;
+        out.write_all(bytes)
+            .map_err(|source| OciError::Write { subject, source })?;
     }
     let (found, size, _) = reader.finish();
     if size != blob.size {
@@ -131,7 +165,10 @@ pub fn copy_verified(
         return Err(OciError::Lies { digest, reason });
     }
     if found != digest {
-        return Err(OciError::Lies { digest, reason: format!("its bytes have the digest {found}") });
+        return Err(OciError::Lies {
+            digest,
+            reason: format!("its bytes have the digest {found}"),
+        });
     }
     Ok(())
 }

@@ -16,7 +16,11 @@ pub struct Descriptor {
     /// The number of its bytes.
     pub size: u64,
     /// Annotations, sorted.
-    #[serde(default, deserialize_with = "crate::json::or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::json::or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub annotations: BTreeMap<String, String>,
     /// The platform, of manifests in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,7 +66,11 @@ pub struct DescriptorPlatform {
     /// The operating system (GOOS).
     pub os: String,
     /// The version of the operating system.
-    #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "os.version",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub os_version: Option<String>,
     /// The variant of the architecture, such as `v8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,7 +15,9 @@ use kiln_types::{BlobSource, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::TarWriter;
-use crate::{BlobRef, Descriptor, Document, Manifest, OciError, Reference, media_type, read_document};
+use crate::{
+    BlobRef, Descriptor, Document, Manifest, OciError, Reference, media_type, read_document,
+};
 
 /// An image and its names in the archive.
 #[derive(Clone, Debug)]
@@ -44,7 +46,11 @@ pub struct ArchiveEntry {
 /// When an image is an index or has a layer that Docker cannot read, when a blob is missing or is
 /// not what its descriptor says, or writing fails. What has been written by then is no archive:
 /// the caller writes to a temporary file.
-pub fn write(out: &mut dyn Write, images: &[DockerImage], source: &dyn BlobSource) -> Result<(), OciError> {
+pub fn write(
+    out: &mut dyn Write,
+    images: &[DockerImage],
+    source: &dyn BlobSource,
+) -> Result<(), OciError> {
     let mut entries = Vec::new();
     let mut blobs = BTreeSet::new();
     for image in images {
@@ -52,11 +58,22 @@ pub fn write(out: &mut dyn Write, images: &[DockerImage], source: &dyn BlobSourc
         entries.push(ArchiveEntry {
             config: path(&manifest.config.digest),
             repo_tags: image.references.iter().filter_map(name).collect(),
-            layers: manifest.layers.iter().map(|layer| path(&layer.digest)).collect(),
+            layers: manifest
+                .layers
+                .iter()
+                .map(|layer| path(&layer.digest))
+                .collect(),
         });
-        blobs.extend(std::iter::once(&manifest.config).chain(&manifest.layers).map(BlobRef::from));
+        blobs.extend(
+            std::iter::once(&manifest.config)
+                .chain(&manifest.layers)
+                .map(BlobRef::from),
+        );
     }
-    let mut tar = TarWriter { out, subject: "the Docker archive" };
+    let mut tar = TarWriter {
+        out,
+        subject: "the Docker archive",
+    };
     tar.directory("blobs")?;
     tar.directory("blobs/sha256")?;
     for blob in &blobs {
@@ -73,14 +90,24 @@ fn path(digest: &Digest) -> String {
 /// `NAME:TAG` in full. Docker shortens it itself, and only so do skopeo and containerd agree.
 fn name(reference: &Reference) -> Option<String> {
     let tag = reference.tag_or_latest()?;
-    Some(format!("{}/{}:{tag}", reference.registry(), reference.repository()))
+    Some(format!(
+        "{}/{}:{tag}",
+        reference.registry(),
+        reference.repository()
+    ))
 }
 
 /// The manifest, if Docker can load its image.
 fn loadable(descriptor: &Descriptor, source: &dyn BlobSource) -> Result<Manifest, OciError> {
-    let refuse = |reason: String| OciError::Unsupported { subject: "the Docker archive".to_owned(), reason };
+    let refuse = |reason: String| OciError::Unsupported {
+        subject: "the Docker archive".to_owned(),
+        reason,
+    };
     let Document::Manifest(manifest) = read_document(descriptor, source)? else {
-        return Err(refuse(format!("{} is an index; choose one platform", descriptor.digest)));
+        return Err(refuse(format!(
+            "{} is an index; choose one platform",
+            descriptor.digest
+        )));
     };
     for layer in &manifest.layers {
         if !media_type::is_docker_loadable(&layer.media_type) {

@@ -71,7 +71,10 @@ pub enum OciError {
 
 impl OciError {
     pub(crate) fn malformed(subject: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Malformed { subject: subject.into(), reason: reason.into() }
+        Self::Malformed {
+            subject: subject.into(),
+            reason: reason.into(),
+        }
     }
 }
 

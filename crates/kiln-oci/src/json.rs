@@ -24,7 +24,10 @@ pub fn to_json(document: &impl Serialize) -> Result<Vec<u8>, OciError> {
 /// When it is larger than [`MAX_DOCUMENT`] or does not have the form of `T`.
 pub fn from_json<T: DeserializeOwned>(subject: &str, bytes: &[u8]) -> Result<T, OciError> {
     if bytes.len() as u64 > MAX_DOCUMENT {
-        return Err(OciError::malformed(subject, format!("it is larger than {MAX_DOCUMENT} bytes")));
+        return Err(OciError::malformed(
+            subject,
+            format!("it is larger than {MAX_DOCUMENT} bytes"),
+        ));
     }
     serde_json::from_slice(bytes).map_err(|error| OciError::malformed(subject, error.to_string()))
 }

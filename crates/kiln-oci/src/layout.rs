@@ -34,7 +34,9 @@ pub(crate) struct Marker {
 
 impl Marker {
     pub(crate) fn current() -> Self {
-        Self { image_layout_version: "1.0.0".to_owned() }
+        Self {
+            image_layout_version: "1.0.0".to_owned(),
+        }
     }
 }
 
@@ -42,7 +44,9 @@ impl Marker {
 pub(crate) fn listed(root: &Root) -> Descriptor {
     let mut descriptor = root.descriptor.clone();
     match &root.tag {
-        Some(tag) => descriptor.annotations.insert(REF_NAME.to_owned(), tag.clone()),
+        Some(tag) => descriptor
+            .annotations
+            .insert(REF_NAME.to_owned(), tag.clone()),
         None => descriptor.annotations.remove(REF_NAME),
     };
     descriptor
@@ -51,20 +55,33 @@ pub(crate) fn listed(root: &Root) -> Descriptor {
 /// The index with these roots in it: each takes its tag from whoever had it, and stands once.
 pub(crate) fn merged(mut index: Index, roots: &[Root]) -> Result<Index, OciError> {
     for root in roots {
-        if let Some(tag) = root.tag.as_ref().filter(|tag| !crate::transport::is_layout_tag(tag)) {
+        if let Some(tag) = root
+            .tag
+            .as_ref()
+            .filter(|tag| !crate::transport::is_layout_tag(tag))
+        {
             let reason = format!("`{tag}` cannot be a tag of a layout");
-            return Err(OciError::Unsupported { subject: root.descriptor.digest.to_string(), reason });
+            return Err(OciError::Unsupported {
+                subject: root.descriptor.digest.to_string(),
+                reason,
+            });
         }
         let descriptor = listed(root);
         index.manifests.retain(|other| {
-            let same_tag = root.tag.is_some() && other.annotations.get(REF_NAME) == root.tag.as_ref();
+            let same_tag =
+                root.tag.is_some() && other.annotations.get(REF_NAME) == root.tag.as_ref();
             !same_tag && *other != descriptor
         });
         index.manifests.push(descriptor);
     }
     // By tag, then by digest, whatever the order in which images came.
     index.manifests.sort_by(|left, right| {
-        let key = |descriptor: &Descriptor| (descriptor.annotations.get(REF_NAME).cloned(), descriptor.digest);
+        let key = |descriptor: &Descriptor| {
+            (
+                descriptor.annotations.get(REF_NAME).cloned(),
+                descriptor.digest,
+            )
+        };
         key(left).cmp(&key(right))
     });
     Ok(index)

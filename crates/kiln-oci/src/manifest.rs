@@ -30,7 +30,11 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Annotations, sorted.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -69,7 +73,11 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Annotations, sorted.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -118,10 +126,19 @@ impl Document {
         let shape: Shape = from_json(subject, bytes)?;
         let error = |reason: String| Err(OciError::malformed(subject, reason));
         if shape.schema_version != 2 {
-            return error(format!("its schema version is {}, expected 2", shape.schema_version));
+            return error(format!(
+                "its schema version is {}, expected 2",
+                shape.schema_version
+            ));
         }
-        if let Some(found) = shape.media_type.as_deref().filter(|found| !found.is_empty() && *found != expected) {
-            return error(format!("it calls itself `{found}`, but was announced as `{expected}`"));
+        if let Some(found) = shape
+            .media_type
+            .as_deref()
+            .filter(|found| !found.is_empty() && *found != expected)
+        {
+            return error(format!(
+                "it calls itself `{found}`, but was announced as `{expected}`"
+            ));
         }
         if shape.manifests.is_some() && (shape.layers.is_some() || shape.config.is_some()) {
             return error("it has the members of both a manifest and an index".to_owned());
@@ -138,7 +155,9 @@ impl Document {
             Self::Index(index) => index.manifests.len(),
         };
         if count > MAX_DESCRIPTORS {
-            return error(format!("it lists {count} blobs, more than {MAX_DESCRIPTORS}"));
+            return error(format!(
+                "it lists {count} blobs, more than {MAX_DESCRIPTORS}"
+            ));
         }
         Ok(document)
     }

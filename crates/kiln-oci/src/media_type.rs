@@ -41,5 +41,8 @@ pub fn is_manifest(media_type: &str) -> bool {
 /// Whether this names a layer that `docker load` can read: plain or gzip, in either spelling.
 #[must_use]
 pub fn is_docker_loadable(media_type: &str) -> bool {
-    matches!(media_type, LAYER | LAYER_GZIP | DOCKER_LAYER | DOCKER_LAYER_GZIP)
+    matches!(
+        media_type,
+        LAYER | LAYER_GZIP | DOCKER_LAYER | DOCKER_LAYER_GZIP
+    )
 }

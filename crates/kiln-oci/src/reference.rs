@@ -53,7 +53,9 @@ impl Reference {
     /// The tag; `latest` where neither tag nor digest was written.
     #[must_use]
     pub fn tag_or_latest(&self) -> Option<&str> {
-        self.tag.as_deref().or_else(|| self.digest.is_none().then_some("latest"))
+        self.tag
+            .as_deref()
+            .or_else(|| self.digest.is_none().then_some("latest"))
     }
 
     /// The digest, where one was written.
@@ -68,14 +70,22 @@ impl Reference {
     /// When this is no tag.
     pub fn with_tag(&self, tag: &str) -> Result<Self, ReferenceError> {
         check_tag(tag).map_err(|reason| error(tag, reason))?;
-        Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
+        Ok(Self {
+            tag: Some(tag.to_owned()),
+            digest: None,
+            ..self.clone()
+        })
     }
 
     /// The name as Docker shows it: without `docker.io/` and `library/`.
     #[must_use]
     pub fn familiar(&self) -> String {
         let name = match self.registry.as_str() {
-            DOCKER => self.repository.strip_prefix("library/").unwrap_or(&self.repository).to_owned(),
+            DOCKER => self
+                .repository
+                .strip_prefix("library/")
+                .unwrap_or(&self.repository)
+                .to_owned(),
             registry => format!("{registry}/{}", self.repository),
         };
         self.qualified(name)
@@ -102,7 +112,10 @@ impl fmt::Display for Reference {
 }
 
 fn error(found: &str, reason: impl Into<String>) -> ReferenceError {
-    ReferenceError { found: found.chars().take(120).collect(), reason: reason.into() }
+    ReferenceError {
+        found: found.chars().take(120).collect(),
+        reason: reason.into(),
+    }
 }
 
 impl FromStr for Reference {
@@ -111,7 +124,14 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = |reason: String| error(text, reason);
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.parse().map_err(|digest| error(format!("{digest}")))?)),
+            Some((rest, digest)) => (
+                rest,
+                Some(
+                    digest
+                        .parse()
+                        .map_err(|digest| error(format!("{digest}")))?,
+                ),
+            ),
             None => (text, None),
         };
         // A colon in the last part begins the tag; one before it belongs to the registry's port.
@@ -120,7 +140,9 @@ impl FromStr for Reference {
             _ => (rest, None),
         };
         if name.is_empty() {
-            return Err(error("it has no name; expected `[REGISTRY/]NAME[:TAG][@DIGEST]`".to_owned()));
+            return Err(error(
+                "it has no name; expected `[REGISTRY/]NAME[:TAG][@DIGEST]`".to_owned(),
+            ));
         }
         if let Some(tag) = tag {
             check_tag(tag).map_err(|reason| error(reason.to_owned()))?;
@@ -129,7 +151,11 @@ impl FromStr for Reference {
             Some((first, rest)) if is_registry(first) => (first, rest.to_owned()),
             _ => (DOCKER, name.to_owned()),
         };
-        let registry = if registry == "index.docker.io" { DOCKER } else { registry };
+        let registry = if registry == "index.docker.io" {
+            DOCKER
+        } else {
+            registry
+        };
         check_registry(registry).map_err(|reason| error(reason.to_owned()))?;
         let repository = match registry {
             DOCKER if !repository.contains('/') => format!("library/{repository}"),
@@ -143,39 +169,65 @@ impl FromStr for Reference {
             )));
         }
         if registry.len() + 1 + repository.len() > MAX_NAME {
-            return Err(error(format!("its name is longer than {MAX_NAME} characters")));
+            return Err(error(format!(
+                "its name is longer than {MAX_NAME} characters"
+            )));
         }
-        Ok(Self { registry: registry.to_owned(), repository, tag: tag.map(str::to_owned), digest })
+        Ok(Self {
+            registry: registry.to_owned(),
+            repository,
+            tag: tag.map(str::to_owned),
+            digest,
+        })
     }
 }
 
 /// Docker's rule: the first part is a registry if it could not be the name of a person there.
 fn is_registry(part: &str) -> bool {
-    part == "localhost" || part.contains(['.', ':']) || part.bytes().any(|byte| byte.is_ascii_uppercase())
+    part == "localhost"
+        || part.contains(['.', ':'])
+        || part.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 fn check_registry(registry: &str) -> Result<(), &'static str> {
-    let bracketed = registry.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let bracketed = registry
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
     let (host, port) = match bracketed {
         Some((address, rest)) => {
-            if address.is_empty() || !address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte)) {
+            if address.is_empty()
+                || !address
+                    .bytes()
+                    .all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+            {
                 return Err("between the brackets of its registry there is no IPv6 address");
             }
-            (None, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').unwrap_or("x")) })
+            (
+                None,
+                if rest.is_empty() {
+                    None
+                } else {
+                    Some(rest.strip_prefix(':').unwrap_or("x"))
+                },
+            )
         }
         None => match registry.split_once(':') {
             Some((host, port)) => (Some(host), Some(port)),
             None => (Some(registry), None),
         },
     };
-    if port.is_some_and(|port| port.len() > 5 || port.parse::<u16>().is_err() || port.starts_with('+')) {
+    if port
+        .is_some_and(|port| port.len() > 5 || port.parse::<u16>().is_err() || port.starts_with('+'))
+    {
         return Err("the port of its registry is no number from 0 to 65535");
     }
     let label = |label: &str| {
         !label.is_empty()
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     match host {
         Some(host) if !host.split('.').all(label) => Err("its registry is no host name"),
@@ -189,7 +241,9 @@ fn check_tag(tag: &str) -> Result<(), &'static str> {
     if starts && tag.len() <= 128 && tag.bytes().all(|byte| word(byte) || b".-".contains(&byte)) {
         Ok(())
     } else {
-        Err("its tag is not made of letters, digits, `_`, `.` and `-`, at most 128, the first no `.` or `-`")
+        Err(
+            "its tag is not made of letters, digits, `_`, `.` and `-`, at most 128, the first no `.` or `-`",
+        )
     }
 }
 
@@ -201,7 +255,9 @@ fn is_component(part: &str) -> bool {
     edges
         && part
             .split(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit())
-            .all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-'))
+            .all(|between| {
+                matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-')
+            })
 }
 
 #[cfg(test)]
@@ -214,14 +270,30 @@ mod tests {
     fn short_and_full_forms() {
         for (text, full, familiar) in [
             ("nginx", "docker.io/library/nginx", "nginx"),
-            ("nginx:1.26-dev", "docker.io/library/nginx:1.26-dev", "nginx:1.26-dev"),
+            (
+                "nginx:1.26-dev",
+                "docker.io/library/nginx:1.26-dev",
+                "nginx:1.26-dev",
+            ),
             ("team/app", "docker.io/team/app", "team/app"),
             ("docker.io/nginx", "docker.io/library/nginx", "nginx"),
-            ("index.docker.io/team/app:x", "docker.io/team/app:x", "team/app:x"),
+            (
+                "index.docker.io/team/app:x",
+                "docker.io/team/app:x",
+                "team/app:x",
+            ),
             ("localhost/app", "localhost/app", "localhost/app"),
-            ("localhost:5000/a/b:c", "localhost:5000/a/b:c", "localhost:5000/a/b:c"),
+            (
+                "localhost:5000/a/b:c",
+                "localhost:5000/a/b:c",
+                "localhost:5000/a/b:c",
+            ),
             ("[::1]:5000/a", "[::1]:5000/a", "[::1]:5000/a"),
-            ("ghcr.io/a__b/c-d--e.f:V1_.-", "ghcr.io/a__b/c-d--e.f:V1_.-", "ghcr.io/a__b/c-d--e.f:V1_.-"),
+            (
+                "ghcr.io/a__b/c-d--e.f:V1_.-",
+                "ghcr.io/a__b/c-d--e.f:V1_.-",
+                "ghcr.io/a__b/c-d--e.f:V1_.-",
+            ),
         ] {
             let reference: Reference = text.parse().unwrap();
             assert_eq!(reference.to_string(), full);
@@ -229,9 +301,21 @@ mod tests {
             assert_eq!(full.parse::<Reference>().unwrap(), reference);
         }
         let pinned: Reference = format!("a.b/c:d@{DIGEST}").parse().unwrap();
-        assert_eq!((pinned.tag(), pinned.digest().unwrap().to_string()), (Some("d"), DIGEST.to_owned()));
-        assert_eq!(format!("a.b/c@{DIGEST}").parse::<Reference>().unwrap().tag_or_latest(), None);
-        assert_eq!("a.b/c".parse::<Reference>().unwrap().tag_or_latest(), Some("latest"));
+        assert_eq!(
+            (pinned.tag(), pinned.digest().unwrap().to_string()),
+            (Some("d"), DIGEST.to_owned())
+        );
+        assert_eq!(
+            format!("a.b/c@{DIGEST}")
+                .parse::<Reference>()
+                .unwrap()
+                .tag_or_latest(),
+            None
+        );
+        assert_eq!(
+            "a.b/c".parse::<Reference>().unwrap().tag_or_latest(),
+            Some("latest")
+        );
         assert_eq!(pinned.with_tag("e").unwrap().to_string(), "a.b/c:e");
     }
 
@@ -266,8 +350,16 @@ mod tests {
         ] {
             assert!(text.parse::<Reference>().is_err(), "{text:?}");
         }
-        assert!(format!("a.b/{}", "x".repeat(260)).parse::<Reference>().is_err());
-        assert!(format!("a:{}", "x".repeat(129)).parse::<Reference>().is_err());
+        assert!(
+            format!("a.b/{}", "x".repeat(260))
+                .parse::<Reference>()
+                .is_err()
+        );
+        assert!(
+            format!("a:{}", "x".repeat(129))
+                .parse::<Reference>()
+                .is_err()
+        );
     }
 
     proptest::proptest! {

@@ -75,7 +75,8 @@ impl Transport {
     /// as one rather than as a name or file.
     #[must_use]
     pub fn is_one(text: &str) -> bool {
-        text.split_once(':').is_some_and(|(word, _)| FORMS.iter().any(|(name, _)| *name == word))
+        text.split_once(':')
+            .is_some_and(|(word, _)| FORMS.iter().any(|(name, _)| *name == word))
     }
 
     /// The name of the transport: `oci`, `docker-archive` …
@@ -97,19 +98,27 @@ impl FromStr for Transport {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let word = text.split(':').next().unwrap_or_default();
-        let form = FORMS.iter().find(|(name, _)| *name == word).map(|(_, form)| *form);
+        let form = FORMS
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map(|(_, form)| *form);
         let error = |reason: String| TransportError {
             found: text.chars().take(120).collect(),
             reason,
             expected: match form {
                 Some(form) => format!("`{form}`"),
-                None => format!("one of {}", FORMS.map(|(_, form)| format!("`{form}`")).join(", ")),
+                None => format!(
+                    "one of {}",
+                    FORMS.map(|(_, form)| format!("`{form}`")).join(", ")
+                ),
             },
         };
         let Some(form) = form else {
             return Err(error(match word {
                 "docker" => "the transport of registries is `registry`, not `docker`".to_owned(),
-                "dir" | "containers-storage" | "sif" | "ostree" => format!("kiln has no transport `{word}`"),
+                "dir" | "containers-storage" | "sif" | "ostree" => {
+                    format!("kiln has no transport `{word}`")
+                }
                 _ => "it does not begin with a transport".to_owned(),
             }));
         };
@@ -135,19 +144,36 @@ impl FromStr for Transport {
         let reference = |text: &str| -> Result<Reference, TransportError> {
             let reference: Reference = text.parse().map_err(|source| error(format!("{source}")))?;
             if word != "registry" && reference.digest().is_some() {
-                return Err(error("an image gets a name and a tag there, not a digest".to_owned()));
+                return Err(error(
+                    "an image gets a name and a tag there, not a digest".to_owned(),
+                ));
             }
             Ok(reference)
         };
         Ok(match word {
-            "oci" => Self::Oci { directory: path()?, tag: tag()? },
-            "oci-archive" => Self::OciArchive { file: path()?, tag: tag()? },
-            "docker-archive" => Self::DockerArchive { file: path()?, reference: rest.map(reference).transpose()? },
-            "docker-daemon" => Self::DockerDaemon { reference: reference(place)? },
-            "registry" => Self::Registry { reference: reference(place.trim_start_matches("//"))? },
+            "oci" => Self::Oci {
+                directory: path()?,
+                tag: tag()?,
+            },
+            "oci-archive" => Self::OciArchive {
+                file: path()?,
+                tag: tag()?,
+            },
+            "docker-archive" => Self::DockerArchive {
+                file: path()?,
+                reference: rest.map(reference).transpose()?,
+            },
+            "docker-daemon" => Self::DockerDaemon {
+                reference: reference(place)?,
+            },
+            "registry" => Self::Registry {
+                reference: reference(place.trim_start_matches("//"))?,
+            },
             _ => {
                 debug_assert_eq!(form, "rootfs:DIR");
-                Self::RootFs { directory: PathBuf::from(place) }
+                Self::RootFs {
+                    directory: PathBuf::from(place),
+                }
             }
         })
     }
@@ -157,16 +183,24 @@ impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
         match self {
-            Self::Oci { directory: path, tag } | Self::OciArchive { file: path, tag } => {
+            Self::Oci {
+                directory: path,
+                tag,
+            }
+            | Self::OciArchive { file: path, tag } => {
                 write!(f, "{name}:{}", path.display())?;
                 tag.iter().try_for_each(|tag| write!(f, ":{tag}"))
             }
             Self::DockerArchive { file, reference } => {
                 write!(f, "{name}:{}", file.display())?;
-                reference.iter().try_for_each(|reference| write!(f, ":{reference}"))
+                reference
+                    .iter()
+                    .try_for_each(|reference| write!(f, ":{reference}"))
             }
             Self::RootFs { directory } => write!(f, "{name}:{}", directory.display()),
-            Self::DockerDaemon { reference } | Self::Registry { reference } => write!(f, "{name}:{reference}"),
+            Self::DockerDaemon { reference } | Self::Registry { reference } => {
+                write!(f, "{name}:{reference}")
+            }
         }
     }
 }
@@ -175,8 +209,14 @@ impl fmt::Display for Transport {
 pub(crate) fn is_layout_tag(tag: &str) -> bool {
     (1..=255).contains(&tag.len())
         && tag.split('/').all(|component| {
-            component.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-                && component.as_bytes().last().is_some_and(u8::is_ascii_alphanumeric)
+            component
+                .as_bytes()
+                .first()
+                .is_some_and(u8::is_ascii_alphanumeric)
+                && component
+                    .as_bytes()
+                    .last()
+                    .is_some_and(u8::is_ascii_alphanumeric)
                 && component
                     .split(|letter: char| letter.is_ascii_alphanumeric())
                     .all(|between| matches!(between, "" | "-" | "." | "_" | ":" | "@" | "+" | "--"))
@@ -199,15 +239,23 @@ mod tests {
         ] {
             let transport: Transport = text.parse().unwrap();
             assert!(Transport::is_one(text));
-            assert_eq!((transport.name(), transport.to_string()), (name, text.to_owned()));
+            assert_eq!(
+                (transport.name(), transport.to_string()),
+                (name, text.to_owned())
+            );
         }
         assert_eq!(
             "docker-archive:a.tar:nginx:1".parse::<Transport>().unwrap(),
-            Transport::DockerArchive { file: "a.tar".into(), reference: Some("nginx:1".parse().unwrap()) }
+            Transport::DockerArchive {
+                file: "a.tar".into(),
+                reference: Some("nginx:1".parse().unwrap())
+            }
         );
         assert_eq!(
             "registry:localhost:5000/a".parse::<Transport>().unwrap(),
-            Transport::Registry { reference: "localhost:5000/a".parse().unwrap() }
+            Transport::Registry {
+                reference: "localhost:5000/a".parse().unwrap()
+            }
         );
         assert!(!Transport::is_one("nginx:1.26"));
     }
@@ -215,16 +263,25 @@ mod tests {
     #[test]
     fn errors_say_what_was_expected() {
         for (text, expected) in [
-            ("nginx", "it does not begin with a transport; expected one of `oci:DIR[:TAG]`"),
+            (
+                "nginx",
+                "it does not begin with a transport; expected one of `oci:DIR[:TAG]`",
+            ),
             ("oci:", "nothing follows `oci`; expected `oci:DIR[:TAG]`"),
             ("oci", "nothing follows `oci`"),
             ("oci::tag", "the path is empty"),
             ("oci:dir:", "`` is no tag of a layout"),
             ("oci:dir:a b", "`a b` is no tag of a layout"),
             ("docker-archive:f:Nginx", "is not an image reference"),
-            ("docker://nginx", "the transport of registries is `registry`"),
+            (
+                "docker://nginx",
+                "the transport of registries is `registry`",
+            ),
             ("dir:x", "kiln has no transport `dir`"),
-            ("docker-daemon:a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "not a digest"),
+            (
+                "docker-daemon:a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "not a digest",
+            ),
         ] {
             let error = text.parse::<Transport>().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

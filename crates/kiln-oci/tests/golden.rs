@@ -1,8 +1,8 @@
 //! The bytes of documents: every byte is part of a digest, so a change here changes every image.
 
 use kiln_oci::{
-    Descriptor, Document, Empty, HistoryEntry, ImageConfig, Index, Manifest, ProcessConfig, RootFs, from_json,
-    media_type, to_json,
+    Descriptor, Document, Empty, HistoryEntry, ImageConfig, Index, Manifest, ProcessConfig, RootFs,
+    from_json, media_type, to_json,
 };
 use kiln_types::{Architecture, Digest, Platform, Timestamp};
 
@@ -26,7 +26,11 @@ fn config() -> ImageConfig {
             cmd: vec!["-g".to_owned(), "daemon off;".to_owned()],
             volumes: [("/data".to_owned(), Empty {})].into(),
             working_dir: "/".to_owned(),
-            labels: [("b".to_owned(), "<2> & é".to_owned()), ("a".to_owned(), "1".to_owned())].into(),
+            labels: [
+                ("b".to_owned(), "<2> & é".to_owned()),
+                ("a".to_owned(), "1".to_owned()),
+            ]
+            .into(),
             stop_signal: Some("SIGQUIT".to_owned()),
         },
         rootfs: RootFs::layers(vec![Digest::of(b"layer")]),
@@ -37,7 +41,10 @@ fn config() -> ImageConfig {
                 comment: Some("base-files".to_owned()),
                 ..HistoryEntry::default()
             },
-            HistoryEntry { empty_layer: true, ..HistoryEntry::default() },
+            HistoryEntry {
+                empty_layer: true,
+                ..HistoryEntry::default()
+            },
         ],
     }
 }
@@ -58,7 +65,10 @@ fn manifest_and_index() {
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let blob = |kind| Descriptor::of(kind, b"");
     let mut manifest = Manifest::new(blob(media_type::CONFIG), vec![blob(media_type::LAYER_GZIP)]);
-    manifest.annotations.insert("org.opencontainers.image.title".to_owned(), "nginx".to_owned());
+    manifest.annotations.insert(
+        "org.opencontainers.image.title".to_owned(),
+        "nginx".to_owned(),
+    );
     let bytes = to_json(&manifest).unwrap();
     assert_eq!(
         text(&bytes),
@@ -66,8 +76,12 @@ fn manifest_and_index() {
             r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:{EMPTY}","size":0}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:{EMPTY}","size":0}}],"annotations":{{"org.opencontainers.image.title":"nginx"}}}}"#
         )
     );
-    assert_eq!(Document::parse("x", media_type::MANIFEST, &bytes).unwrap(), Document::Manifest(manifest.clone()));
-    let manifest = Descriptor::of(media_type::MANIFEST, b"").for_platform(Platform::linux(Architecture::Arm64));
+    assert_eq!(
+        Document::parse("x", media_type::MANIFEST, &bytes).unwrap(),
+        Document::Manifest(manifest.clone())
+    );
+    let manifest = Descriptor::of(media_type::MANIFEST, b"")
+        .for_platform(Platform::linux(Architecture::Arm64));
     let index = Index::new(vec![manifest]);
     let bytes = to_json(&index).unwrap();
     assert_eq!(
@@ -76,7 +90,10 @@ fn manifest_and_index() {
             r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:{EMPTY}","size":0,"platform":{{"architecture":"arm64","os":"linux"}}}}]}}"#
         )
     );
-    assert_eq!(Document::parse("x", media_type::INDEX, &bytes).unwrap(), Document::Index(index));
+    assert_eq!(
+        Document::parse("x", media_type::INDEX, &bytes).unwrap(),
+        Document::Index(index)
+    );
 }
 
 #[test]
@@ -85,10 +102,23 @@ fn what_go_writes_is_read() {
         "config":{"Env":null,"Entrypoint":null,"Labels":null,"OnBuild":null,"ArgsEscaped":true},
         "rootfs":{"type":"layers","diff_ids":null},"history":null,"moby.buildkit.cache.v0":"x"}"#;
     let config: ImageConfig = from_json("x", text.as_bytes()).unwrap();
-    assert_eq!(config.created.unwrap().as_str(), "2024-01-02T03:04:05.678901234Z");
+    assert_eq!(
+        config.created.unwrap().as_str(),
+        "2024-01-02T03:04:05.678901234Z"
+    );
     assert!(config.rootfs.diff_ids.is_empty());
-    for bad in ["", "{", "[]", "null", r#"{"architecture":1}"#, r#"{"os":"linux"}"#] {
-        assert!(from_json::<ImageConfig>("config", bad.as_bytes()).is_err(), "{bad}");
+    for bad in [
+        "",
+        "{",
+        "[]",
+        "null",
+        r#"{"architecture":1}"#,
+        r#"{"os":"linux"}"#,
+    ] {
+        assert!(
+            from_json::<ImageConfig>("config", bad.as_bytes()).is_err(),
+            "{bad}"
+        );
     }
 }
 
@@ -97,7 +127,11 @@ fn platforms_with_variants() {
     let descriptor = |json: &str| from_json::<Descriptor>("x", json.as_bytes()).unwrap();
     let of = |platform: &str| {
         let digest = Digest::of(b"");
-        descriptor(&format!(r#"{{"mediaType":"m","digest":"{digest}","size":1,"platform":{platform}}}"#)).platform.unwrap()
+        descriptor(&format!(
+            r#"{{"mediaType":"m","digest":"{digest}","size":1,"platform":{platform}}}"#
+        ))
+        .platform
+        .unwrap()
     };
     let arm64 = Platform::linux(Architecture::Arm64);
     let amd64 = Platform::linux(Architecture::Amd64);

@@ -14,7 +14,15 @@ pub(crate) struct Sample<'a> {
 
 impl Default for Sample<'_> {
     fn default() -> Self {
-        Self { machine: 62, kind: 3, soname: None, needed: &[], runpath: None, interpreter: None, isa_needed: 0 }
+        Self {
+            machine: 62,
+            kind: 3,
+            soname: None,
+            needed: &[],
+            runpath: None,
+            interpreter: None,
+            isa_needed: 0,
+        }
     }
 }
 
@@ -32,13 +40,25 @@ impl Sample<'_> {
         self.needed.iter().for_each(|name| add(1, name));
         self.soname.iter().for_each(|name| add(14, name));
         self.runpath.iter().for_each(|path| add(29, path));
-        let interpreter: Vec<u8> =
-            self.interpreter.map_or(Vec::new(), |path| path.bytes().chain([0]).collect());
+        let interpreter: Vec<u8> = self
+            .interpreter
+            .map_or(Vec::new(), |path| path.bytes().chain([0]).collect());
         let mut property = Vec::new();
-        for value in [4u32, 16, 5, u32::from_le_bytes(*b"GNU\0"), 0xc000_8002, 4, self.isa_needed, 0] {
+        for value in [
+            4u32,
+            16,
+            5,
+            u32::from_le_bytes(*b"GNU\0"),
+            0xc000_8002,
+            4,
+            self.isa_needed,
+            0,
+        ] {
             property.extend(value.to_le_bytes());
         }
-        let tag: Vec<u8> = [4u32, 16, 1, u32::from_le_bytes(*b"GNU\0"), 0, 3, 2, 0].map(u32::to_le_bytes).concat();
+        let tag: Vec<u8> = [4u32, 16, 1, u32::from_le_bytes(*b"GNU\0"), 0, 3, 2, 0]
+            .map(u32::to_le_bytes)
+            .concat();
 
         let start = 64 + 5 * 56;
         let strings_at = start;
@@ -67,7 +87,12 @@ impl Sample<'_> {
             (2, dynamic_at, dynamic_size, 8),
             (0x6474_e553, property_at, property.len(), 8),
             (4, tag_at, tag.len(), 4),
-            (if interpreter.is_empty() { 0 } else { 3 }, interpreter_at, interpreter.len(), 1),
+            (
+                if interpreter.is_empty() { 0 } else { 3 },
+                interpreter_at,
+                interpreter.len(),
+                1,
+            ),
         ] {
             let (offset, size): (u64, u64) = (offset as u64, size as u64);
             bytes.extend(kind.to_le_bytes());
@@ -78,7 +103,12 @@ impl Sample<'_> {
         }
         bytes.extend(strings);
         bytes.resize(dynamic_at, 0);
-        bytes.extend(dynamic.into_iter().flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()]).flatten());
+        bytes.extend(
+            dynamic
+                .into_iter()
+                .flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()])
+                .flatten(),
+        );
         bytes.extend([property, tag, interpreter].concat());
         bytes
     }

@@ -12,12 +12,18 @@ fn reads_what_the_loader_reads() {
         ..Sample::default()
     };
     let facts = facts(&sample.bytes()).unwrap();
-    assert_eq!((facts.class, facts.machine, facts.kind), (2, 62, ElfKind::Dyn));
+    assert_eq!(
+        (facts.class, facts.machine, facts.kind),
+        (2, 62, ElfKind::Dyn)
+    );
     assert!(facts.is_shared_object());
     assert_eq!(facts.soname.as_deref(), Some("libx.so.1"));
     assert_eq!(facts.needed, ["libc.so.6", "libm.so.6"]);
     assert_eq!(facts.runpath, ["$ORIGIN/lib", "/opt/lib"]);
-    assert_eq!(facts.interpreter.as_deref(), Some("/lib64/ld-linux-x86-64.so.2"));
+    assert_eq!(
+        facts.interpreter.as_deref(),
+        Some("/lib64/ld-linux-x86-64.so.2")
+    );
     assert_eq!(facts.minimum_kernel, Some((3, 2, 0)));
     assert_eq!(facts.x86_isa_needed, 0b111);
     let json = serde_json::to_string(&facts).unwrap();
@@ -28,20 +34,34 @@ fn reads_what_the_loader_reads() {
 fn this_program_has_facts() {
     let program = std::fs::read("/proc/self/exe").unwrap();
     let facts = facts(&program).unwrap();
-    assert!(facts.needed.iter().any(|name| name.starts_with("libc.so")), "{facts:?}");
+    assert!(
+        facts.needed.iter().any(|name| name.starts_with("libc.so")),
+        "{facts:?}"
+    );
     assert!(facts.interpreter.unwrap().contains("ld-linux"));
 }
 
 #[test]
 fn what_is_no_elf_file_has_no_facts() {
-    for bytes in [&b""[..], b"\x7fEL", b"\x7fELF", b"\x7fELF\x03", b"#!/bin/sh\n", &[0x7f; 200]] {
+    for bytes in [
+        &b""[..],
+        b"\x7fEL",
+        b"\x7fELF",
+        b"\x7fELF\x03",
+        b"#!/bin/sh\n",
+        &[0x7f; 200],
+    ] {
         assert_eq!(facts(bytes), None);
     }
 }
 
 #[test]
 fn attack_cut_at_any_byte() {
-    let bytes = Sample { soname: Some("libx.so.1"), ..Sample::default() }.bytes();
+    let bytes = Sample {
+        soname: Some("libx.so.1"),
+        ..Sample::default()
+    }
+    .bytes();
     for end in 0..bytes.len() {
         let _ = facts(&bytes[..end]);
     }
@@ -50,9 +70,18 @@ fn attack_cut_at_any_byte() {
 
 #[test]
 fn attack_offsets_that_overflow() {
-    let good = Sample { soname: Some("libx.so.1"), ..Sample::default() }.bytes();
+    let good = Sample {
+        soname: Some("libx.so.1"),
+        ..Sample::default()
+    }
+    .bytes();
     // The offset and size of the dynamic segment, and the header count.
-    for (at, value) in [(64 + 56 + 8, u64::MAX), (64 + 56 + 32, u64::MAX), (64 + 56 + 8, 1 << 63), (32, u64::MAX - 1)] {
+    for (at, value) in [
+        (64 + 56 + 8, u64::MAX),
+        (64 + 56 + 32, u64::MAX),
+        (64 + 56 + 8, 1 << 63),
+        (32, u64::MAX - 1),
+    ] {
         let mut bytes = good.clone();
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         assert_eq!(facts(&bytes), None, "{at}");
@@ -61,9 +90,16 @@ fn attack_offsets_that_overflow() {
 
 #[test]
 fn attack_soname_without_an_end() {
-    let mut bytes = Sample { soname: Some("libx.so.1"), ..Sample::default() }.bytes();
+    let mut bytes = Sample {
+        soname: Some("libx.so.1"),
+        ..Sample::default()
+    }
+    .bytes();
     // The dynamic segment's entry points at the last byte of the file, which is not NUL.
-    let at = bytes.windows(16).position(|window| window[0] == 14 && window[1..8] == [0; 7]).unwrap();
+    let at = bytes
+        .windows(16)
+        .position(|window| window[0] == 14 && window[1..8] == [0; 7])
+        .unwrap();
     let strings = 64 + 5 * 56;
     let last = (bytes.len() - strings) as u64;
     bytes.push(b'x');

@@ -68,7 +68,11 @@ pub(super) struct Table {
 
 impl Table {
     fn read(tree: &dyn Tree, path: &'static str) -> Result<Self, EmulateError> {
-        let error = |reason: &str| EmulateError::File { emulator: NAME, path: path.to_owned(), reason: reason.to_owned() };
+        let error = |reason: &str| EmulateError::File {
+            emulator: NAME,
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
         let content = tree.read(path)?.unwrap_or_default();
         let text = String::from_utf8(content).map_err(|_| error("it is not text"))?;
         let lines: Vec<Vec<String>> = text
@@ -84,25 +88,37 @@ impl Table {
     }
 
     fn named(&self, name: &str) -> Option<&Vec<String>> {
-        self.lines.iter().find(|line| line.first().is_some_and(|field| field == name))
+        self.lines
+            .iter()
+            .find(|line| line.first().is_some_and(|field| field == name))
     }
 
     fn numbered(&self, id: u32) -> Option<&Vec<String>> {
-        self.lines.iter().find(|line| line.get(2).is_some_and(|field| field.parse() == Ok(id)))
+        self.lines
+            .iter()
+            .find(|line| line.get(2).is_some_and(|field| field.parse() == Ok(id)))
     }
 
     /// That neither this name nor this number is taken.
     fn claim(&self, name: &str, id: u32) -> Result<(), EmulateError> {
         let taken = match (self.named(name), self.numbered(id)) {
             (Some(line), _) => format!("the name `{name}` is taken by `{}`", line.join(":")),
-            (None, Some(line)) => format!("the id {id} of `{name}` is taken by `{}`", line.join(":")),
+            (None, Some(line)) => {
+                format!("the id {id} of `{name}` is taken by `{}`", line.join(":"))
+            }
             (None, None) => return Ok(()),
         };
-        Err(EmulateError::Plan { emulator: NAME, reason: format!("/{}: {taken}", self.path) })
+        Err(EmulateError::Plan {
+            emulator: NAME,
+            reason: format!("/{}: {taken}", self.path),
+        })
     }
 
     fn print(&self) -> String {
-        self.lines.iter().map(|line| line.join(":") + "\n").collect()
+        self.lines
+            .iter()
+            .map(|line| line.join(":") + "\n")
+            .collect()
     }
 }
 
@@ -113,12 +129,18 @@ fn add_group(groups: &mut Table, group: &Group) -> Result<(), EmulateError> {
     }
     // A group of the distribution may be named again to give it members.
     let same = groups.lines.iter_mut().find(|line| {
-        line.first() == Some(&group.name) && line.get(2).is_some_and(|field| field.parse() == Ok(group.gid))
+        line.first() == Some(&group.name)
+            && line
+                .get(2)
+                .is_some_and(|field| field.parse() == Ok(group.gid))
     });
     if let Some(line) = same {
         line.resize(4, String::new());
-        let mut members: Vec<String> =
-            line[3].split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let mut members: Vec<String> = line[3]
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect();
         for member in &group.members {
             if !members.contains(member) {
                 members.push(member.clone());
@@ -128,17 +150,29 @@ fn add_group(groups: &mut Table, group: &Group) -> Result<(), EmulateError> {
         return Ok(());
     }
     groups.claim(&group.name, group.gid)?;
-    groups.lines.push(vec![group.name.clone(), "x".to_owned(), group.gid.to_string(), group.members.join(",")]);
+    groups.lines.push(vec![
+        group.name.clone(),
+        "x".to_owned(),
+        group.gid.to_string(),
+        group.members.join(","),
+    ]);
     Ok(())
 }
 
 fn add_user(users: &mut Table, groups: &mut Table, user: &Account) -> Result<(), EmulateError> {
     check_name("user", &user.name)?;
-    for (field, value) in [("comment", &user.comment), ("home", &user.home), ("shell", &user.shell)] {
+    for (field, value) in [
+        ("comment", &user.comment),
+        ("home", &user.home),
+        ("shell", &user.shell),
+    ] {
         if value.contains(':') || value.chars().any(char::is_control) {
             return Err(EmulateError::Plan {
                 emulator: NAME,
-                reason: format!("the {field} of user `{}` holds a colon or a control character", user.name),
+                reason: format!(
+                    "the {field} of user `{}` holds a colon or a control character",
+                    user.name
+                ),
             });
         }
     }
@@ -157,7 +191,10 @@ fn add_user(users: &mut Table, groups: &mut Table, user: &Account) -> Result<(),
         line.get_mut(1).map(String::clear);
         line
     };
-    if users.named(&user.name).is_some_and(|here| without_password(here) == without_password(&line)) {
+    if users
+        .named(&user.name)
+        .is_some_and(|here| without_password(here) == without_password(&line))
+    {
         return Ok(());
     }
     users.claim(&user.name, user.uid)?;
@@ -165,14 +202,27 @@ fn add_user(users: &mut Table, groups: &mut Table, user: &Account) -> Result<(),
     if groups.numbered(user.gid).is_none() {
         // The user's own group (useradd's USERGROUPS_ENAB), so that its files show a name.
         groups.claim(&user.name, user.gid)?;
-        groups.lines.push(vec![user.name.clone(), "x".to_owned(), user.gid.to_string(), String::new()]);
+        groups.lines.push(vec![
+            user.name.clone(),
+            "x".to_owned(),
+            user.gid.to_string(),
+            String::new(),
+        ]);
     }
     Ok(())
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), EmulateError> {
-    let starts = name.as_bytes().first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    if starts && name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+    let starts = name
+        .as_bytes()
+        .first()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    if starts
+        && name.len() <= 32
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    {
         return Ok(());
     }
     let name: String = name.chars().take(80).collect();
@@ -202,11 +252,16 @@ mod tests {
     }
 
     fn group(name: &str, gid: u32, members: &[&str]) -> Group {
-        Group { name: name.to_owned(), gid, members: members.iter().map(|name| (*name).to_owned()).collect() }
+        Group {
+            name: name.to_owned(),
+            gid,
+            members: members.iter().map(|name| (*name).to_owned()).collect(),
+        }
     }
 
     fn tree(users: Vec<Account>, groups: Vec<Group>) -> MemoryTree {
-        let mut tree = MemoryTree::new().planned(|plan| (plan.accounts.users, plan.accounts.groups) = (users, groups));
+        let mut tree = MemoryTree::new()
+            .planned(|plan| (plan.accounts.users, plan.accounts.groups) = (users, groups));
         tree.run(&crate::emulate::base_passwd::BasePasswd);
         tree
     }
@@ -221,39 +276,98 @@ mod tests {
              nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n\
              nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
         );
-        assert_eq!(tree.text("etc/group"), "root:x:0:\nnobody:x:65534:\ntty:x:5:\nstaff:x:50:\nnonroot:x:65532:\n");
-        let home = made.iter().find(|file| file.entry.path.as_str() == "home/nonroot").unwrap();
-        assert_eq!((home.entry.mode, home.entry.uid, home.entry.gid), (0o700, 65532, 65532));
-        assert!(made.iter().all(|file| !file.entry.path.as_str().contains("shadow")));
+        assert_eq!(
+            tree.text("etc/group"),
+            "root:x:0:\nnobody:x:65534:\ntty:x:5:\nstaff:x:50:\nnonroot:x:65532:\n"
+        );
+        let home = made
+            .iter()
+            .find(|file| file.entry.path.as_str() == "home/nonroot")
+            .unwrap();
+        assert_eq!(
+            (home.entry.mode, home.entry.uid, home.entry.gid),
+            (0o700, 65532, 65532)
+        );
+        assert!(
+            made.iter()
+                .all(|file| !file.entry.path.as_str().contains("shadow"))
+        );
     }
 
     #[test]
     fn members_are_added_to_groups_that_are_there() {
-        let mut tree =
-            tree(vec![user("web", 33000, "/nonexistent")], vec![group("staff", 50, &["web"]), group("extra", 600, &[])]);
+        let mut tree = tree(
+            vec![user("web", 33000, "/nonexistent")],
+            vec![group("staff", 50, &["web"]), group("extra", 600, &[])],
+        );
         let made = tree.run(&Accounts);
-        assert!(tree.text("etc/group").contains("staff:x:50:web\nextra:x:600:\nweb:x:33000:\n"));
+        assert!(
+            tree.text("etc/group")
+                .contains("staff:x:50:web\nextra:x:600:\nweb:x:33000:\n")
+        );
         assert_eq!(made.len(), 2, "`/nonexistent` is not made");
     }
 
     #[test]
     fn refuses_what_is_taken_or_would_break_the_file() {
         for (users, groups, expected) in [
-            (vec![user("root", 1, "/")], vec![], "the name `root` is taken"),
-            (vec![user("web", 0, "/")], vec![], "the id 0 of `web` is taken"),
-            (vec![user("a", 7, "/"), user("a", 8, "/")], vec![], "the name `a` is taken"),
-            (vec![user("a", 7, "/"), user("b", 7, "/")], vec![], "the id 7 of `b` is taken"),
-            (vec![], vec![group("a", 7, &[]), group("b", 7, &[])], "the id 7 of `b` is taken"),
-            (vec![user("a:x:0:0", 7, "/")], vec![], "is no name for a user"),
-            (vec![user("a\nroot2", 7, "/")], vec![], "is no name for a user"),
-            (vec![user("a", 7, "/x\ny:0")], vec![], "the home of user `a` holds"),
-            (vec![], vec![group("g", 7, &["a,b:"])], "is no name for a member"),
+            (
+                vec![user("root", 1, "/")],
+                vec![],
+                "the name `root` is taken",
+            ),
+            (
+                vec![user("web", 0, "/")],
+                vec![],
+                "the id 0 of `web` is taken",
+            ),
+            (
+                vec![user("a", 7, "/"), user("a", 8, "/")],
+                vec![],
+                "the name `a` is taken",
+            ),
+            (
+                vec![user("a", 7, "/"), user("b", 7, "/")],
+                vec![],
+                "the id 7 of `b` is taken",
+            ),
+            (
+                vec![],
+                vec![group("a", 7, &[]), group("b", 7, &[])],
+                "the id 7 of `b` is taken",
+            ),
+            (
+                vec![user("a:x:0:0", 7, "/")],
+                vec![],
+                "is no name for a user",
+            ),
+            (
+                vec![user("a\nroot2", 7, "/")],
+                vec![],
+                "is no name for a user",
+            ),
+            (
+                vec![user("a", 7, "/x\ny:0")],
+                vec![],
+                "the home of user `a` holds",
+            ),
+            (
+                vec![],
+                vec![group("g", 7, &["a,b:"])],
+                "is no name for a member",
+            ),
         ] {
             let error = Accounts.run(&tree(users, groups)).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-        let nobody = Account { gid: 65534, ..user("nobody", 65534, "/nonexistent") };
-        assert!(Accounts.run(&tree(vec![nobody], vec![])).is_ok(), "saying what is so already");
+        let nobody = Account {
+            gid: 65534,
+            ..user("nobody", 65534, "/nonexistent")
+        };
+        assert!(
+            Accounts.run(&tree(vec![nobody], vec![])).is_ok(),
+            "saying what is so already"
+        );
     }
 
     #[test]
@@ -265,7 +379,13 @@ mod tests {
             "root:*::0:99999:7:::\nnobody:*::0:99999:7:::\nweb:*::0:99999:7:::\n"
         );
         assert!(tree.text("etc/gshadow").starts_with("root:*::\n"));
-        let shadow = made.iter().find(|file| file.entry.path.as_str() == "etc/shadow").unwrap();
-        assert_eq!((shadow.entry.mode, shadow.entry.uid, shadow.entry.gid), (0o640, 0, 42));
+        let shadow = made
+            .iter()
+            .find(|file| file.entry.path.as_str() == "etc/shadow")
+            .unwrap();
+        assert_eq!(
+            (shadow.entry.mode, shadow.entry.uid, shadow.entry.gid),
+            (0o640, 0, 42)
+        );
     }
 }

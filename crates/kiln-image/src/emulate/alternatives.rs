@@ -29,6 +29,7 @@ impl Emulator for Alternatives {
     fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
         // The packages of the table, as a test checks.
         &[
+            ("bash", "postinst"),
             ("bison", "postinst"),
             ("cpp", "postinst"),
             ("debianutils", "postinst"),
@@ -85,7 +86,14 @@ fn choices(table: &str) -> Vec<Choice<'_>> {
         match (&fields[..], choices.last_mut()) {
             (&[package, name, link, path, priority], _) => {
                 if let Ok(priority) = priority.parse() {
-                    choices.push(Choice { package, name, link, path, priority, slaves: Vec::new() });
+                    choices.push(Choice {
+                        package,
+                        name,
+                        link,
+                        path,
+                        priority,
+                        slaves: Vec::new(),
+                    });
                 }
             }
             (&[name, link, path], Some(choice)) => choice.slaves.push([name, link, path]),
@@ -108,18 +116,32 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     fn register(&mut self, choice: Choice<'a>) {
         self.link = choice.link;
-        self.slaves.extend(choice.slaves.iter().map(|[name, link, _]| (*name, *link)));
+        self.slaves
+            .extend(choice.slaves.iter().map(|[name, link, _]| (*name, *link)));
         self.choices.insert(choice.path, choice);
     }
 
-    fn write(&self, name: &str, tree: &dyn Tree, output: &mut Output<'_>) -> Result<(), EmulateError> {
+    fn write(
+        &self,
+        name: &str,
+        tree: &dyn Tree,
+        output: &mut Output<'_>,
+    ) -> Result<(), EmulateError> {
         // The highest priority; of several, the one that comes first by path.
         let Some(best) = self.choices.values().reduce(|best, choice| {
-            if choice.priority > best.priority { choice } else { best }
+            if choice.priority > best.priority {
+                choice
+            } else {
+                best
+            }
         }) else {
             return Ok(());
         };
-        output.file(&format!("var/lib/dpkg/alternatives/{name}"), 0o644, self.record())?;
+        output.file(
+            &format!("var/lib/dpkg/alternatives/{name}"),
+            0o644,
+            self.record(),
+        )?;
         install(tree, output, name, self.link, best.path)?;
         for [name, link, path] in &best.slaves {
             // dpkg leaves out slaves whose file is not there, such as cut manual pages.
@@ -138,7 +160,11 @@ impl<'a> Group<'a> {
             lines.extend([*name, *link]);
         }
         lines.push("");
-        let priorities: Vec<String> = self.choices.values().map(|choice| choice.priority.to_string()).collect();
+        let priorities: Vec<String> = self
+            .choices
+            .values()
+            .map(|choice| choice.priority.to_string())
+            .collect();
         for (choice, priority) in self.choices.values().zip(&priorities) {
             lines.extend([choice.path, priority.as_str()]);
             for name in self.slaves.keys() {
@@ -153,12 +179,20 @@ impl<'a> Group<'a> {
 
 /// Links `link` to `/etc/alternatives/NAME`, and that to the path, unless a file of a package
 /// stands where the link would be.
-fn install(tree: &dyn Tree, output: &mut Output<'_>, name: &str, link: &str, path: &str) -> Result<(), EmulateError> {
+fn install(
+    tree: &dyn Tree,
+    output: &mut Output<'_>,
+    name: &str,
+    link: &str,
+    path: &str,
+) -> Result<(), EmulateError> {
     let indirect = format!("/etc/alternatives/{name}");
     output.symlink(&indirect, path)?;
     let parent = link.rsplit_once('/').map_or("", |(parent, _)| parent);
     let here = resolve(tree, parent)
-        .and_then(|parent| tree.entry(&format!("{parent}/{}", link.rsplit('/').next()?).trim_start_matches('/')))
+        .and_then(|parent| {
+            tree.entry(&format!("{parent}/{}", link.rsplit('/').next()?).trim_start_matches('/'))
+        })
         .map(|entry| &entry.kind);
     if matches!(here, None | Some(EntryKind::Symlink(_))) {
         output.symlink(link, &indirect)?;

@@ -40,7 +40,11 @@ const DIRECTORIES: [(&str, u32, u32); 19] = [
 const MIGRATED: [(&str, &str); 2] = [("var/run", "/run"), ("var/lock", "/run/lock")];
 
 /// Empty log files and their modes; their group is `utmp`.
-const LOGS: [(&str, u32); 3] = [("var/log/wtmp", 0o664), ("var/log/btmp", 0o660), ("var/log/lastlog", 0o664)];
+const LOGS: [(&str, u32); 3] = [
+    ("var/log/wtmp", 0o664),
+    ("var/log/btmp", 0o660),
+    ("var/log/lastlog", 0o664),
+];
 
 /// Debian's fixed number of the group `mail` (base-passwd's `group.master`).
 const MAIL: u32 = 8;
@@ -106,7 +110,11 @@ impl Emulator for BaseFiles {
         }
         for library in ["lib32", "libo32", "libx32"] {
             let merged = format!("usr/{library}");
-            if tree.entry(&merged).is_some_and(|entry| entry.kind == EntryKind::Directory) && !output.exists(library) {
+            if tree
+                .entry(&merged)
+                .is_some_and(|entry| entry.kind == EntryKind::Directory)
+                && !output.exists(library)
+            {
                 output.symlink(library, &merged)?;
             }
         }
@@ -115,15 +123,27 @@ impl Emulator for BaseFiles {
 }
 
 impl BaseFiles {
-    fn migrate(&self, tree: &dyn Tree, output: &mut Output<'_>, path: &str, target: &str) -> Result<(), EmulateError> {
-        if matches!(tree.entry(path).map(|entry| &entry.kind), Some(EntryKind::Symlink(_))) {
+    fn migrate(
+        &self,
+        tree: &dyn Tree,
+        output: &mut Output<'_>,
+        path: &str,
+        target: &str,
+    ) -> Result<(), EmulateError> {
+        if matches!(
+            tree.entry(path).map(|entry| &entry.kind),
+            Some(EntryKind::Symlink(_))
+        ) {
             return Ok(());
         }
         if let Some(inside) = tree.below(path).first() {
             return Err(EmulateError::File {
                 emulator: self.name(),
                 path: path.to_owned(),
-                reason: format!("it must become a link to `{target}`, but `{}` lies below it", inside.path),
+                reason: format!(
+                    "it must become a link to `{target}`, but `{}` lies below it",
+                    inside.path
+                ),
             });
         }
         output.symlink(path, target)?;
@@ -154,7 +174,11 @@ mod tests {
     fn makes_what_the_postinst_makes() {
         let mut tree = shipped();
         let made = tree.run(&BaseFiles);
-        let find = |path: &str| made.iter().find(|file| file.entry.path.as_str() == path).map(|file| &file.entry);
+        let find = |path: &str| {
+            made.iter()
+                .find(|file| file.entry.path.as_str() == path)
+                .map(|file| &file.entry)
+        };
         assert_eq!(tree.target("etc/dpkg/origins/default"), Some("debian"));
         assert_eq!(tree.target("var/run"), Some("/run"));
         assert_eq!(tree.target("var/lock"), Some("/run/lock"));
@@ -165,10 +189,16 @@ mod tests {
         assert_eq!((mail.mode, mail.uid, mail.gid), (0o2775, 0, 8));
         let log = find("var/log/btmp").unwrap();
         assert_eq!((log.mode, log.gid, log.size), (0o660, 43, 0));
-        assert!(find("usr/share/info/dir").is_none(), "no info pages, no index");
+        assert!(
+            find("usr/share/info/dir").is_none(),
+            "no info pages, no index"
+        );
         assert!(find("root/.bashrc").is_none(), "its source was cut");
         assert!(made.iter().all(|file| file.entry.mtime == 0));
-        assert!(tree.run(&BaseFiles).is_empty(), "a second run changes nothing");
+        assert!(
+            tree.run(&BaseFiles).is_empty(),
+            "a second run changes nothing"
+        );
     }
 
     #[test]
@@ -179,6 +209,12 @@ mod tests {
     #[test]
     fn refuses_to_bury_a_file_below_a_link() {
         let tree = shipped().file("var/run/daemon/x", b"");
-        assert!(BaseFiles.run(&tree).unwrap_err().to_string().contains("/var/run/daemon"));
+        assert!(
+            BaseFiles
+                .run(&tree)
+                .unwrap_err()
+                .to_string()
+                .contains("/var/run/daemon")
+        );
     }
 }

@@ -32,13 +32,23 @@ impl Emulator for BasePasswd {
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         for (path, master, minimal) in [
-            ("etc/passwd", "usr/share/base-passwd/passwd.master", MINIMAL_PASSWD),
-            ("etc/group", "usr/share/base-passwd/group.master", MINIMAL_GROUP),
+            (
+                "etc/passwd",
+                "usr/share/base-passwd/passwd.master",
+                MINIMAL_PASSWD,
+            ),
+            (
+                "etc/group",
+                "usr/share/base-passwd/group.master",
+                MINIMAL_GROUP,
+            ),
         ] {
             if output.exists(path) {
                 continue;
             }
-            let content = tree.read(master)?.unwrap_or_else(|| minimal.as_bytes().to_vec());
+            let content = tree
+                .read(master)?
+                .unwrap_or_else(|| minimal.as_bytes().to_vec());
             output.file(path, 0o644, content)?;
         }
         if tree.has_package("base-passwd") {
@@ -61,13 +71,22 @@ mod tests {
     fn takes_the_masters_where_they_are() {
         let mut tree = MemoryTree::new()
             .package("base-passwd")
-            .file("usr/share/base-passwd/passwd.master", b"root:*:0:0:root:/root:/bin/bash\n")
+            .file(
+                "usr/share/base-passwd/passwd.master",
+                b"root:*:0:0:root:/root:/bin/bash\n",
+            )
             .file("usr/share/base-passwd/group.master", b"root:*:0:\n");
         let made = tree.run(&BasePasswd);
         let paths: Vec<_> = made.iter().map(|file| file.entry.path.as_str()).collect();
-        assert_eq!(paths, ["etc/group", "etc/passwd", "etc/subgid", "etc/subuid"]);
+        assert_eq!(
+            paths,
+            ["etc/group", "etc/passwd", "etc/subgid", "etc/subuid"]
+        );
         assert_eq!(tree.text("etc/passwd"), "root:*:0:0:root:/root:/bin/bash\n");
-        assert!(tree.run(&BasePasswd).is_empty(), "a second run changes nothing");
+        assert!(
+            tree.run(&BasePasswd).is_empty(),
+            "a second run changes nothing"
+        );
     }
 
     #[test]

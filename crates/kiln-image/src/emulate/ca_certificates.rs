@@ -69,7 +69,10 @@ impl Emulator for CaCertificates {
             None => {
                 let mut text = HEADER.to_owned();
                 for path in certificates_below(tree, CERTIFICATES) {
-                    let name = path.strip_prefix(CERTIFICATES).unwrap_or(&path).trim_start_matches('/');
+                    let name = path
+                        .strip_prefix(CERTIFICATES)
+                        .unwrap_or(&path)
+                        .trim_start_matches('/');
                     text.push_str(name);
                     text.push('\n');
                 }
@@ -87,7 +90,9 @@ impl Emulator for CaCertificates {
         // By the name of the link: the content it leads to.
         let mut links: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for path in listed.chain(certificates_below(tree, LOCAL)) {
-            let Some(content) = tree.read(&path)? else { continue };
+            let Some(content) = tree.read(&path)? else {
+                continue;
+            };
             bundle.extend_from_slice(&content);
             if content.last().is_some_and(|last| *last != b'\n') {
                 bundle.push(b'\n');
@@ -137,8 +142,15 @@ fn link_name(path: &str) -> String {
 fn add_others(tree: &dyn Tree, links: &mut BTreeMap<String, Vec<u8>>) -> Result<(), EmulateError> {
     for entry in tree.below(DIRECTORY) {
         let path = entry.path.as_str();
-        let Some(name) = path.strip_prefix(DIRECTORY).map(|name| name.trim_start_matches('/')) else { continue };
-        let hashable = [".pem", ".crt", ".cer"].iter().any(|extension| name.ends_with(extension));
+        let Some(name) = path
+            .strip_prefix(DIRECTORY)
+            .map(|name| name.trim_start_matches('/'))
+        else {
+            continue;
+        };
+        let hashable = [".pem", ".crt", ".cer"]
+            .iter()
+            .any(|extension| name.ends_with(extension));
         if !hashable || name.contains('/') || path == BUNDLE || links.contains_key(name) {
             continue;
         }
@@ -155,8 +167,12 @@ fn hash_links(links: &BTreeMap<String, Vec<u8>>) -> Vec<(String, String)> {
     let mut seen: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
     let mut made = Vec::new();
     for (name, content) in links {
-        let Some(der) = single_certificate(content) else { continue };
-        let Some(hash) = subject_hash(&der) else { continue };
+        let Some(der) = single_certificate(content) else {
+            continue;
+        };
+        let Some(hash) = subject_hash(&der) else {
+            continue;
+        };
         let same = seen.entry(hash).or_default();
         if !same.contains(&der) {
             made.push((format!("{hash:08x}.{}", same.len()), name.clone()));

@@ -26,7 +26,9 @@ const VERSION: u8 = 0xa0;
 pub(super) fn single_certificate(pem: &[u8]) -> Option<Vec<u8>> {
     let text = str::from_utf8(pem).ok().or_else(|| {
         // Comments before the first object may be in any encoding.
-        let start = pem.windows(BEGIN.len()).position(|window| window == BEGIN.as_bytes())?;
+        let start = pem
+            .windows(BEGIN.len())
+            .position(|window| window == BEGIN.as_bytes())?;
         str::from_utf8(pem.get(start..)?).ok()
     })?;
     let mut blocks = text.split(BEGIN).skip(1);
@@ -35,7 +37,10 @@ pub(super) fn single_certificate(pem: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let (label, rest) = block.split_once("-----")?;
-    if !matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
+    if !matches!(
+        label,
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE"
+    ) {
         return None;
     }
     let (body, _) = rest.split_once("-----END ")?;
@@ -114,7 +119,13 @@ fn code_points(value: &[u8], width: usize) -> Option<String> {
     }
     value
         .chunks_exact(width)
-        .map(|chunk| char::from_u32(chunk.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))))
+        .map(|chunk| {
+            char::from_u32(
+                chunk
+                    .iter()
+                    .fold(0, |number, byte| number << 8 | u32::from(*byte)),
+            )
+        })
         .collect()
 }
 
@@ -136,7 +147,12 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         0x81..=0x84 => {
             let count = usize::from(first & 0x7f);
             let digits = rest.get(..count)?;
-            (digits.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest.get(count..)?)
+            (
+                digits
+                    .iter()
+                    .fold(0, |length, byte| length << 8 | usize::from(*byte)),
+                rest.get(count..)?,
+            )
         }
         _ => return None,
     };
@@ -204,7 +220,12 @@ mod tests {
 
     #[test]
     fn base64_known_answers() {
-        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v\nYmFy\n", "foobar")] {
+        for (text, bytes) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v\nYmFy\n", "foobar"),
+        ] {
             assert_eq!(base64(text).as_deref(), Some(bytes.as_bytes()), "{text}");
         }
         for bad in ["Zg=", "Z", "Zg==Zg==", "Z!==", "Zg==="] {
@@ -215,10 +236,23 @@ mod tests {
     #[test]
     fn strings_are_folded_as_openssl_does() {
         let folded = |tag, value: &[u8]| canonical_value(tag, value).unwrap();
-        assert_eq!(folded(0x13, b"  Big \t CA  "), [&[0x0c, 6][..], b"big ca"].concat());
-        assert_eq!(folded(0x1e, &[0, b'A', 1, 0x50]), [&[0x0c, 3][..], "a\u{150}".as_bytes()].concat());
-        assert_eq!(folded(0x14, &[0xe9]), [&[0x0c, 2][..], "é".as_bytes()].concat());
-        assert_eq!(folded(0x12, b" 1 "), [&[0x12, 3][..], b" 1 "].concat(), "a NumericString stays");
+        assert_eq!(
+            folded(0x13, b"  Big \t CA  "),
+            [&[0x0c, 6][..], b"big ca"].concat()
+        );
+        assert_eq!(
+            folded(0x1e, &[0, b'A', 1, 0x50]),
+            [&[0x0c, 3][..], "a\u{150}".as_bytes()].concat()
+        );
+        assert_eq!(
+            folded(0x14, &[0xe9]),
+            [&[0x0c, 2][..], "é".as_bytes()].concat()
+        );
+        assert_eq!(
+            folded(0x12, b" 1 "),
+            [&[0x12, 3][..], b" 1 "].concat(),
+            "a NumericString stays"
+        );
     }
 
     #[test]
@@ -231,7 +265,13 @@ mod tests {
 
     #[test]
     fn attack_lengths_beyond_the_end() {
-        for bytes in [&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..], &[0x30, 5, 1], &[0x30, 0x80, 0, 0], &[0x3f, 1], &[]] {
+        for bytes in [
+            &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..],
+            &[0x30, 5, 1],
+            &[0x30, 0x80, 0, 0],
+            &[0x3f, 1],
+            &[],
+        ] {
             assert_eq!(element(bytes), None);
             assert_eq!(subject_hash(bytes), None);
         }
@@ -240,9 +280,15 @@ mod tests {
     #[test]
     fn only_files_with_one_certificate_count() {
         let one = "# comment\n-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n";
-        assert_eq!(single_certificate(one.as_bytes()).as_deref(), Some(&b"foo"[..]));
+        assert_eq!(
+            single_certificate(one.as_bytes()).as_deref(),
+            Some(&b"foo"[..])
+        );
         assert_eq!(single_certificate(format!("{one}{one}").as_bytes()), None);
-        assert_eq!(single_certificate(b"-----BEGIN PRIVATE KEY-----\nZm9v\n-----END PRIVATE KEY-----\n"), None);
+        assert_eq!(
+            single_certificate(b"-----BEGIN PRIVATE KEY-----\nZm9v\n-----END PRIVATE KEY-----\n"),
+            None
+        );
         assert_eq!(single_certificate(b""), None);
     }
 

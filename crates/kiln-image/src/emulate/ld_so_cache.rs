@@ -36,7 +36,11 @@ impl Emulator for LdSoCache {
     }
 
     fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
-        &[("libc-bin", "postinst"), ("libc-bin", "triggers"), ("libc6", "postinst"), ("*", "triggers: ldconfig")]
+        &[
+            ("libc-bin", "postinst"),
+            ("libc-bin", "triggers"),
+            ("libc6", "postinst"),
+        ]
     }
 
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
@@ -48,7 +52,11 @@ impl Emulator for LdSoCache {
         let mut cached = Vec::new();
         for directory in &directories {
             for library in search(tree, directory) {
-                let file = if directory.capability.is_some() { &library.name } else { &library.soname };
+                let file = if directory.capability.is_some() {
+                    &library.name
+                } else {
+                    &library.soname
+                };
                 cached.push(Cached {
                     path: format!("{}/{file}", directory.path),
                     soname: library.soname.clone(),
@@ -68,7 +76,10 @@ impl Emulator for LdSoCache {
                 });
             }
         }
-        let capabilities = directories.iter().filter_map(|directory| directory.capability.as_deref()).collect();
+        let capabilities = directories
+            .iter()
+            .filter_map(|directory| directory.capability.as_deref())
+            .collect();
         let cache = write_cache(cached, &capabilities, &generator(tree)?, signed(tree));
         output.file(CACHE, 0o644, cache)?;
         Ok(output.finish())
@@ -104,20 +115,38 @@ fn library_directories(tree: &dyn Tree) -> Result<Vec<Directory>, EmulateError> 
         for name in children(tree, &capabilities) {
             // The loader cannot look up names with a colon; hidden ones are ignored.
             if !name.starts_with('.') && !name.contains(':') {
-                add(tree, &mut found, format!("{capabilities}/{name}"), Some(name));
+                add(
+                    tree,
+                    &mut found,
+                    format!("{capabilities}/{name}"),
+                    Some(name),
+                );
             }
         }
     }
     Ok(found)
 }
 
-fn add(tree: &dyn Tree, found: &mut Vec<Directory>, path: String, capability: Option<String>) -> bool {
-    let Some(resolved) = resolve(tree, &path) else { return false };
-    let is_directory = tree.entry(resolved.as_str()).is_some_and(|entry| entry.kind == EntryKind::Directory);
+fn add(
+    tree: &dyn Tree,
+    found: &mut Vec<Directory>,
+    path: String,
+    capability: Option<String>,
+) -> bool {
+    let Some(resolved) = resolve(tree, &path) else {
+        return false;
+    };
+    let is_directory = tree
+        .entry(resolved.as_str())
+        .is_some_and(|entry| entry.kind == EntryKind::Directory);
     if !is_directory || found.iter().any(|directory| directory.resolved == resolved) {
         return false;
     }
-    found.push(Directory { path, resolved, capability });
+    found.push(Directory {
+        path,
+        resolved,
+        capability,
+    });
     true
 }
 
@@ -134,9 +163,16 @@ fn search(tree: &dyn Tree, directory: &Directory) -> Vec<Library> {
     let mut libraries: Vec<Library> = Vec::new();
     for name in children(tree, directory.resolved.as_str()) {
         let path = format!("{}/{name}", directory.resolved.as_str());
-        let Some(entry) = tree.entry(&path) else { continue };
-        let Some(library) = examine(tree, directory, &name, entry) else { continue };
-        match libraries.iter_mut().find(|other| other.soname == library.soname) {
+        let Some(entry) = tree.entry(&path) else {
+            continue;
+        };
+        let Some(library) = examine(tree, directory, &name, entry) else {
+            continue;
+        };
+        match libraries
+            .iter_mut()
+            .find(|other| other.soname == library.soname)
+        {
             // A file is preferred to a link, the later version to the earlier one.
             Some(other) => {
                 let newer = other.is_link == library.is_link
@@ -153,31 +189,52 @@ fn search(tree: &dyn Tree, directory: &Directory) -> Vec<Library> {
     libraries
 }
 
-fn examine(tree: &dyn Tree, directory: &Directory, name: &str, entry: &FileEntry) -> Option<Library> {
+fn examine(
+    tree: &dyn Tree,
+    directory: &Directory,
+    name: &str,
+    entry: &FileEntry,
+) -> Option<Library> {
     let is_link = matches!(entry.kind, EntryKind::Symlink(_));
     let is_candidate = is_library_name(name) || (directory.capability.is_some() && is_link);
     if entry.kind == EntryKind::Directory || !is_candidate || is_temporary(name) {
         return None;
     }
-    let target = if is_link { resolve(tree, entry.path.as_str())? } else { entry.path.clone() };
+    let target = if is_link {
+        resolve(tree, entry.path.as_str())?
+    } else {
+        entry.path.clone()
+    };
     let facts = elf(tree, &target)?;
     let (flags, isa_level) = classify(tree.plan().platform.architecture, facts)?;
     let soname = facts.soname.clone().unwrap_or_else(|| name.to_owned());
-    if soname.is_empty() || soname.len() > 255 || soname.contains('/') || soname.chars().any(char::is_control) {
+    if soname.is_empty()
+        || soname.len() > 255
+        || soname.contains('/')
+        || soname.chars().any(char::is_control)
+    {
         return None;
     }
     // A link that is the soname itself, or the development link to it, is what it seems; any
     // other is treated as a file.
-    let is_link = is_link && (name == soname || (name.ends_with(".so") && soname.starts_with(name)));
+    let is_link =
+        is_link && (name == soname || (name.ends_with(".so") && soname.starts_with(name)));
     let soname = if is_link { name.to_owned() } else { soname };
-    Some(Library { name: name.to_owned(), soname, flags, isa_level, is_link })
+    Some(Library {
+        name: name.to_owned(),
+        soname,
+        flags,
+        isa_level,
+        is_link,
+    })
 }
 
 fn elf<'a>(tree: &'a dyn Tree, path: &RelativePath) -> Option<&'a ElfFacts> {
-    tree.elf(path.as_str()).or_else(|| match &tree.entry(path.as_str())?.kind {
-        EntryKind::Hardlink(target) => tree.elf(target.as_str()),
-        _ => None,
-    })
+    tree.elf(path.as_str())
+        .or_else(|| match &tree.entry(path.as_str())?.kind {
+            EntryKind::Hardlink(target) => tree.elf(target.as_str()),
+            _ => None,
+        })
 }
 
 /// `_dl_is_dso`: whether a file name looks like that of a library or of the loader.
@@ -191,7 +248,9 @@ fn is_library_name(name: &str) -> bool {
 fn is_temporary(name: &str) -> bool {
     const PRELINK: &str = ".#prelink#";
     name.ends_with(PRELINK)
-        || name.rsplit_once('.').is_some_and(|(rest, suffix)| suffix.len() == 6 && rest.ends_with(PRELINK))
+        || name
+            .rsplit_once('.')
+            .is_some_and(|(rest, suffix)| suffix.len() == 6 && rest.ends_with(PRELINK))
         || name.contains(';')
         || name.ends_with(".dpkg-new")
         || name.ends_with(".dpkg-tmp")
@@ -232,7 +291,12 @@ fn isa_level(needed: u32) -> u32 {
 }
 
 /// Makes the link from a soname to its file, unless it is there.
-fn link(tree: &dyn Tree, output: &mut Output<'_>, directory: &Directory, library: &Library) -> Result<(), EmulateError> {
+fn link(
+    tree: &dyn Tree,
+    output: &mut Output<'_>,
+    directory: &Directory,
+    library: &Library,
+) -> Result<(), EmulateError> {
     // Debian's ldconfig never touches the link to the loader.
     let loader = match tree.plan().platform.architecture {
         Architecture::Amd64 => "ld-linux-x86-64.so.2",
@@ -240,7 +304,9 @@ fn link(tree: &dyn Tree, output: &mut Output<'_>, directory: &Directory, library
     };
     let path = |name: &str| format!("{}/{name}", directory.resolved.as_str());
     let (soname, file) = (path(&library.soname), path(&library.name));
-    if library.soname == loader || identity(tree, &soname).is_some_and(|soname| identity(tree, &file) == Some(soname)) {
+    if library.soname == loader
+        || identity(tree, &soname).is_some_and(|soname| identity(tree, &file) == Some(soname))
+    {
         return Ok(());
     }
     match tree.entry(&soname).map(|entry| &entry.kind) {
@@ -274,11 +340,23 @@ fn signed(tree: &dyn Tree) -> bool {
 fn generator(tree: &dyn Tree) -> Result<String, EmulateError> {
     if let Some(version) = tree.package_version("libc6") {
         let upstream = version.split(['-', '+']).next().unwrap_or(version);
-        return Ok(format!("ldconfig (Debian GLIBC {version}) stable release version {upstream}"));
+        return Ok(format!(
+            "ldconfig (Debian GLIBC {version}) stable release version {upstream}"
+        ));
     }
-    let library = format!("usr/lib/{}/libc.so.6", tree.plan().platform.architecture.triplet());
-    for (path, before) in [("usr/sbin/ldconfig", &b"ldconfig ("[..]), (&library, b"GNU C Library (")] {
-        if let Some(banner) = tree.read(path)?.as_deref().and_then(|bytes| banner(bytes, before)) {
+    let library = format!(
+        "usr/lib/{}/libc.so.6",
+        tree.plan().platform.architecture.triplet()
+    );
+    for (path, before) in [
+        ("usr/sbin/ldconfig", &b"ldconfig ("[..]),
+        (&library, b"GNU C Library ("),
+    ] {
+        if let Some(banner) = tree
+            .read(path)?
+            .as_deref()
+            .and_then(|bytes| banner(bytes, before))
+        {
             return Ok(format!("ldconfig ({banner}"));
         }
     }
@@ -289,12 +367,20 @@ fn generator(tree: &dyn Tree) -> Result<String, EmulateError> {
 /// names a release.
 fn banner(bytes: &[u8], before: &[u8]) -> Option<String> {
     const MAX: usize = 200;
-    bytes.windows(before.len()).enumerate().filter(|(_, window)| *window == before).find_map(|(start, _)| {
-        let text = bytes.get(start + before.len()..)?;
-        let end = text.iter().take(MAX).position(|byte| !(b' '..=b'~').contains(byte))?;
-        let text = str::from_utf8(text.get(..end)?).ok()?;
-        text.contains(" release version ").then(|| text.trim_end_matches('.').to_owned())
-    })
+    bytes
+        .windows(before.len())
+        .enumerate()
+        .filter(|(_, window)| *window == before)
+        .find_map(|(start, _)| {
+            let text = bytes.get(start + before.len()..)?;
+            let end = text
+                .iter()
+                .take(MAX)
+                .position(|byte| !(b' '..=b'~').contains(byte))?;
+            let text = str::from_utf8(text.get(..end)?).ok()?;
+            text.contains(" release version ")
+                .then(|| text.trim_end_matches('.').to_owned())
+        })
 }
 
 #[cfg(test)]

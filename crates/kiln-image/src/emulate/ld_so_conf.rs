@@ -15,7 +15,11 @@ const MAX_COUNT: usize = 1024;
 /// # Errors
 /// When includes nest without end, or there are far too many.
 pub(super) fn directories(tree: &dyn Tree) -> Result<Vec<String>, EmulateError> {
-    let mut reading = Reading { tree, directories: Vec::new(), files: 0 };
+    let mut reading = Reading {
+        tree,
+        directories: Vec::new(),
+        files: 0,
+    };
     reading.file("etc/ld.so.conf", 0)?;
     Ok(reading.directories)
 }
@@ -37,12 +41,17 @@ impl Reading<'_> {
         if depth > MAX_DEPTH || self.files > MAX_COUNT {
             return Err(error("too many includes"));
         }
-        let Some(content) = self.tree.read(path)? else { return Ok(()) };
+        let Some(content) = self.tree.read(path)? else {
+            return Ok(());
+        };
         for line in String::from_utf8_lossy(&content).lines() {
             let line = line.split_once('#').map_or(line, |(line, _)| line).trim();
             let (word, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
             if word == "include" && !rest.is_empty() {
-                for pattern in rest.split([' ', '\t']).filter(|pattern| !pattern.is_empty()) {
+                for pattern in rest
+                    .split([' ', '\t'])
+                    .filter(|pattern| !pattern.is_empty())
+                {
                     let base = path.rsplit_once('/').map_or("", |(directory, _)| directory);
                     let pattern = match pattern.strip_prefix('/') {
                         Some(absolute) => absolute.to_owned(),
@@ -76,7 +85,9 @@ fn glob(tree: &dyn Tree, pattern: &str) -> Vec<String> {
                 next.extend(
                     children(tree, &path)
                         .into_iter()
-                        .filter(|name| (!name.starts_with('.') || part.starts_with('.')) && matches(part, name))
+                        .filter(|name| {
+                            (!name.starts_with('.') || part.starts_with('.')) && matches(part, name)
+                        })
                         .map(|name| join(&path, &name)),
                 );
             } else {
@@ -95,25 +106,37 @@ fn glob(tree: &dyn Tree, pattern: &str) -> Vec<String> {
 
 /// The names of the entries of a directory, links to it followed, sorted.
 pub(super) fn children(tree: &dyn Tree, directory: &str) -> Vec<String> {
-    let Some(resolved) = resolve(tree, directory) else { return Vec::new() };
+    let Some(resolved) = resolve(tree, directory) else {
+        return Vec::new();
+    };
     let entry = tree.entry(resolved.as_str());
     if !resolved.is_root() && entry.is_none_or(|entry| entry.kind != EntryKind::Directory) {
         return Vec::new();
     }
-    let names = tree.below(resolved.as_str()).into_iter().filter(|entry| entry.path.parent() == resolved);
-    let mut names: Vec<String> = names.map(|entry| entry.path.file_name().to_owned()).collect();
+    let names = tree
+        .below(resolved.as_str())
+        .into_iter()
+        .filter(|entry| entry.path.parent() == resolved);
+    let mut names: Vec<String> = names
+        .map(|entry| entry.path.file_name().to_owned())
+        .collect();
     names.sort();
     names
 }
 
 fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+    if directory.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{directory}/{name}")
+    }
 }
 
 /// Whether a name matches a pattern of `*`, `?` and `[…]` (glob(7)); `\` takes the next letter
 /// as it is.
 fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     // Where to go on when a `*` must swallow one letter more.
     let mut retry: Option<(usize, usize)> = None;
@@ -145,7 +168,12 @@ fn one(pattern: &[char], p: usize, letter: char) -> Option<usize> {
             let negated = matches!(pattern.get(p + 1), Some('!' | '^'));
             let start = p + 1 + usize::from(negated);
             // A `]` that comes first stands for itself.
-            let end = pattern.iter().skip(start + 1).position(|letter| *letter == ']')? + start + 1;
+            let end = pattern
+                .iter()
+                .skip(start + 1)
+                .position(|letter| *letter == ']')?
+                + start
+                + 1;
             let set = pattern.get(start..end)?;
             let mut found = false;
             let mut index = 0;
@@ -198,14 +226,22 @@ mod tests {
             .file("etc/ld.so.conf.d/.hidden.conf", b"/hidden\n")
             .file("etc/ld.so.conf.d/readme", b"/readme\n")
             .file("etc/more.conf", b"/more\n");
-        assert_eq!(directories(&tree).unwrap(), ["/opt/lib", "/a", "/a2", "/b", "/more"]);
+        assert_eq!(
+            directories(&tree).unwrap(),
+            ["/opt/lib", "/a", "/a2", "/b", "/more"]
+        );
         assert!(directories(&MemoryTree::new()).unwrap().is_empty());
     }
 
     #[test]
     fn attack_a_file_that_includes_itself() {
         let tree = MemoryTree::new().file("etc/ld.so.conf", b"include /etc/ld.so.conf\n");
-        assert!(directories(&tree).unwrap_err().to_string().contains("too many includes"));
+        assert!(
+            directories(&tree)
+                .unwrap_err()
+                .to_string()
+                .contains("too many includes")
+        );
     }
 
     proptest::proptest! {

@@ -51,9 +51,18 @@ mod tests {
         let zone = |tree: MemoryTree| tree.file("usr/share/zoneinfo/Etc/UTC", b"TZif2");
         let mut tree = zone(MemoryTree::new().package("tzdata"));
         assert_eq!(tree.run(&Localtime).len(), 2);
-        assert_eq!(tree.target("etc/localtime"), Some("/usr/share/zoneinfo/Etc/UTC"));
+        assert_eq!(
+            tree.target("etc/localtime"),
+            Some("/usr/share/zoneinfo/Etc/UTC")
+        );
         assert_eq!(tree.text("etc/timezone"), "Etc/UTC\n");
         assert!(Localtime.run(&zone(MemoryTree::new())).unwrap().is_empty());
-        assert!(Localtime.run(&MemoryTree::new().package("tzdata")).unwrap().is_empty(), "the zone was cut");
+        assert!(
+            Localtime
+                .run(&MemoryTree::new().package("tzdata"))
+                .unwrap()
+                .is_empty(),
+            "the zone was cut"
+        );
     }
 }

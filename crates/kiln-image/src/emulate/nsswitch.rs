@@ -30,8 +30,16 @@ impl Emulator for Nsswitch {
         let mut output = Output::new(self.name(), tree);
         let libc_bin = tree.has_package("libc-bin");
         if (libc_bin || tree.has_package("libc6")) && !output.exists("etc/nsswitch.conf") {
-            let default = if libc_bin { tree.read("usr/share/libc-bin/nsswitch.conf")? } else { None };
-            output.file("etc/nsswitch.conf", 0o644, default.unwrap_or_else(|| MINIMAL.into()))?;
+            let default = if libc_bin {
+                tree.read("usr/share/libc-bin/nsswitch.conf")?
+            } else {
+                None
+            };
+            output.file(
+                "etc/nsswitch.conf",
+                0o644,
+                default.unwrap_or_else(|| MINIMAL.into()),
+            )?;
         }
         Ok(output.finish())
     }
@@ -44,15 +52,21 @@ mod tests {
 
     #[test]
     fn copies_the_default_or_is_minimal() {
-        let mut tree = MemoryTree::new()
-            .package("libc6")
-            .package("libc-bin")
-            .file("usr/share/libc-bin/nsswitch.conf", b"hosts: files dns myhostname\n");
+        let mut tree = MemoryTree::new().package("libc6").package("libc-bin").file(
+            "usr/share/libc-bin/nsswitch.conf",
+            b"hosts: files dns myhostname\n",
+        );
         tree.run(&Nsswitch);
-        assert_eq!(tree.text("etc/nsswitch.conf"), "hosts: files dns myhostname\n");
+        assert_eq!(
+            tree.text("etc/nsswitch.conf"),
+            "hosts: files dns myhostname\n"
+        );
         let mut tree = MemoryTree::new().package("libc6");
         tree.run(&Nsswitch);
         assert_eq!(tree.text("etc/nsswitch.conf"), MINIMAL);
-        assert!(Nsswitch.run(&MemoryTree::new()).unwrap().is_empty(), "no C library, no switch");
+        assert!(
+            Nsswitch.run(&MemoryTree::new()).unwrap().is_empty(),
+            "no C library, no switch"
+        );
     }
 }

@@ -17,7 +17,11 @@ pub(super) struct Output<'a> {
 
 impl<'a> Output<'a> {
     pub(super) fn new(emulator: &'static str, tree: &'a dyn Tree) -> Self {
-        Self { emulator, tree, made: BTreeMap::new() }
+        Self {
+            emulator,
+            tree,
+            made: BTreeMap::new(),
+        }
     }
 
     /// Everything made, sorted by path.
@@ -25,16 +29,34 @@ impl<'a> Output<'a> {
         self.made.into_values().collect()
     }
 
-    pub(super) fn file(&mut self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Result<&mut FileEntry, EmulateError> {
+    pub(super) fn file(
+        &mut self,
+        path: &str,
+        mode: u32,
+        content: impl Into<Vec<u8>>,
+    ) -> Result<&mut FileEntry, EmulateError> {
         self.add(path, EntryKind::File, mode, content.into())
     }
 
-    pub(super) fn directory(&mut self, path: &str, mode: u32) -> Result<&mut FileEntry, EmulateError> {
+    pub(super) fn directory(
+        &mut self,
+        path: &str,
+        mode: u32,
+    ) -> Result<&mut FileEntry, EmulateError> {
         self.add(path, EntryKind::Directory, mode, Vec::new())
     }
 
-    pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<&mut FileEntry, EmulateError> {
-        self.add(path, EntryKind::Symlink(target.to_owned()), 0o777, Vec::new())
+    pub(super) fn symlink(
+        &mut self,
+        path: &str,
+        target: &str,
+    ) -> Result<&mut FileEntry, EmulateError> {
+        self.add(
+            path,
+            EntryKind::Symlink(target.to_owned()),
+            0o777,
+            Vec::new(),
+        )
     }
 
     /// What was made at this (resolved) path so far.
@@ -44,8 +66,9 @@ impl<'a> Output<'a> {
 
     /// Whether something is at this path, in the tree or made here; links are not followed.
     pub(super) fn exists(&self, path: &str) -> bool {
-        resolve_parent(self.tree, path)
-            .is_some_and(|path| self.made.contains_key(&path) || self.tree.entry(path.as_str()).is_some())
+        resolve_parent(self.tree, path).is_some_and(|path| {
+            self.made.contains_key(&path) || self.tree.entry(path.as_str()).is_some()
+        })
     }
 
     fn add(
@@ -58,7 +81,8 @@ impl<'a> Output<'a> {
         let path = resolve_parent(self.tree, path).ok_or_else(|| EmulateError::File {
             emulator: self.emulator,
             path: path.trim_start_matches('/').to_owned(),
-            reason: "nothing can be made there: its links go in a circle, or it is too long".to_owned(),
+            reason: "nothing can be made there: its links go in a circle, or it is too long"
+                .to_owned(),
         })?;
         let entry = FileEntry {
             path: path.clone(),

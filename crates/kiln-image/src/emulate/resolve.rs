@@ -14,7 +14,11 @@ const MAX_LINKS: usize = 40;
 #[must_use]
 pub fn resolve(tree: &dyn Tree, path: &str) -> Option<RelativePath> {
     let (resolved, exists) = walk(tree, path, true)?;
-    if exists { RelativePath::new(&resolved).ok() } else { None }
+    if exists {
+        RelativePath::new(&resolved).ok()
+    } else {
+        None
+    }
 }
 
 /// Where an entry of this path would stand: links in its directories are followed, its own is
@@ -65,7 +69,11 @@ fn walk(tree: &dyn Tree, path: &str, follow_last: bool) -> Option<(String, bool)
 
 /// The parts of a path, the last one first.
 fn parts(path: &str) -> Vec<String> {
-    path.split('/').rev().filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
+    path.split('/')
+        .rev()
+        .filter(|part| !part.is_empty() && *part != ".")
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -90,10 +98,20 @@ mod tests {
             ("usr/lib/a.so.1.2/x", None),
             ("", Some("")),
         ] {
-            assert_eq!(resolve(&tree, path).as_ref().map(RelativePath::as_str), target, "{path}");
+            assert_eq!(
+                resolve(&tree, path).as_ref().map(RelativePath::as_str),
+                target,
+                "{path}"
+            );
         }
-        assert_eq!(resolve_parent(&tree, "lib/new/file").unwrap().as_str(), "usr/lib/new/file");
-        assert_eq!(resolve_parent(&tree, "lib/a.so.1").unwrap().as_str(), "usr/lib/a.so.1");
+        assert_eq!(
+            resolve_parent(&tree, "lib/new/file").unwrap().as_str(),
+            "usr/lib/new/file"
+        );
+        assert_eq!(
+            resolve_parent(&tree, "lib/a.so.1").unwrap().as_str(),
+            "usr/lib/a.so.1"
+        );
     }
 
     #[test]

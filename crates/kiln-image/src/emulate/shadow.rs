@@ -11,7 +11,11 @@ const SHADOW: u32 = 42;
 ///
 /// The day of the last change stays empty, which means that ageing is off (shadow(5)): today's
 /// date must not get into an image, and day 0 would ask for a new password at the first login.
-pub(super) fn shadow_files(users: &mut Table, groups: &mut Table, output: &mut Output<'_>) -> Result<(), EmulateError> {
+pub(super) fn shadow_files(
+    users: &mut Table,
+    groups: &mut Table,
+    output: &mut Output<'_>,
+) -> Result<(), EmulateError> {
     let mut shadow = String::new();
     for line in &mut users.lines {
         let password = take_password(line);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{
-    Accounts, Architecture, Cuts, EntryKind, FileEntry, ImageName, PackageRequest, Plan, Platform, RelativePath,
-    RuntimeConfig, SynthesisedFile,
+    Accounts, Architecture, Cuts, EntryKind, FileEntry, ImageName, PackageRequest, Plan, Platform,
+    RelativePath, RuntimeConfig, SynthesisedFile,
 };
 
 use super::{EmulateError, Emulator, Tree, resolve};
@@ -51,7 +51,12 @@ impl MemoryTree {
     }
 
     pub(super) fn link(mut self, path: &str, target: &str) -> Self {
-        self.insert(path, EntryKind::Symlink(target.to_owned()), 0o777, Vec::new());
+        self.insert(
+            path,
+            EntryKind::Symlink(target.to_owned()),
+            0o777,
+            Vec::new(),
+        );
         self
     }
 
@@ -62,20 +67,37 @@ impl MemoryTree {
     }
 
     fn import_directory(&mut self, from: &std::path::Path, to: &str) {
-        let mut names: Vec<_> = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()).collect();
+        let mut names: Vec<_> = std::fs::read_dir(from)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .collect();
         names.sort_by_key(std::fs::DirEntry::file_name);
         for entry in names {
             let name = entry.file_name().into_string().unwrap();
-            let path = if to.is_empty() { name } else { format!("{to}/{name}") };
+            let path = if to.is_empty() {
+                name
+            } else {
+                format!("{to}/{name}")
+            };
             let kind = entry.file_type().unwrap();
             if kind.is_symlink() {
                 let target = std::fs::read_link(entry.path()).unwrap();
-                self.insert(&path, EntryKind::Symlink(target.to_str().unwrap().to_owned()), 0o777, Vec::new());
+                self.insert(
+                    &path,
+                    EntryKind::Symlink(target.to_str().unwrap().to_owned()),
+                    0o777,
+                    Vec::new(),
+                );
             } else if kind.is_dir() {
                 self.insert(&path, EntryKind::Directory, 0o755, Vec::new());
                 self.import_directory(&entry.path(), &path);
             } else if kind.is_file() {
-                self.insert(&path, EntryKind::File, 0o644, std::fs::read(entry.path()).unwrap());
+                self.insert(
+                    &path,
+                    EntryKind::File,
+                    0o644,
+                    std::fs::read(entry.path()).unwrap(),
+                );
             }
         }
     }
@@ -97,14 +119,18 @@ impl MemoryTree {
         let mut parent = path.parent();
         while !parent.is_root() && !self.entries.contains_key(parent.as_str()) {
             let next = parent.parent();
-            self.entries.insert(parent.as_str().to_owned(), entry(parent, EntryKind::Directory, 0o755, 0));
+            self.entries.insert(
+                parent.as_str().to_owned(),
+                entry(parent, EntryKind::Directory, 0o755, 0),
+            );
             parent = next;
         }
         let key = path.as_str().to_owned();
         if let Some(facts) = facts(&content) {
             self.elf.insert(key.clone(), facts);
         }
-        self.entries.insert(key.clone(), entry(path, kind, mode, content.len() as u64));
+        self.entries
+            .insert(key.clone(), entry(path, kind, mode, content.len() as u64));
         self.contents.insert(key, content);
     }
 
@@ -113,7 +139,12 @@ impl MemoryTree {
         let made = emulator.run(self).unwrap();
         for file in &made {
             let key = file.entry.path.as_str().to_owned();
-            self.insert(&key, file.entry.kind.clone(), file.entry.mode, file.content.clone());
+            self.insert(
+                &key,
+                file.entry.kind.clone(),
+                file.entry.mode,
+                file.content.clone(),
+            );
             self.entries.insert(key, file.entry.clone());
         }
         made
@@ -121,7 +152,13 @@ impl MemoryTree {
 
     /// The content of a file as text.
     pub(super) fn text(&self, path: &str) -> String {
-        String::from_utf8(self.contents.get(path).unwrap_or_else(|| panic!("no {path}")).clone()).unwrap()
+        String::from_utf8(
+            self.contents
+                .get(path)
+                .unwrap_or_else(|| panic!("no {path}"))
+                .clone(),
+        )
+        .unwrap()
     }
 
     /// The target of a link.
@@ -150,7 +187,9 @@ impl Tree for MemoryTree {
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, EmulateError> {
-        let Some(path) = resolve(self, path) else { return Ok(None) };
+        let Some(path) = resolve(self, path) else {
+            return Ok(None);
+        };
         match self.entries.get(path.as_str()).map(|entry| &entry.kind) {
             Some(EntryKind::File) => Ok(self.contents.get(path.as_str()).cloned()),
             _ => Ok(None),
@@ -167,7 +206,16 @@ impl Tree for MemoryTree {
 }
 
 fn entry(path: RelativePath, kind: EntryKind, mode: u32, size: u64) -> FileEntry {
-    FileEntry { path, kind, mode, uid: 0, gid: 0, mtime: 0, size, xattrs: BTreeMap::new() }
+    FileEntry {
+        path,
+        kind,
+        mode,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        size,
+        xattrs: BTreeMap::new(),
+    }
 }
 
 fn plan() -> Plan {

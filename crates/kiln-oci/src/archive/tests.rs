@@ -1,5 +1,5 @@
-use kiln_archive::tar::Reader;
 use kiln_archive::Limits;
+use kiln_archive::tar::Reader;
 
 use super::*;
 use crate::layout::tests::{Memory, root};
@@ -21,7 +21,12 @@ fn entries_are_sorted_and_bytes_stable() {
     let mut paths = Vec::new();
     while let Some(entry) = reader.next().unwrap() {
         assert_eq!((entry.uid, entry.gid, entry.mtime), (0, 0, 0));
-        paths.push(String::from_utf8(entry.path).unwrap().trim_end_matches('/').to_owned());
+        paths.push(
+            String::from_utf8(entry.path)
+                .unwrap()
+                .trim_end_matches('/')
+                .to_owned(),
+        );
     }
     assert!(paths.is_sorted(), "{paths:?}");
     assert_eq!(paths.len(), 2 + 3 + 2);

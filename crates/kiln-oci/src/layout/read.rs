@@ -9,7 +9,10 @@ use kiln_types::{BlobSource, Digest, Platform};
 use super::write::read_small;
 use super::{INDEX, MARKER, Marker, REF_NAME};
 use crate::closure::read_blob;
-use crate::{Descriptor, Document, ImageConfig, Index, Manifest, OciError, Root, from_json, media_type, read_document};
+use crate::{
+    Descriptor, Document, ImageConfig, Index, Manifest, OciError, Root, from_json, media_type,
+    read_document,
+};
 
 /// A layout that is read. It is a [`BlobSource`]; blobs are verified when they are read through
 /// the methods here.
@@ -28,12 +31,21 @@ impl Layout {
         let path = directory.join(MARKER);
         let marker: Marker = from_json(&path.display().to_string(), &read_small(&path)?)?;
         if marker.image_layout_version != Marker::current().image_layout_version {
-            let reason = format!("layout version {} is not supported", marker.image_layout_version);
-            return Err(OciError::Unsupported { subject: directory.display().to_string(), reason });
+            let reason = format!(
+                "layout version {} is not supported",
+                marker.image_layout_version
+            );
+            return Err(OciError::Unsupported {
+                subject: directory.display().to_string(),
+                reason,
+            });
         }
         let path = directory.join(INDEX);
         let index = from_json(&path.display().to_string(), &read_small(&path)?)?;
-        Ok(Self { directory: directory.to_owned(), index })
+        Ok(Self {
+            directory: directory.to_owned(),
+            index,
+        })
     }
 
     /// The images that the layout lists, with their tags.
@@ -52,18 +64,33 @@ impl Layout {
     /// When there is none, or more than one without a tag to choose by.
     pub fn find(&self, tag: Option<&str>) -> Result<Descriptor, OciError> {
         let roots = self.roots();
-        let found: Vec<&Root> =
-            roots.iter().filter(|root| tag.is_none() || root.tag.as_deref() == tag).collect();
-        let tags: Vec<&str> = roots.iter().filter_map(|root| root.tag.as_deref()).collect();
-        let tags = if tags.is_empty() { "none".to_owned() } else { tags.join(", ") };
+        let found: Vec<&Root> = roots
+            .iter()
+            .filter(|root| tag.is_none() || root.tag.as_deref() == tag)
+            .collect();
+        let tags: Vec<&str> = roots
+            .iter()
+            .filter_map(|root| root.tag.as_deref())
+            .collect();
+        let tags = if tags.is_empty() {
+            "none".to_owned()
+        } else {
+            tags.join(", ")
+        };
         let reason = match (&found[..], tag) {
             ([root], _) => return Ok(root.descriptor.clone()),
             ([], Some(tag)) => format!("it has no image tagged `{tag}`; its tags: {tags}"),
             ([], None) => "it holds no image".to_owned(),
             (_, Some(tag)) => format!("it has {} images tagged `{tag}`", found.len()),
-            (_, None) => format!("it holds {} images; name one by its tag: {tags}", found.len()),
+            (_, None) => format!(
+                "it holds {} images; name one by its tag: {tags}",
+                found.len()
+            ),
         };
-        Err(OciError::NotFound { subject: self.directory.display().to_string(), reason })
+        Err(OciError::NotFound {
+            subject: self.directory.display().to_string(),
+            reason,
+        })
     }
 
     /// The manifest of an image for a platform: the descriptor's own if it is a manifest, else that
@@ -71,11 +98,16 @@ impl Layout {
     ///
     /// # Errors
     /// When there is none for the platform, or a document is missing or malformed.
-    pub fn manifest(&self, image: &Descriptor, platform: Platform) -> Result<(Descriptor, Manifest), OciError> {
-        self.manifest_at(image, platform, 0)?.ok_or_else(|| OciError::NotFound {
-            subject: image.digest.to_string(),
-            reason: format!("it has no image for {platform}"),
-        })
+    pub fn manifest(
+        &self,
+        image: &Descriptor,
+        platform: Platform,
+    ) -> Result<(Descriptor, Manifest), OciError> {
+        self.manifest_at(image, platform, 0)?
+            .ok_or_else(|| OciError::NotFound {
+                subject: image.digest.to_string(),
+                reason: format!("it has no image for {platform}"),
+            })
     }
 
     fn manifest_at(
@@ -89,10 +121,16 @@ impl Layout {
             Document::Index(index) => index,
         };
         if depth > 2 {
-            return Err(OciError::malformed(image.digest.to_string(), "indexes nest too deep"));
+            return Err(OciError::malformed(
+                image.digest.to_string(),
+                "indexes nest too deep",
+            ));
         }
         for inner in &index.manifests {
-            let matches = inner.platform.as_ref().is_some_and(|found| found.is(platform));
+            let matches = inner
+                .platform
+                .as_ref()
+                .is_some_and(|found| found.is(platform));
             let is_index = media_type::is_index(&inner.media_type);
             if (matches || (is_index && inner.platform.is_none()))
                 && let Some(found) = self.manifest_at(inner, platform, depth + 1)?
@@ -108,13 +146,20 @@ impl Layout {
     /// # Errors
     /// When it is missing or malformed.
     pub fn config(&self, manifest: &Manifest) -> Result<ImageConfig, OciError> {
-        from_json(&manifest.config.digest.to_string(), &read_blob(&manifest.config, self)?)
+        from_json(
+            &manifest.config.digest.to_string(),
+            &read_blob(&manifest.config, self)?,
+        )
     }
 }
 
 impl BlobSource for Layout {
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {
-        let path = self.directory.join("blobs").join("sha256").join(digest.hex());
+        let path = self
+            .directory
+            .join("blobs")
+            .join("sha256")
+            .join(digest.hex());
         Ok(Box::new(File::open(path)?))
     }
 }

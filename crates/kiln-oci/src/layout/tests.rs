@@ -6,7 +6,9 @@ use std::path::Path;
 use kiln_types::{Architecture, BlobSource, Digest, Platform, Timestamp};
 
 use super::*;
-use crate::{Descriptor, ImageConfig, Manifest, ProcessConfig, RootFs, from_json, media_type, to_json};
+use crate::{
+    Descriptor, ImageConfig, Manifest, ProcessConfig, RootFs, from_json, media_type, to_json,
+};
 
 /// Blobs in memory.
 #[derive(Default)]
@@ -32,7 +34,10 @@ impl Memory {
         };
         let config = self.put(media_type::CONFIG, &to_json(&config).unwrap());
         let layer = self.put(layer_type, layer);
-        self.put(media_type::MANIFEST, &to_json(&Manifest::new(config, vec![layer])).unwrap())
+        self.put(
+            media_type::MANIFEST,
+            &to_json(&Manifest::new(config, vec![layer])).unwrap(),
+        )
     }
 
     fn damage(&mut self, digest: &Digest) {
@@ -48,12 +53,17 @@ impl BlobSource for Memory {
 }
 
 pub(crate) fn root(descriptor: &Descriptor, tag: &str) -> Root {
-    Root { descriptor: descriptor.clone(), tag: Some(tag.to_owned()) }
+    Root {
+        descriptor: descriptor.clone(),
+        tag: Some(tag.to_owned()),
+    }
 }
 
 fn names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -71,8 +81,15 @@ fn a_layout_is_written_and_read_back() {
     let index = memory.put(media_type::INDEX, &to_json(&index).unwrap());
     write(&directory, &[root(&index, "1.26")], &memory).unwrap();
     assert_eq!(names(&directory), ["blobs", "index.json", "oci-layout"]);
-    assert_eq!(names(directory.parent().unwrap()), ["out"], "nothing is left beside it");
-    assert_eq!(fs::read(directory.join("oci-layout")).unwrap(), b"{\"imageLayoutVersion\":\"1.0.0\"}");
+    assert_eq!(
+        names(directory.parent().unwrap()),
+        ["out"],
+        "nothing is left beside it"
+    );
+    assert_eq!(
+        fs::read(directory.join("oci-layout")).unwrap(),
+        b"{\"imageLayoutVersion\":\"1.0.0\"}"
+    );
 
     let layout = Layout::open(&directory).unwrap();
     let found = layout.find(Some("1.26")).unwrap();
@@ -81,8 +98,20 @@ fn a_layout_is_written_and_read_back() {
     let (descriptor, manifest) = layout.manifest(&found, AMD64).unwrap();
     assert_eq!(descriptor.digest, image.digest);
     assert_eq!(layout.config(&manifest).unwrap().architecture, "amd64");
-    assert!(layout.manifest(&found, ARM64).unwrap_err().to_string().contains("no image for linux/arm64"));
-    assert!(layout.find(Some("9")).unwrap_err().to_string().contains("its tags: 1.26"));
+    assert!(
+        layout
+            .manifest(&found, ARM64)
+            .unwrap_err()
+            .to_string()
+            .contains("no image for linux/arm64")
+    );
+    assert!(
+        layout
+            .find(Some("9"))
+            .unwrap_err()
+            .to_string()
+            .contains("its tags: 1.26")
+    );
 }
 
 #[test]
@@ -90,7 +119,10 @@ fn other_tags_stay_and_a_tag_moves() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().join("out");
     let mut memory = Memory::default();
-    let (one, two) = (memory.image(b"one", media_type::LAYER), memory.image(b"two", media_type::LAYER));
+    let (one, two) = (
+        memory.image(b"one", media_type::LAYER),
+        memory.image(b"two", media_type::LAYER),
+    );
     write(&directory, &[root(&one, "a")], &memory).unwrap();
     write(&directory, &[root(&one, "b")], &memory).unwrap();
     write(&directory, &[root(&two, "a")], &memory).unwrap();
@@ -124,13 +156,20 @@ fn a_failed_addition_leaves_the_layout_as_it_was() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().join("out");
     let mut memory = Memory::default();
-    let (one, two) = (memory.image(b"one", media_type::LAYER), memory.image(b"two", media_type::LAYER));
+    let (one, two) = (
+        memory.image(b"one", media_type::LAYER),
+        memory.image(b"two", media_type::LAYER),
+    );
     write(&directory, &[root(&one, "a")], &memory).unwrap();
     let before = fs::read(directory.join("index.json")).unwrap();
     memory.damage(&Digest::of(b"two"));
     write(&directory, &[root(&two, "a")], &memory).unwrap_err();
     assert_eq!(fs::read(directory.join("index.json")).unwrap(), before);
-    assert!(names(&directory.join("blobs/sha256")).iter().all(|name| !name.contains("partial")));
+    assert!(
+        names(&directory.join("blobs/sha256"))
+            .iter()
+            .all(|name| !name.contains("partial"))
+    );
 }
 
 #[test]
@@ -140,7 +179,9 @@ fn a_damaged_blob_is_replaced() {
     let mut memory = Memory::default();
     let one = memory.image(b"one", media_type::LAYER);
     write(&directory, &[root(&one, "a")], &memory).unwrap();
-    let blob = directory.join("blobs/sha256").join(Digest::of(b"one").hex());
+    let blob = directory
+        .join("blobs/sha256")
+        .join(Digest::of(b"one").hex());
     fs::write(&blob, b"eno").unwrap();
     write(&directory, &[root(&one, "b")], &memory).unwrap();
     assert_eq!(fs::read(blob).unwrap(), b"one");
@@ -153,7 +194,12 @@ fn a_directory_with_something_else_is_left_alone() {
     let one = memory.image(b"one", media_type::LAYER);
     fs::write(scratch.path().join("thesis.txt"), b"precious").unwrap();
     let error = write(scratch.path(), &[root(&one, "a")], &memory).unwrap_err();
-    assert!(error.to_string().contains("neither empty nor an OCI image layout"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("neither empty nor an OCI image layout"),
+        "{error}"
+    );
     assert_eq!(names(scratch.path()), ["thesis.txt"]);
 }
 
@@ -167,7 +213,10 @@ fn what_a_killed_writer_left_is_cleared_away() {
     let one = memory.image(b"one", media_type::LAYER);
     write(&scratch.path().join("out"), &[root(&one, "a")], &memory).unwrap();
     assert_eq!(names(scratch.path()), ["out"]);
-    assert_eq!(names(&scratch.path().join("out")), ["blobs", "index.json", "oci-layout"]);
+    assert_eq!(
+        names(&scratch.path().join("out")),
+        ["blobs", "index.json", "oci-layout"]
+    );
 }
 
 #[test]
@@ -175,16 +224,23 @@ fn writers_at_the_same_time_lose_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().join("out");
     let mut memory = Memory::default();
-    let images: Vec<_> = (0..8u8).map(|number| memory.image(&[number], media_type::LAYER)).collect();
+    let images: Vec<_> = (0..8u8)
+        .map(|number| memory.image(&[number], media_type::LAYER))
+        .collect();
     std::thread::scope(|scope| {
         for (number, image) in images.iter().enumerate() {
             let (directory, memory) = (&directory, &memory);
-            scope.spawn(move || write(directory, &[root(image, &format!("t{number}"))], memory).unwrap());
+            scope.spawn(move || {
+                write(directory, &[root(image, &format!("t{number}"))], memory).unwrap()
+            });
         }
     });
     let layout = Layout::open(&directory).unwrap();
     for (number, image) in images.iter().enumerate() {
-        assert_eq!(layout.find(Some(&format!("t{number}"))).unwrap().digest, image.digest);
+        assert_eq!(
+            layout.find(Some(&format!("t{number}"))).unwrap().digest,
+            image.digest
+        );
     }
     assert_eq!(names(scratch.path()), ["out"]);
 }
@@ -194,12 +250,23 @@ fn attack_a_document_that_is_two_things() {
     let both = br#"{"schemaVersion":2,"config":{},"layers":[],"manifests":[]}"#;
     for media_type in [media_type::MANIFEST, media_type::INDEX] {
         let error = crate::Document::parse("x", media_type, both).unwrap_err();
-        assert!(error.to_string().contains("both a manifest and an index"), "{error}");
+        assert!(
+            error.to_string().contains("both a manifest and an index"),
+            "{error}"
+        );
     }
-    let wrong = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#, media_type::INDEX);
+    let wrong = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#,
+        media_type::INDEX
+    );
     assert!(crate::Document::parse("x", media_type::MANIFEST, wrong.as_bytes()).is_err());
     assert!(crate::Document::parse("x", media_type::MANIFEST, br#"{"schemaVersion":1}"#).is_err());
-    assert!(from_json::<Manifest>("x", &vec![b' '; 5 << 20]).unwrap_err().to_string().contains("larger than"));
+    assert!(
+        from_json::<Manifest>("x", &vec![b' '; 5 << 20])
+            .unwrap_err()
+            .to_string()
+            .contains("larger than")
+    );
 }
 
 #[test]
@@ -207,7 +274,10 @@ fn attack_an_index_that_holds_itself_deeply() {
     let mut memory = Memory::default();
     let mut inner = memory.image(b"one", media_type::LAYER);
     for _ in 0..10 {
-        inner = memory.put(media_type::INDEX, &to_json(&Index::new(vec![inner])).unwrap());
+        inner = memory.put(
+            media_type::INDEX,
+            &to_json(&Index::new(vec![inner])).unwrap(),
+        );
     }
     let error = crate::closure(&[root(&inner, "a")], &memory).unwrap_err();
     assert!(error.to_string().contains("nest too deep"), "{error}");

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use kiln_types::{BlobSource, Digest, HashReader};
 
 use super::{INDEX, MARKER, Marker, merged};
-use crate::{BlobRef, Index, MAX_DOCUMENT, OciError, Root, closure, copy_verified, from_json, to_json};
+use crate::{
+    BlobRef, Index, MAX_DOCUMENT, OciError, Root, closure, copy_verified, from_json, to_json,
+};
 
 /// What the names of unfinished files and directories end in.
 const PARTIAL: &str = ".kiln-partial";
@@ -32,8 +34,19 @@ pub fn write(directory: &Path, roots: &[Root], source: &dyn BlobSource) -> Resul
     let placed = made.and_then(|()| match fs::rename(&partial, directory) {
         Ok(()) => Ok(true),
         // Somebody else was faster: their layout stays, ours is added to it.
-        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => Ok(false),
-        Err(source) => Err(OciError::File { action: "create", path: directory.to_owned(), source }),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(source) => Err(OciError::File {
+            action: "create",
+            path: directory.to_owned(),
+            source,
+        }),
     });
     match placed {
         Ok(true) => Ok(()),
@@ -51,13 +64,21 @@ fn is_free(directory: &Path) -> Result<bool, OciError> {
     match fs::read_dir(directory) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(source) => Err(OciError::File { action: "read", path: directory.to_owned(), source }),
+        Err(source) => Err(OciError::File {
+            action: "read",
+            path: directory.to_owned(),
+            source,
+        }),
     }
 }
 
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OciError {
     let path = path.to_owned();
-    move |source| OciError::File { action, path, source }
+    move |source| OciError::File {
+        action,
+        path,
+        source,
+    }
 }
 
 /// Makes and locks an unfinished directory beside the place of the layout, and removes those of
@@ -80,10 +101,18 @@ fn claim_partial(directory: &Path) -> Result<(PathBuf, File), OciError> {
         match fs::create_dir(&partial) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(OciError::File { action: "create", path: partial, source }),
+            Err(source) => {
+                return Err(OciError::File {
+                    action: "create",
+                    path: partial,
+                    source,
+                });
+            }
         }
         // Whoever holds the lock owns the directory; the kernel gives it back when they die.
-        let Ok(lock) = File::open(&partial) else { continue };
+        let Ok(lock) = File::open(&partial) else {
+            continue;
+        };
         if lock.try_lock().is_err() || !is_same(&lock, &partial) {
             continue;
         }
@@ -91,7 +120,10 @@ fn claim_partial(directory: &Path) -> Result<(PathBuf, File), OciError> {
         return Ok((partial, lock));
     }
     let reason = format!("{MAX_WRITERS} writers are at work on it");
-    Err(OciError::Unsupported { subject: directory.display().to_string(), reason })
+    Err(OciError::Unsupported {
+        subject: directory.display().to_string(),
+        reason,
+    })
 }
 
 /// Whether an open directory is still the one at its path.
@@ -115,7 +147,12 @@ fn clear(directory: &Path) -> io::Result<()> {
 }
 
 /// Makes a whole layout in an empty directory.
-fn fill(directory: &Path, index: &Index, blobs: &[BlobRef], source: &dyn BlobSource) -> Result<(), OciError> {
+fn fill(
+    directory: &Path,
+    index: &Index,
+    blobs: &[BlobRef],
+    source: &dyn BlobSource,
+) -> Result<(), OciError> {
     let folder = blob_folder(directory)?;
     for blob in blobs {
         put_blob(&folder, blob, source)?;
@@ -125,19 +162,34 @@ fn fill(directory: &Path, index: &Index, blobs: &[BlobRef], source: &dyn BlobSou
 }
 
 /// Adds to a layout that is there.
-fn add(directory: &Path, roots: &[Root], blobs: &[BlobRef], source: &dyn BlobSource) -> Result<(), OciError> {
+fn add(
+    directory: &Path,
+    roots: &[Root],
+    blobs: &[BlobRef],
+    source: &dyn BlobSource,
+) -> Result<(), OciError> {
     let lock = File::open(directory).map_err(file_error("read", directory))?;
     lock.lock().map_err(file_error("lock", directory))?;
     let marker: Marker = match read_small(&directory.join(MARKER)) {
         Ok(bytes) => from_json(&directory.join(MARKER).display().to_string(), &bytes)?,
         Err(_) => {
-            let reason = "it is neither empty nor an OCI image layout; name another directory".to_owned();
-            return Err(OciError::Unsupported { subject: directory.display().to_string(), reason });
+            let reason =
+                "it is neither empty nor an OCI image layout; name another directory".to_owned();
+            return Err(OciError::Unsupported {
+                subject: directory.display().to_string(),
+                reason,
+            });
         }
     };
     if marker.image_layout_version != Marker::current().image_layout_version {
-        let reason = format!("its layout version is {}, expected 1.0.0", marker.image_layout_version);
-        return Err(OciError::Unsupported { subject: directory.display().to_string(), reason });
+        let reason = format!(
+            "its layout version is {}, expected 1.0.0",
+            marker.image_layout_version
+        );
+        return Err(OciError::Unsupported {
+            subject: directory.display().to_string(),
+            reason,
+        });
     }
     let path = directory.join(INDEX);
     let index = from_json(&path.display().to_string(), &read_small(&path)?)?;
@@ -152,7 +204,10 @@ fn add(directory: &Path, roots: &[Root], blobs: &[BlobRef], source: &dyn BlobSou
 pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, OciError> {
     let read = || {
         let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut io::Read::take(File::open(path)?, MAX_DOCUMENT + 1), &mut bytes)?;
+        io::Read::read_to_end(
+            &mut io::Read::take(File::open(path)?, MAX_DOCUMENT + 1),
+            &mut bytes,
+        )?;
         Ok(bytes)
     };
     read().map_err(file_error("read", path))

@@ -21,9 +21,16 @@ fn with_awks() -> MemoryTree {
 #[test]
 fn the_table_parses_and_is_declared() {
     let lines = TABLE.lines().filter(|line| !line.starts_with('#')).count();
-    let parsed: usize = choices(TABLE).iter().map(|choice| 1 + choice.slaves.len()).sum();
+    let parsed: usize = choices(TABLE)
+        .iter()
+        .map(|choice| 1 + choice.slaves.len())
+        .sum();
     assert_eq!(parsed, lines);
-    let declared = Alternatives.stands_for().iter().map(|(package, _)| *package).collect();
+    let declared = Alternatives
+        .stands_for()
+        .iter()
+        .map(|(package, _)| *package)
+        .collect();
     assert_eq!(packages(), declared);
 }
 
@@ -34,8 +41,15 @@ fn the_highest_priority_wins() {
     assert_eq!(tree.target("etc/alternatives/awk"), Some("/usr/bin/gawk"));
     assert_eq!(tree.target("usr/bin/awk"), Some("/etc/alternatives/awk"));
     assert_eq!(tree.target("usr/bin/nawk"), Some("/etc/alternatives/nawk"));
-    assert_eq!(tree.target("etc/alternatives/awk.1.gz"), None, "gawk's manual page is not there");
-    assert_eq!(tree.target("usr/share/man/man1/pager.1.gz"), Some("/etc/alternatives/pager.1.gz"));
+    assert_eq!(
+        tree.target("etc/alternatives/awk.1.gz"),
+        None,
+        "gawk's manual page is not there"
+    );
+    assert_eq!(
+        tree.target("usr/share/man/man1/pager.1.gz"),
+        Some("/etc/alternatives/pager.1.gz")
+    );
 }
 
 #[test]
@@ -69,12 +83,23 @@ fn the_same_as_update_alternatives() {
     // One of two choices at one path would replace the other; both programs agree on it, but the
     // order of registration would matter.
     registered.reverse();
-    for directory in ["etc/alternatives", "var/lib/dpkg/alternatives", "var/log", "usr/bin", "usr/sbin", "bin", "lib"] {
+    for directory in [
+        "etc/alternatives",
+        "var/lib/dpkg/alternatives",
+        "var/log",
+        "usr/bin",
+        "usr/sbin",
+        "bin",
+        "lib",
+    ] {
         std::fs::create_dir_all(root.join(directory)).unwrap();
     }
     for (index, choice) in registered.iter().enumerate() {
         // A third of the manual pages is there.
-        let slaves = choice.slaves.iter().filter(|slave| index % 3 == 0 || !slave[2].contains("/man/"));
+        let slaves = choice
+            .slaves
+            .iter()
+            .filter(|slave| index % 3 == 0 || !slave[2].contains("/man/"));
         for path in slaves.map(|slave| slave[2]).chain([choice.path]) {
             let real = root.join(path.trim_start_matches('/'));
             std::fs::create_dir_all(real.parent().unwrap()).unwrap();
@@ -90,17 +115,30 @@ fn the_same_as_update_alternatives() {
     for choice in &registered {
         let mut command = Command::new(PROGRAM);
         command.arg("--quiet").arg("--root").arg(root);
-        command.args(["--install", choice.link, choice.name, choice.path, &choice.priority.to_string()]);
+        command.args([
+            "--install",
+            choice.link,
+            choice.name,
+            choice.path,
+            &choice.priority.to_string(),
+        ]);
         for [name, link, path] in &choice.slaves {
             command.args(["--slave", link, name, path]);
         }
-        assert!(command.output().unwrap().status.success(), "{}", choice.name);
+        assert!(
+            command.output().unwrap().status.success(),
+            "{}",
+            choice.name
+        );
     }
     tree.run(&Alternatives);
     let real = MemoryTree::new().import(root, "");
     let mut compared = 0;
     let paths = |tree: &MemoryTree| -> Vec<String> {
-        tree.below("").iter().map(|entry| entry.path.as_str().to_owned()).collect()
+        tree.below("")
+            .iter()
+            .map(|entry| entry.path.as_str().to_owned())
+            .collect()
     };
     for path in paths(&real) {
         if path.starts_with("var/log") {

@@ -25,9 +25,17 @@ pub(super) struct Cached {
 
 /// The whole file. `known` names the `glibc-hwcaps` subdirectories that were searched: the string
 /// table has those too in which nothing was found.
-pub(super) fn write_cache(mut cached: Vec<Cached>, known: &BTreeSet<&str>, generator: &str, signed: bool) -> Vec<u8> {
+pub(super) fn write_cache(
+    mut cached: Vec<Cached>,
+    known: &BTreeSet<&str>,
+    generator: &str,
+    signed: bool,
+) -> Vec<u8> {
     cached.sort_by(|left, right| compare(left, right, signed));
-    let capabilities: BTreeSet<&str> = cached.iter().filter_map(|line| line.capability.as_deref()).collect();
+    let capabilities: BTreeSet<&str> = cached
+        .iter()
+        .filter_map(|line| line.capability.as_deref())
+        .collect();
     let mut strings = known.clone();
     for line in &cached {
         strings.extend([line.path.as_str(), line.soname.as_str()]);
@@ -38,12 +46,23 @@ pub(super) fn write_cache(mut cached: Vec<Cached>, known: &BTreeSet<&str>, gener
     let extension = (start + table.len()).next_multiple_of(4);
 
     let mut bytes = MAGIC.to_vec();
-    for value in [number(cached.len()), number(table.len()), LITTLE_ENDIAN, number(extension), 0, 0, 0] {
+    for value in [
+        number(cached.len()),
+        number(table.len()),
+        LITTLE_ENDIAN,
+        number(extension),
+        0,
+        0,
+        0,
+    ] {
         bytes.extend(value.to_le_bytes());
     }
     for line in &cached {
         let capability = line.capability.as_deref().map_or(0, |name| {
-            let index = capabilities.iter().position(|other| *other == name).unwrap_or(0);
+            let index = capabilities
+                .iter()
+                .position(|other| *other == name)
+                .unwrap_or(0);
             CAPABILITY | u64::from(line.isa_level) << 32 | index as u64
         });
         for value in [line.flags, offset(&line.soname), offset(&line.path), 0] {
@@ -59,7 +78,14 @@ pub(super) fn write_cache(mut cached: Vec<Cached>, known: &BTreeSet<&str>, gener
     let sections = if capabilities.is_empty() { 1 } else { 2 };
     let names = extension + 8 + 2 * 16;
     let generator_at = extension + 8 + sections * 16 + capabilities.len() * 4;
-    let mut directory = vec![EXTENSION_MAGIC, number(sections), 0, 0, number(generator_at), number(generator.len())];
+    let mut directory = vec![
+        EXTENSION_MAGIC,
+        number(sections),
+        0,
+        0,
+        number(generator_at),
+        number(generator.len()),
+    ];
     if !capabilities.is_empty() {
         directory.extend([1, 0, number(names), number(capabilities.len() * 4)]);
         directory.extend(capabilities.iter().map(|name| offset(name)));
@@ -90,7 +116,11 @@ pub(super) fn compare_names(left: &str, right: &str, signed: bool) -> Ordering {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     let byte = |bytes: &[u8]| {
         let byte = bytes.first().copied().unwrap_or(0);
-        if signed { i16::from(byte.cast_signed()) } else { i16::from(byte) }
+        if signed {
+            i16::from(byte.cast_signed())
+        } else {
+            i16::from(byte)
+        }
     };
     while let Some(first) = left.first() {
         let other = right.first().copied().unwrap_or(0);
@@ -109,7 +139,10 @@ pub(super) fn compare_names(left: &str, right: &str, signed: bool) -> Ordering {
                 if *first != other {
                     return byte(left).cmp(&byte(right));
                 }
-                (left, right) = (left.get(1..).unwrap_or_default(), right.get(1..).unwrap_or_default());
+                (left, right) = (
+                    left.get(1..).unwrap_or_default(),
+                    right.get(1..).unwrap_or_default(),
+                );
             }
         }
     }
@@ -118,9 +151,19 @@ pub(super) fn compare_names(left: &str, right: &str, signed: bool) -> Ordering {
 
 /// The number at the front, as large as it may be (glibc's `int` overflows, which nobody needs).
 fn digits(bytes: &[u8]) -> (u64, &[u8]) {
-    let count = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let count = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let (number, rest) = bytes.split_at(count);
-    (number.iter().fold(0u64, |value, digit| value.saturating_mul(10).saturating_add(u64::from(digit - b'0'))), rest)
+    (
+        number.iter().fold(0u64, |value, digit| {
+            value
+                .saturating_mul(10)
+                .saturating_add(u64::from(digit - b'0'))
+        }),
+        rest,
+    )
 }
 
 /// `elf/stringtable.c`: NUL-terminated strings in falling order of their reversals, one that ends
@@ -166,7 +209,11 @@ mod tests {
             ("", "a", Ordering::Less),
         ] {
             assert_eq!(compare_names(left, right, true), expected, "{left} {right}");
-            assert_eq!(compare_names(right, left, true), expected.reverse(), "{right} {left}");
+            assert_eq!(
+                compare_names(right, left, true),
+                expected.reverse(),
+                "{right} {left}"
+            );
         }
         assert_eq!(compare_names("libé", "liba", true), Ordering::Less);
         assert_eq!(compare_names("libé", "liba", false), Ordering::Greater);
@@ -174,7 +221,8 @@ mod tests {
 
     #[test]
     fn strings_share_tails() {
-        let (table, offsets) = string_table(BTreeSet::from(["/lib/libz.so.1", "libz.so.1", "libx.so.1"]));
+        let (table, offsets) =
+            string_table(BTreeSet::from(["/lib/libz.so.1", "libz.so.1", "libx.so.1"]));
         assert_eq!(table, b"/lib/libz.so.1\0libx.so.1\0");
         assert_eq!(offsets["libz.so.1"], 5);
     }
