@@ -7,7 +7,9 @@ use memchr::memchr;
 
 use super::{ControlError, ControlErrorKind, Field, Limits};
 
-/// The buffer's first size; it grows for longer paragraphs only.
+/// The buffer's first size, enough for most small files.
+const FIRST: usize = 8 << 10;
+/// The size that the buffer grows to; it goes on for longer paragraphs only.
 const BUFFER: usize = 256 << 10;
 
 /// Reads paragraph after paragraph from a reader.
@@ -144,7 +146,8 @@ impl<R: Read> StanzaReader<R> {
         }
         self.buffer.copy_within(self.pending.clone(), 0);
         self.pending = 0..length;
-        let size = (length * 2).clamp(BUFFER, self.limits.paragraph.max(BUFFER));
+        let steady = (self.buffer.len() * 2).clamp(FIRST, BUFFER);
+        let size = steady.max((length * 2).min(self.limits.paragraph));
         if self.buffer.len() < size {
             self.buffer.resize(size, 0);
         }
