@@ -1,4 +1,5 @@
 //! The client against a server that behaves, and against ones that do not.
+#![expect(clippy::unwrap_used, reason = "a set-up that fails fails the test")]
 
 use std::future::Future;
 use std::io;

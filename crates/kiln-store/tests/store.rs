@@ -1,4 +1,9 @@
 //! The store as others use it: several writers, broken files, killed processes, pruning.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a set-up that fails fails the test"
+)]
 
 use std::fs;
 use std::io::{Read as _, Write as _};
