@@ -18,13 +18,21 @@ mod triggers;
 use std::collections::BTreeMap;
 
 use kiln_types::{
-    Control, DatabaseOptions, EntryKind, FileEntry, InstalledPackage, MultiArch, RelativePath, SynthesisedFile,
+    Control, DatabaseOptions, EntryKind, FileEntry, InstalledPackage, MultiArch, RelativePath,
+    SynthesisedFile,
 };
 
 /// Where dpkg keeps its database.
 const ROOT: &str = "var/lib/dpkg";
 /// Members of the control archive that dpkg runs, or that debconf reads for them.
-const SCRIPTS: [&str; 6] = ["config", "postinst", "postrm", "preinst", "prerm", "templates"];
+const SCRIPTS: [&str; 6] = [
+    "config",
+    "postinst",
+    "postrm",
+    "preinst",
+    "prerm",
+    "templates",
+];
 /// Members that describe a package to other tools, kept as they are.
 const DESCRIPTIONS: [&str; 3] = ["shlibs", "symbols", "triggers"];
 
@@ -70,11 +78,18 @@ fn info_name(control: &Control) -> String {
 /// Whether the package owns this path in the image. Packages of before the merge of `/usr` ship
 /// `lib/…`, which is `usr/lib/…` in the image.
 fn owns(package: &InstalledPackage, path: &str) -> bool {
-    let is_there = |path: &str| package.paths.binary_search_by(|own| own.as_str().cmp(path)).is_ok();
+    let is_there = |path: &str| {
+        package
+            .paths
+            .binary_search_by(|own| own.as_str().cmp(path))
+            .is_ok()
+    };
     let top = path.split('/').next().unwrap_or_default();
     is_there(path)
-        || matches!(top, "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libo32" | "libx32")
-            && is_there(&format!("usr/{path}"))
+        || matches!(
+            top,
+            "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libo32" | "libx32"
+        ) && is_there(&format!("usr/{path}"))
 }
 
 /// The files of one package in `info/`.
@@ -90,13 +105,16 @@ fn add_info(files: &mut Files, package: &InstalledPackage, options: &DatabaseOpt
     if let Some(sums) = control.members.get("md5sums") {
         // `<md5>  usr/bin/x`, the path without a slash in front.
         let sums = keep_lines(sums, |line| {
-            line.split_once([' ', '\t']).is_some_and(|(_, path)| owns(package, path.trim_start().trim_start_matches("./")))
+            line.split_once([' ', '\t'])
+                .is_some_and(|(_, path)| owns(package, path.trim_start().trim_start_matches("./")))
         });
         files.add(&format!("{stem}.md5sums"), 0o644, sums);
     }
     if let Some(conffiles) = control.members.get("conffiles") {
-        let conffiles =
-            keep_lines(conffiles, |line| line.strip_prefix('/').is_some_and(|path| owns(package, path.trim_end())));
+        let conffiles = keep_lines(conffiles, |line| {
+            line.strip_prefix('/')
+                .is_some_and(|path| owns(package, path.trim_end()))
+        });
         if !conffiles.is_empty() {
             files.add(&format!("{stem}.conffiles"), 0o644, conffiles);
         }
@@ -142,10 +160,21 @@ impl Files {
     }
 
     fn insert(&mut self, path: &str, kind: EntryKind, mode: u32, content: Vec<u8>) {
-        let Ok(path) = RelativePath::new(path) else { return };
+        let Ok(path) = RelativePath::new(path) else {
+            return;
+        };
         let size = content.len() as u64;
-        let entry =
-            FileEntry { path: path.clone(), kind, mode, uid: 0, gid: 0, mtime: 0, size, xattrs: BTreeMap::new() };
-        self.by_path.insert(path, SynthesisedFile { entry, content });
+        let entry = FileEntry {
+            path: path.clone(),
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            size,
+            xattrs: BTreeMap::new(),
+        };
+        self.by_path
+            .insert(path, SynthesisedFile { entry, content });
     }
 }

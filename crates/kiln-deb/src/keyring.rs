@@ -82,15 +82,11 @@ impl Keyring {
         };
         if armor::is_armored(bytes) {
             let mut rest = bytes;
-            while let Some((block, after)) = armor::read(rest, MAX_SIZE)
+            while let Some(block) = armor::read(rest, "PGP PUBLIC KEY BLOCK", MAX_SIZE)
                 .map_err(|reason| FormatError::malformed(subject, reason))?
             {
-                if block.kind != "PGP PUBLIC KEY BLOCK" {
-                    let reason = format!("expected `PGP PUBLIC KEY BLOCK`, found `{}`", block.kind);
-                    return Err(FormatError::malformed(subject, reason));
-                }
                 keyring.read_certificates(&block.data, subject)?;
-                rest = after;
+                rest = block.rest;
             }
         } else {
             keyring.read_certificates(bytes, subject)?;

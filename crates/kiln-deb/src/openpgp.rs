@@ -69,9 +69,31 @@ pub fn verify_inline(
     at: Timestamp,
 ) -> Result<Verified, FormatError> {
     check_size(bytes, subject)?;
-    let message = cleartext::parse(bytes).map_err(|reason| FormatError::malformed(subject, reason))?;
-    let signers = judge_all(&message.canonical, &message.signatures, subject, keyring, at)?;
-    Ok(Verified { text: message.text, signers })
+    let message =
+        cleartext::parse(bytes).map_err(|reason| FormatError::malformed(subject, reason))?;
+    let signers = judge_all(
+        &message.canonical,
+        &message.signatures,
+        subject,
+        keyring,
+        at,
+    )?;
+    Ok(Verified {
+        text: message.text,
+        signers,
+    })
+}
+
+/// The text of a clear-signed message **without looking at its signature**: for repositories that
+/// the definition declares trusted (`[trusted=yes]`), and for nothing else.
+///
+/// # Errors
+/// `Malformed` when it is no single clear-signed text, `Limit` when it is too large.
+pub fn unverified_text(bytes: &[u8], subject: &str) -> Result<Vec<u8>, FormatError> {
+    check_size(bytes, subject)?;
+    let message =
+        cleartext::parse(bytes).map_err(|reason| FormatError::malformed(subject, reason))?;
+    Ok(message.text)
 }
 
 /// Verifies a text (`Release`) with a detached signature (`Release.gpg`, armored or binary) as of
@@ -89,15 +111,22 @@ pub fn verify_detached(
 ) -> Result<Verified, FormatError> {
     check_size(text, subject)?;
     let packets = if armor::is_armored(signature) {
-        cleartext::read_signatures(signature).map_err(|reason| FormatError::malformed(subject, reason))?
+        cleartext::read_signatures(signature)
+            .map_err(|reason| FormatError::malformed(subject, reason))?
     } else if signature.len() > cleartext::MAX_SIGNATURES {
-        let reason = format!("signature is larger than {} bytes", cleartext::MAX_SIGNATURES);
+        let reason = format!(
+            "signature is larger than {} bytes",
+            cleartext::MAX_SIGNATURES
+        );
         return Err(FormatError::new(FormatErrorKind::Limit, subject, reason));
     } else {
         signature.to_vec()
     };
     let signers = judge_all(text, &packets, subject, keyring, at)?;
-    Ok(Verified { text: text.to_vec(), signers })
+    Ok(Verified {
+        text: text.to_vec(),
+        signers,
+    })
 }
 
 fn check_size(text: &[u8], subject: &str) -> Result<(), FormatError> {
@@ -116,7 +145,8 @@ fn judge_all(
     keyring: &Keyring,
     at: Timestamp,
 ) -> Result<Vec<Signer>, FormatError> {
-    let signatures = split_packets(packets).map_err(|reason| FormatError::malformed(subject, reason))?;
+    let signatures =
+        split_packets(packets).map_err(|reason| FormatError::malformed(subject, reason))?;
     if signatures.is_empty() {
         return Err(FormatError::malformed(subject, "holds no signature"));
     }
@@ -149,23 +179,34 @@ fn split_packets(mut rest: &[u8]) -> Result<Vec<Result<Signature, String>>, Stri
         let header = PacketHeader::try_from_reader(&mut rest)
             .map_err(|error| format!("signature is not made of OpenPGP packets: {error}"))?;
         if header.tag() != Tag::Signature {
-            return Err(format!("expected an OpenPGP signature packet, found {:?}", header.tag()));
+            return Err(format!(
+                "expected an OpenPGP signature packet, found {:?}",
+                header.tag()
+            ));
         }
         let PacketLength::Fixed(length) = header.packet_length() else {
             return Err("signature packet without a length".to_owned());
         };
-        let body = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+        let body = usize::try_from(length)
+            .ok()
+            .and_then(|length| rest.split_at_checked(length));
         let Some((mut body, after)) = body else {
             return Err("signature packet is truncated".to_owned());
         };
         rest = after;
-        signatures.push(Signature::try_from_reader(header, &mut body).map_err(|error| error.to_string()));
+        signatures
+            .push(Signature::try_from_reader(header, &mut body).map_err(|error| error.to_string()));
     }
     Ok(signatures)
 }
 
 /// Whether one signature counts, and who made it.
-fn judge(signature: &Signature, text: &[u8], keyring: &Keyring, at: Timestamp) -> Result<Signer, String> {
+fn judge(
+    signature: &Signature,
+    text: &[u8],
+    keyring: &Keyring,
+    at: Timestamp,
+) -> Result<Signer, String> {
     match signature.typ() {
         Some(SignatureType::Binary | SignatureType::Text) => {}
         _ => return Err("not a signature over a document".to_owned()),
@@ -177,7 +218,10 @@ fn judge(signature: &Signature, text: &[u8], keyring: &Keyring, at: Timestamp) -
 /// The checks that document signatures and the self-signatures of certificates share. Gives the
 /// time at which the signature was made.
 fn check_form(signature: &Signature, at: Timestamp) -> Result<Timestamp, String> {
-    if !matches!(signature.version(), SignatureVersion::V4 | SignatureVersion::V6) {
+    if !matches!(
+        signature.version(),
+        SignatureVersion::V4 | SignatureVersion::V6
+    ) {
         return Err("neither a version 4 nor a version 6 signature".to_owned());
     }
     let config = signature.config().ok_or("unknown form of signature")?;
@@ -194,12 +238,20 @@ fn check_form(signature: &Signature, at: Timestamp) -> Result<Timestamp, String>
     if let Some(name) = certificate::unknown_critical(config) {
         return Err(format!("it has a critical part that is not known ({name})"));
     }
-    let created = signature.created().ok_or("it does not say when it was made")?;
+    let created = signature
+        .created()
+        .ok_or("it does not say when it was made")?;
     let created = i64::from(created.as_secs());
     if created > at.unix().saturating_add(CLOCK_SKEW) {
-        return Err(format!("made at {}, in the future", Timestamp::from_unix(created)));
+        return Err(format!(
+            "made at {}, in the future",
+            Timestamp::from_unix(created)
+        ));
     }
-    if let Some(lifetime) = signature.signature_expiration_time().filter(|lifetime| lifetime.as_secs() > 0) {
+    if let Some(lifetime) = signature
+        .signature_expiration_time()
+        .filter(|lifetime| lifetime.as_secs() > 0)
+    {
         let expires = created + i64::from(lifetime.as_secs());
         if expires <= at.unix() {
             return Err(format!("expired at {}", Timestamp::from_unix(expires)));
@@ -210,11 +262,24 @@ fn check_form(signature: &Signature, at: Timestamp) -> Result<Timestamp, String>
 
 /// `signature by 6ED0E7B82643E131 (RSA, SHA256)`.
 fn describe(signature: &Signature) -> String {
-    let fingerprint = signature.issuer_fingerprint().first().map(|fingerprint| format!("{fingerprint:X}"));
-    let key_id = || signature.issuer_key_id().first().map(|id| format!("{:X}", HexBytes(id.as_ref())));
-    let issuer = fingerprint.or_else(key_id).unwrap_or_else(|| "an unnamed key".to_owned());
+    let fingerprint = signature
+        .issuer_fingerprint()
+        .first()
+        .map(|fingerprint| format!("{fingerprint:X}"));
+    let key_id = || {
+        signature
+            .issuer_key_id()
+            .first()
+            .map(|id| format!("{:X}", HexBytes(id.as_ref())))
+    };
+    let issuer = fingerprint
+        .or_else(key_id)
+        .unwrap_or_else(|| "an unnamed key".to_owned());
     match signature.config() {
-        Some(config) => format!("signature by {issuer} ({:?}, {})", config.pub_alg, config.hash_alg),
+        Some(config) => format!(
+            "signature by {issuer} ({:?}, {})",
+            config.pub_alg, config.hash_alg
+        ),
         None => format!("signature by {issuer}"),
     }
 }

@@ -21,8 +21,8 @@ mod tests;
 use kiln_archive::decompress::{Codec, decoder};
 use kiln_archive::{ArchiveError, ArchiveErrorKind, Limits, ar, read_to_vec, tar};
 use kiln_types::{
-    Control, DatabaseOptions, FileEntry, FormatError, FormatErrorKind, InstalledPackage, OpenPackage,
-    PackageFormat, ReadSeek, RelativePath, SynthesisedFile,
+    Control, DatabaseOptions, FileEntry, FormatError, FormatErrorKind, InstalledPackage,
+    OpenPackage, PackageFormat, ReadSeek, RelativePath, SynthesisedFile,
 };
 use std::io::Read;
 
@@ -69,9 +69,10 @@ impl PackageFormat for DebFormat {
                     .as_deref()
                     .is_none_or(|qualifier| qualifier == "any" || qualifier == holder.architecture)
                 && relation.constraint.as_ref().is_none_or(|constraint| {
-                    constraint
-                        .comparison
-                        .holds(version::compare(&holder.version, constraint.version.as_str()))
+                    constraint.comparison.holds(version::compare(
+                        &holder.version,
+                        constraint.version.as_str(),
+                    ))
                 })
         })
     }
@@ -89,12 +90,24 @@ struct OpenDeb<'a> {
 
 impl<'a> OpenDeb<'a> {
     fn open(subject: &str, file: Box<dyn ReadSeek + 'a>) -> Result<Self, FormatError> {
-        let mut archive = ar::Reader::new(file, &Limits { max_entries: 64, ..Limits::default() });
+        let mut archive = ar::Reader::new(
+            file,
+            &Limits {
+                max_entries: 64,
+                ..Limits::default()
+            },
+        );
         let broken = |error| format_error(subject, error);
 
         let first = archive.next().map_err(broken)?;
-        if first.as_ref().is_none_or(|member| member.name != "debian-binary") {
-            return Err(FormatError::malformed(subject, "not a Debian package: the first member is not `debian-binary`"));
+        if first
+            .as_ref()
+            .is_none_or(|member| member.name != "debian-binary")
+        {
+            return Err(FormatError::malformed(
+                subject,
+                "not a Debian package: the first member is not `debian-binary`",
+            ));
         }
         let version = read_to_vec(&mut archive, 64)
             .map_err(|error| format_error(&format!("{subject}: debian-binary"), error))?;
@@ -102,15 +115,25 @@ impl<'a> OpenDeb<'a> {
 
         let (name, codec) = next_tar(&mut archive, subject, "control.tar")?;
         let control_subject = format!("{subject}: {name}");
-        let limits = Limits { max_entries: MAX_CONTROL_ENTRIES, max_unpacked: MAX_CONTROL, ..Limits::default() };
+        let limits = Limits {
+            max_entries: MAX_CONTROL_ENTRIES,
+            max_unpacked: MAX_CONTROL,
+            ..Limits::default()
+        };
         let members = {
-            let content =
-                decoder(codec, &mut archive, &limits).map_err(|error| format_error(&control_subject, error))?;
+            let content = decoder(codec, &mut archive, &limits)
+                .map_err(|error| format_error(&control_subject, error))?;
             control::read_members(tar::Reader::new(content, &limits), &control_subject)?
         };
         let control = control::parse(members, &control_subject)?;
         let data = next_tar(&mut archive, subject, "data.tar")?;
-        Ok(Self { subject: subject.to_owned(), archive, data, control, walked: false })
+        Ok(Self {
+            subject: subject.to_owned(),
+            archive,
+            data,
+            control,
+            walked: false,
+        })
     }
 }
 
@@ -127,16 +150,28 @@ impl OpenPackage for OpenDeb<'_> {
         let subject = format!("{}: {name}", self.subject);
         if std::mem::replace(&mut self.walked, true) {
             let reason = "the entries of a package can be walked over once only";
-            return Err(FormatError::new(FormatErrorKind::Unsupported, subject, reason));
+            return Err(FormatError::new(
+                FormatErrorKind::Unsupported,
+                subject,
+                reason,
+            ));
         }
         let limits = Limits::default();
-        let content =
-            decoder(*codec, &mut self.archive, &limits).map_err(|error| format_error(&subject, error))?;
-        let digests =
-            data::walk(tar::Reader::new(content, &limits), &subject, &self.control.conffiles, visit)?;
+        let content = decoder(*codec, &mut self.archive, &limits)
+            .map_err(|error| format_error(&subject, error))?;
+        let digests = data::walk(
+            tar::Reader::new(content, &limits),
+            &subject,
+            &self.control.conffiles,
+            visit,
+        )?;
         self.control.conffile_digests = digests;
         // dpkg stops here. A second data member would be seen by other readers only.
-        while let Some(member) = self.archive.next().map_err(|error| format_error(&self.subject, error))? {
+        while let Some(member) = self
+            .archive
+            .next()
+            .map_err(|error| format_error(&self.subject, error))?
+        {
             if !member.name.starts_with('_') {
                 let reason = format!("unexpected member `{}` after the data", member.name);
                 return Err(FormatError::malformed(&*self.subject, reason));
@@ -148,15 +183,25 @@ impl OpenPackage for OpenDeb<'_> {
 
 /// `2.0` and a line end; a higher minor version is compatible by definition (deb(5)).
 fn check_format_version(subject: &str, content: &[u8]) -> Result<(), FormatError> {
-    let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = content
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let minor = line.strip_prefix(b"2.");
-    if content.contains(&b'\n') && minor.is_some_and(|minor| !minor.is_empty() && minor.iter().all(u8::is_ascii_digit))
+    if content.contains(&b'\n')
+        && minor.is_some_and(|minor| !minor.is_empty() && minor.iter().all(u8::is_ascii_digit))
     {
         return Ok(());
     }
-    let found = String::from_utf8_lossy(line.get(..line.len().min(16)).unwrap_or_default()).escape_debug().to_string();
+    let found = String::from_utf8_lossy(line.get(..line.len().min(16)).unwrap_or_default())
+        .escape_debug()
+        .to_string();
     let reason = format!("package format version `{found}` is not supported, expected 2.x");
-    Err(FormatError::new(FormatErrorKind::Unsupported, subject, reason))
+    Err(FormatError::new(
+        FormatErrorKind::Unsupported,
+        subject,
+        reason,
+    ))
 }
 
 /// Goes to the next member that counts, which must be `stem` with the ending of a compression.
@@ -166,8 +211,14 @@ fn next_tar<R: Read>(
     stem: &str,
 ) -> Result<(String, Codec), FormatError> {
     loop {
-        let Some(member) = archive.next().map_err(|error| format_error(subject, error))? else {
-            return Err(FormatError::malformed(subject, format!("ends before its member `{stem}`")));
+        let Some(member) = archive
+            .next()
+            .map_err(|error| format_error(subject, error))?
+        else {
+            return Err(FormatError::malformed(
+                subject,
+                format!("ends before its member `{stem}`"),
+            ));
         };
         // deb(5): members with an underscore in front are for others and skipped.
         if member.name.starts_with('_') {
@@ -180,7 +231,11 @@ fn next_tar<R: Read>(
             Some(".zst") => Codec::Zstd,
             Some(".bz2" | ".lzma") => {
                 let reason = format!("compression of `{}` is not supported", member.name);
-                return Err(FormatError::new(FormatErrorKind::Unsupported, subject, reason));
+                return Err(FormatError::new(
+                    FormatErrorKind::Unsupported,
+                    subject,
+                    reason,
+                ));
             }
             _ => {
                 let reason = format!("expected the member `{stem}`, found `{}`", member.name);
@@ -206,12 +261,16 @@ fn format_error(subject: &str, error: ArchiveError) -> FormatError {
 fn text<'a>(bytes: &'a [u8], subject: &str) -> Result<&'a str, FormatError> {
     std::str::from_utf8(bytes).map_err(|_| {
         let shown: String = String::from_utf8_lossy(bytes).chars().take(120).collect();
-        FormatError::malformed(subject, format!("path `{}` is not UTF-8", shown.escape_debug()))
+        FormatError::malformed(
+            subject,
+            format!("path `{}` is not UTF-8", shown.escape_debug()),
+        )
     })
 }
 
 /// The path of an entry, checked.
 fn path(bytes: &[u8], subject: &str) -> Result<RelativePath, FormatError> {
-    RelativePath::new(text(bytes, subject)?)
-        .map_err(|error| FormatError::malformed(subject, error.to_string().escape_debug().to_string()))
+    RelativePath::new(text(bytes, subject)?).map_err(|error| {
+        FormatError::malformed(subject, error.to_string().escape_debug().to_string())
+    })
 }

@@ -61,8 +61,17 @@ const FIELDS: [(&str, Form); 25] = [
 
 /// Fields that dpkg owns or drops; a control file that has them is not believed.
 const DROPPED: [&str; 11] = [
-    "Config-Version", "Filename", "MD5sum", "MSDOS-Filename", "Revision", "Package-Revision", "Class", "SHA1",
-    "SHA256", "Size", "Triggers-Pending",
+    "Config-Version",
+    "Filename",
+    "MD5sum",
+    "MSDOS-Filename",
+    "Revision",
+    "Package-Revision",
+    "Class",
+    "SHA1",
+    "SHA256",
+    "Size",
+    "Triggers-Pending",
 ];
 
 /// One paragraph a package, in the order given.
@@ -78,17 +87,34 @@ pub(super) fn write(packages: &[&InstalledPackage]) -> Vec<u8> {
 fn write_package(status: &mut String, package: &InstalledPackage) {
     let control = &package.control;
     let get = |name: &str| {
-        control.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+        control
+            .fields
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map_or("", |(_, value)| value)
     };
     for (name, form) in &FIELDS {
         let value = get(name);
         let value = match form {
             Form::Status => "install ok installed".to_owned(),
             Form::Text => value.to_owned(),
-            Form::Flag => if value.eq_ignore_ascii_case("yes") { "yes".to_owned() } else { String::new() },
+            Form::Flag => {
+                if value.eq_ignore_ascii_case("yes") {
+                    "yes".to_owned()
+                } else {
+                    String::new()
+                }
+            }
             Form::Lower => value.to_ascii_lowercase(),
-            Form::MultiArch => if value == "no" { String::new() } else { value.to_owned() },
-            Form::Version => Version::parse(value).map_or_else(|_| value.to_owned(), |version| version.to_string()),
+            Form::MultiArch => {
+                if value == "no" {
+                    String::new()
+                } else {
+                    value.to_owned()
+                }
+            }
+            Form::Version => Version::parse(value)
+                .map_or_else(|_| value.to_owned(), |version| version.to_string()),
             Form::Depends => depends(value, &control.architecture),
             Form::Relations => relations(value, &control.architecture),
             Form::Conffiles => conffiles(package),
@@ -96,8 +122,14 @@ fn write_package(status: &mut String, package: &InstalledPackage) {
         push_field(status, name, &value);
     }
     for (name, value) in &control.fields {
-        let is_known = FIELDS.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-        if !is_known && !DROPPED.iter().any(|dropped| dropped.eq_ignore_ascii_case(name)) {
+        let is_known = FIELDS
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name));
+        if !is_known
+            && !DROPPED
+                .iter()
+                .any(|dropped| dropped.eq_ignore_ascii_case(name))
+        {
             push_field(status, name, value);
         }
     }
@@ -120,7 +152,12 @@ fn push_field(status: &mut String, name: &str, value: &str) {
 fn conffiles(package: &InstalledPackage) -> String {
     let mut lines = String::new();
     for path in &package.control.conffiles {
-        if let Some(digest) = package.control.conffile_digests.get(path).filter(|_| owns(package, path)) {
+        if let Some(digest) = package
+            .control
+            .conffile_digests
+            .get(path)
+            .filter(|_| owns(package, path))
+        {
             lines.push_str(&format!("\n /{path} {digest}"));
         }
     }
@@ -135,7 +172,11 @@ fn depends(value: &str, architecture: &str) -> String {
             let entries: Vec<_> = entries
                 .iter()
                 .map(|alternatives| {
-                    alternatives.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
+                    alternatives
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(" | ")
                 })
                 .collect();
             entries.join(", ")
@@ -146,7 +187,11 @@ fn depends(value: &str, architecture: &str) -> String {
 fn relations(value: &str, architecture: &str) -> String {
     match parse_relations(value, architecture) {
         Err(_) => one_line(value),
-        Ok(relations) => relations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        Ok(relations) => relations
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 

@@ -12,10 +12,16 @@ const RESERVED: [&str; 3] = ["File", "Lock", "Unincorp"];
 
 /// The files of `triggers/` by name. Directives that dpkg would not understand are left out.
 pub(super) fn write(packages: &[&InstalledPackage]) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::from([("File".to_owned(), Vec::new()), ("Unincorp".to_owned(), Vec::new())]);
+    let mut files = BTreeMap::from([
+        ("File".to_owned(), Vec::new()),
+        ("Unincorp".to_owned(), Vec::new()),
+    ]);
     for package in packages {
-        let Some(text) =
-            package.control.members.get("triggers").and_then(|bytes| std::str::from_utf8(bytes).ok())
+        let Some(text) = package
+            .control
+            .members
+            .get("triggers")
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
         else {
             continue;
         };
@@ -23,7 +29,8 @@ pub(super) fn write(packages: &[&InstalledPackage]) -> BTreeMap<String, Vec<u8>>
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.split_ascii_whitespace();
-            let (Some(directive), Some(trigger), None) = (words.next(), words.next(), words.next()) else {
+            let (Some(directive), Some(trigger), None) = (words.next(), words.next(), words.next())
+            else {
                 continue;
             };
             let wait = match directive {
@@ -36,12 +43,18 @@ pub(super) fn write(packages: &[&InstalledPackage]) -> BTreeMap<String, Vec<u8>>
             }
             let (file, line) = if trigger.starts_with('/') && RelativePath::new(trigger).is_ok() {
                 ("File", format!("{trigger} {name}{wait}\n"))
-            } else if trigger.contains('/') || trigger.starts_with('.') || RESERVED.contains(&trigger) {
+            } else if trigger.contains('/')
+                || trigger.starts_with('.')
+                || RESERVED.contains(&trigger)
+            {
                 continue;
             } else {
                 (trigger, format!("{name}{wait}\n"))
             };
-            files.entry(file.to_owned()).or_default().extend_from_slice(line.as_bytes());
+            files
+                .entry(file.to_owned())
+                .or_default()
+                .extend_from_slice(line.as_bytes());
         }
     }
     files

@@ -3,13 +3,13 @@
 //!
 //! The CRC-24 footer is skipped, as section 6.1 demands: it protects nothing.
 
-/// One armored block.
+/// One armored block, decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Block {
-    /// What stands between `-----BEGIN ` and `-----`.
-    pub(crate) kind: String,
-    /// The decoded bytes.
+pub(crate) struct Block<'a> {
+    /// The bytes in it.
     pub(crate) data: Vec<u8>,
+    /// What follows it.
+    pub(crate) rest: &'a [u8],
 }
 
 /// Whether the bytes begin, blank space aside, as an armored block does.
@@ -29,22 +29,31 @@ pub(crate) fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line.strip_suffix(b"\r").unwrap_or(line), rest))
 }
 
-/// Reads the block at the start of `text`; `None` when only blank space is left. Gives the block
-/// and what follows it.
+/// Reads the block of this kind at the start of `text`; `None` when only blank space is left.
 ///
 /// # Errors
-/// The reason, when there is something else than an armored block.
-pub(crate) fn read(text: &[u8], limit: usize) -> Result<Option<(Block, &[u8])>, String> {
+/// The reason, when there is something else than an armored block of this kind.
+pub(crate) fn read<'a>(
+    text: &'a [u8],
+    kind: &str,
+    limit: usize,
+) -> Result<Option<Block<'a>>, String> {
     let text = text.trim_ascii_start();
-    let Some((first, mut rest)) = split_line(text) else { return Ok(None) };
-    let kind = first
+    let Some((first, mut rest)) = split_line(text) else {
+        return Ok(None);
+    };
+    let found = first
         .trim_ascii_end()
         .strip_prefix(b"-----BEGIN ")
         .and_then(|line| line.strip_suffix(b"-----"))
-        .and_then(|kind| std::str::from_utf8(kind).ok())
-        .filter(|kind| kind.len() <= 40 && !kind.contains('-'))
-        .ok_or("expected an armored block (`-----BEGIN PGP …-----`), found other text")?
-        .to_owned();
+        .ok_or_else(|| format!("expected an armored block `{kind}`, found other text"))?;
+    if found != kind.as_bytes() {
+        let found: String = String::from_utf8_lossy(found).chars().take(40).collect();
+        let found = found.escape_debug();
+        return Err(format!(
+            "expected an armored block `{kind}`, found one of `{found}`"
+        ));
+    }
     let truncated = || format!("armored block `{kind}` ends before its `-----END` line");
     // Armor headers (`Version: …`) up to a blank line.
     loop {
@@ -54,7 +63,9 @@ pub(crate) fn read(text: &[u8], limit: usize) -> Result<Option<(Block, &[u8])>, 
             break;
         }
         if line.starts_with(b"-----") || !line.contains(&b':') {
-            return Err(format!("armored block `{kind}` has no blank line after its headers"));
+            return Err(format!(
+                "armored block `{kind}` has no blank line after its headers"
+            ));
         }
     }
     let mut base64 = Vec::new();
@@ -65,12 +76,16 @@ pub(crate) fn read(text: &[u8], limit: usize) -> Result<Option<(Block, &[u8])>, 
         let line = line.trim_ascii_end();
         if let Some(end) = line.strip_prefix(b"-----") {
             if end != format!("END {kind}-----").as_bytes() {
-                return Err(format!("armored block `{kind}` has another end line than `-----END {kind}-----`"));
+                return Err(format!(
+                    "armored block `{kind}` has another end line than `-----END {kind}-----`"
+                ));
             }
             break;
         }
         if footer && !line.is_empty() {
-            return Err(format!("armored block `{kind}` has text after its checksum"));
+            return Err(format!(
+                "armored block `{kind}` has text after its checksum"
+            ));
         }
         if line.len() == 5 && line.starts_with(b"=") {
             footer = true;
@@ -78,16 +93,19 @@ pub(crate) fn read(text: &[u8], limit: usize) -> Result<Option<(Block, &[u8])>, 
             base64.extend_from_slice(line);
         }
         if base64.len() / 4 * 3 > limit {
-            return Err(format!("armored block `{kind}` is larger than {limit} bytes"));
+            return Err(format!(
+                "armored block `{kind}` is larger than {limit} bytes"
+            ));
         }
     }
-    let data = decode_base64(&base64).ok_or_else(|| format!("armored block `{kind}` is not base64"))?;
-    Ok(Some((Block { kind, data }, rest)))
+    let data =
+        decode_base64(&base64).ok_or_else(|| format!("armored block `{kind}` is not base64"))?;
+    Ok(Some(Block { data, rest }))
 }
 
 /// Base64 with padding (RFC 4648, section 4); `None` when it is not.
 fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return None;
     }
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
@@ -128,12 +146,19 @@ mod tests {
     fn known_answers() {
         // RFC 4648, section 10.
         for (plain, text) in [
-            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy"),
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
         ] {
             assert_eq!(decode_base64(text.as_bytes()).unwrap(), plain.as_bytes());
         }
-        for bad in ["Z", "Zg=", "Zg", "Z===", "====", "Zg==Zg==", "Zm9 ", "Zm\0v"] {
+        for bad in [
+            "Z", "Zg=", "Zg", "Z===", "====", "Zg==Zg==", "Zm9 ", "Zm\0v",
+        ] {
             assert!(decode_base64(bad.as_bytes()).is_none(), "{bad}");
         }
     }
@@ -141,20 +166,27 @@ mod tests {
     #[test]
     fn one_block_and_what_follows() {
         let text = b"\n-----BEGIN PGP SIGNATURE-----\r\nVersion: x\r\n\r\nZm9v\r\nYmFy\r\n=abcd\r\n-----END PGP SIGNATURE-----\r\nrest";
-        let (block, rest) = read(text, 100).unwrap().unwrap();
-        assert_eq!((block.kind.as_str(), block.data.as_slice(), rest), ("PGP SIGNATURE", &b"foobar"[..], &b"rest"[..]));
-        assert_eq!(read(b" \n", 100).unwrap(), None);
-        assert!(read(b"rest", 100).is_err());
+        let Block { data, rest } = read(text, "PGP SIGNATURE", 100).unwrap().unwrap();
+        assert_eq!((data.as_slice(), rest), (&b"foobar"[..], &b"rest"[..]));
+        assert_eq!(read(b" \n", "PGP SIGNATURE", 100).unwrap(), None);
+        assert!(read(b"rest", "PGP SIGNATURE", 100).is_err());
     }
 
     #[test]
     fn truncated_armor_at_every_byte() {
         let text = b"-----BEGIN PGP SIGNATURE-----\n\nZm9v\n=abcd\n-----END PGP SIGNATURE-----";
-        assert!(read(text, 100).is_ok());
+        assert!(read(text, "PGP SIGNATURE", 100).is_ok());
         for length in 1..text.len() {
-            assert!(read(&text[..length], 100).is_err(), "{length}");
+            assert!(
+                read(&text[..length], "PGP SIGNATURE", 100).is_err(),
+                "{length}"
+            );
         }
-        assert!(read(text, 2).unwrap_err().contains("larger than"));
+        assert!(
+            read(text, "PGP SIGNATURE", 2)
+                .unwrap_err()
+                .contains("larger than")
+        );
     }
 
     #[test]
@@ -165,7 +197,7 @@ mod tests {
             "-----BEGIN PGP SIGNATURE-----\n\nZm9v\n-----END PGP MESSAGE-----\n",
             "-----BEGIN PGP SIGNATURE-----\n\nhello world!\n-----END PGP SIGNATURE-----\n",
         ] {
-            assert!(read(bad.as_bytes(), 100).is_err(), "{bad}");
+            assert!(read(bad.as_bytes(), "PGP SIGNATURE", 100).is_err(), "{bad}");
         }
     }
 }

@@ -13,7 +13,9 @@
 
 use kiln_types::Timestamp;
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
-use pgp::packet::{KeyFlags, PublicKey, RevocationCode, Signature, SignatureConfig, SignatureType, SubpacketData};
+use pgp::packet::{
+    KeyFlags, PublicKey, RevocationCode, Signature, SignatureConfig, SignatureType, SubpacketData,
+};
 use pgp::ser::Serialize;
 use pgp::types::{KeyDetails, KeyVersion, PublicParams, Tag, VerifyingKey};
 
@@ -37,7 +39,11 @@ pub(super) fn verify(
     let mut nearest = "its key is not in the keyring".to_owned();
     for certificate in &keyring.certificates {
         let primary = &certificate.primary_key;
-        let signer = |key: String| Signer { certificate: format!("{:X}", primary.fingerprint()), key, created };
+        let signer = |key: String| Signer {
+            certificate: format!("{:X}", primary.fingerprint()),
+            key,
+            created,
+        };
         if is_issuer(signature, primary) {
             match verify_with(primary, signature, text, created)
                 .and_then(|()| check_primary(certificate, at, Purpose::Sign))
@@ -64,13 +70,16 @@ pub(super) fn verify(
 /// The name of a critical subpacket that kiln does not act on; RFC 9580, section 5.2.3.7, has the
 /// signature refused then.
 pub(super) fn unknown_critical(config: &SignatureConfig) -> Option<String> {
-    config.hashed_subpackets().filter(|packet| packet.is_critical).find_map(|packet| match &packet.data {
-        SubpacketData::Notation(_) => Some("a notation".to_owned()),
-        SubpacketData::Experimental(number, _) | SubpacketData::Other(number, _) => {
-            Some(format!("subpacket {number}"))
-        }
-        _ => None,
-    })
+    config
+        .hashed_subpackets()
+        .filter(|packet| packet.is_critical)
+        .find_map(|packet| match &packet.data {
+            SubpacketData::Notation(_) => Some("a notation".to_owned()),
+            SubpacketData::Experimental(number, _) | SubpacketData::Other(number, _) => {
+                Some(format!("subpacket {number}"))
+            }
+            _ => None,
+        })
 }
 
 /// What a primary key is needed for.
@@ -86,10 +95,15 @@ enum Purpose {
 fn is_issuer(signature: &Signature, key: &impl KeyDetails) -> bool {
     let fingerprints = signature.issuer_fingerprint();
     if !fingerprints.is_empty() {
-        return fingerprints.into_iter().any(|fingerprint| *fingerprint == key.fingerprint());
+        return fingerprints
+            .into_iter()
+            .any(|fingerprint| *fingerprint == key.fingerprint());
     }
     let ids = signature.issuer_key_id();
-    ids.is_empty() || ids.into_iter().any(|id| *id == key.legacy_key_id() || id.is_wildcard())
+    ids.is_empty()
+        || ids
+            .into_iter()
+            .any(|id| *id == key.legacy_key_id() || id.is_wildcard())
 }
 
 /// The signature itself, and the properties of the bare key.
@@ -100,7 +114,9 @@ fn verify_with<K: VerifyingKey>(
     created: Timestamp,
 ) -> Result<(), String> {
     check_strength(key)?;
-    signature.verify(key, text).map_err(|_| "it does not match the text".to_owned())?;
+    signature
+        .verify(key, text)
+        .map_err(|_| "it does not match the text".to_owned())?;
     let key_created = Timestamp::from_unix(i64::from(key.created_at().as_secs()));
     if key_created > created {
         return Err(format!("made before its key, which is of {key_created}"));
@@ -123,7 +139,9 @@ fn check_strength(key: &impl KeyDetails) -> Result<(), String> {
                 _ => 0,
             };
             if bits < MIN_RSA_BITS {
-                return Err(format!("its RSA key has {bits} bits, at least {MIN_RSA_BITS} are needed"));
+                return Err(format!(
+                    "its RSA key has {bits} bits, at least {MIN_RSA_BITS} are needed"
+                ));
             }
             Ok(())
         }
@@ -133,7 +151,11 @@ fn check_strength(key: &impl KeyDetails) -> Result<(), String> {
 }
 
 /// Whether the primary key of a certificate may be used for this at that moment.
-fn check_primary(certificate: &SignedPublicKey, at: Timestamp, purpose: Purpose) -> Result<(), String> {
+fn check_primary(
+    certificate: &SignedPublicKey,
+    at: Timestamp,
+    purpose: Purpose,
+) -> Result<(), String> {
     let primary = &certificate.primary_key;
     check_strength(primary)?;
     for revocation in &certificate.details.revocation_signatures {
@@ -142,17 +164,26 @@ fn check_primary(certificate: &SignedPublicKey, at: Timestamp, purpose: Purpose)
         }
     }
     let direct = newest(
-        certificate.details.direct_signatures.iter().filter(|signature| {
-            signature.typ() == Some(SignatureType::Key) && signature.verify_key(primary).is_ok()
-        }),
+        certificate
+            .details
+            .direct_signatures
+            .iter()
+            .filter(|signature| {
+                signature.typ() == Some(SignatureType::Key) && signature.verify_key(primary).is_ok()
+            }),
         at,
     );
     let certified = newest(
         certificate.details.users.iter().filter_map(|user| {
-            let verified =
-                |signature: &&Signature| signature.verify_certification(primary, Tag::UserId, &user.id).is_ok();
-            let (revocations, certifications): (Vec<_>, Vec<_>) =
-                user.signatures.iter().partition(|signature| signature.typ() == Some(SignatureType::CertRevocation));
+            let verified = |signature: &&Signature| {
+                signature
+                    .verify_certification(primary, Tag::UserId, &user.id)
+                    .is_ok()
+            };
+            let (revocations, certifications): (Vec<_>, Vec<_>) = user
+                .signatures
+                .iter()
+                .partition(|signature| signature.typ() == Some(SignatureType::CertRevocation));
             let word = newest(certifications.into_iter().filter(verified), at)?;
             let revoked = revocations.into_iter().filter(verified).any(|revocation| {
                 is_in_force(revocation, at) && revocation.created() >= word.created()
@@ -184,17 +215,29 @@ fn check_primary(certificate: &SignedPublicKey, at: Timestamp, purpose: Purpose)
 }
 
 /// Whether a subkey is bound to its primary key, both ways, and may sign at that moment.
-fn check_subkey(primary: &PublicKey, subkey: &SignedPublicSubKey, at: Timestamp) -> Result<(), String> {
-    let verified = |signature: &&Signature| signature.verify_subkey_binding(primary, &subkey.key).is_ok();
+fn check_subkey(
+    primary: &PublicKey,
+    subkey: &SignedPublicSubKey,
+    at: Timestamp,
+) -> Result<(), String> {
+    let verified = |signature: &&Signature| {
+        signature
+            .verify_subkey_binding(primary, &subkey.key)
+            .is_ok()
+    };
     let (revocations, bindings): (Vec<_>, Vec<_>) = subkey
         .signatures
         .iter()
         .filter(verified)
         .partition(|signature| signature.typ() == Some(SignatureType::SubkeyRevocation));
-    if revocations.into_iter().any(|revocation| is_in_force(revocation, at)) {
+    if revocations
+        .into_iter()
+        .any(|revocation| is_in_force(revocation, at))
+    {
         return Err("its subkey is revoked".to_owned());
     }
-    let binding = newest(bindings.into_iter(), at).ok_or("its subkey is not bound to its certificate")?;
+    let binding =
+        newest(bindings.into_iter(), at).ok_or("its subkey is not bound to its certificate")?;
     if let Some(lifetime) = binding.key_expiration_time() {
         check_expiry("its subkey", &subkey.key, lifetime.as_secs(), at)?;
     }
@@ -202,16 +245,24 @@ fn check_subkey(primary: &PublicKey, subkey: &SignedPublicSubKey, at: Timestamp)
         return Err("its subkey is not meant for signing".to_owned());
     }
     // Without the signature back, anybody could bind another's signing key to his own certificate.
-    let back = binding.embedded_signature().ok_or("its subkey does not sign back to its certificate")?;
+    let back = binding
+        .embedded_signature()
+        .ok_or("its subkey does not sign back to its certificate")?;
     check_self_signature(back, at)
         .ok()
-        .filter(|_| back.verify_primary_key_binding(&subkey.key, primary).is_ok())
+        .filter(|_| {
+            back.verify_primary_key_binding(&subkey.key, primary)
+                .is_ok()
+        })
         .ok_or("its subkey does not validly sign back to its certificate")?;
     Ok(())
 }
 
 /// The newest of some verified self-signatures that is of good form and has not expired.
-fn newest<'a>(signatures: impl Iterator<Item = &'a Signature>, at: Timestamp) -> Option<&'a Signature> {
+fn newest<'a>(
+    signatures: impl Iterator<Item = &'a Signature>,
+    at: Timestamp,
+) -> Option<&'a Signature> {
     signatures
         .filter_map(|signature| Some((check_self_signature(signature, at).ok()?, signature)))
         .max_by_key(|(created, _)| *created)
@@ -228,17 +279,29 @@ fn check_self_signature(signature: &Signature, at: Timestamp) -> Result<Timestam
 /// Whether a verified revocation takes effect at that moment.
 fn is_in_force(revocation: &Signature, at: Timestamp) -> bool {
     match revocation.revocation_reason_code() {
-        Some(RevocationCode::KeySuperseded | RevocationCode::KeyRetired | RevocationCode::CertUserIdInvalid) => {
-            revocation.created().is_none_or(|created| i64::from(created.as_secs()) <= at.unix())
-        }
+        Some(
+            RevocationCode::KeySuperseded
+            | RevocationCode::KeyRetired
+            | RevocationCode::CertUserIdInvalid,
+        ) => revocation
+            .created()
+            .is_none_or(|created| i64::from(created.as_secs()) <= at.unix()),
         _ => true,
     }
 }
 
-fn check_expiry(what: &str, key: &impl KeyDetails, lifetime: u32, at: Timestamp) -> Result<(), String> {
+fn check_expiry(
+    what: &str,
+    key: &impl KeyDetails,
+    lifetime: u32,
+    at: Timestamp,
+) -> Result<(), String> {
     let expires = i64::from(key.created_at().as_secs()) + i64::from(lifetime);
     if lifetime > 0 && expires <= at.unix() {
-        return Err(format!("{what} expired at {}", Timestamp::from_unix(expires)));
+        return Err(format!(
+            "{what} expired at {}",
+            Timestamp::from_unix(expires)
+        ));
     }
     Ok(())
 }
@@ -246,8 +309,11 @@ fn check_expiry(what: &str, key: &impl KeyDetails, lifetime: u32, at: Timestamp)
 /// The key flags of a self-signature; `None` where it says nothing (unlike rPGP's own accessor,
 /// which takes that for "none").
 fn key_flags(signature: &Signature) -> Option<&KeyFlags> {
-    signature.config()?.hashed_subpackets().find_map(|packet| match &packet.data {
-        SubpacketData::KeyFlags(flags) => Some(flags),
-        _ => None,
-    })
+    signature
+        .config()?
+        .hashed_subpackets()
+        .find_map(|packet| match &packet.data {
+            SubpacketData::KeyFlags(flags) => Some(flags),
+            _ => None,
+        })
 }

@@ -44,7 +44,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message, String> {
         }
         check_hash_header(line)?;
     }
-    let (mut canonical, mut text) = (Vec::with_capacity(rest.len()), Vec::with_capacity(rest.len()));
+    let (mut canonical, mut text) = (
+        Vec::with_capacity(rest.len()),
+        Vec::with_capacity(rest.len()),
+    );
     loop {
         let (line, after) = split_line(rest).ok_or_else(truncated)?;
         if line.starts_with(b"-----") {
@@ -65,7 +68,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message, String> {
         if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
             return Err("a line of the signed text holds a CR or NUL".to_owned());
         }
-        let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let blanks = line
+            .iter()
+            .rev()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
         let line = &line[..line.len() - blanks];
         if !text.is_empty() {
             canonical.extend_from_slice(b"\r\n");
@@ -75,7 +82,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message, String> {
         text.push(b'\n');
     }
     let signatures = read_signatures(rest)?;
-    Ok(Message { canonical, text, signatures })
+    Ok(Message {
+        canonical,
+        text,
+        signatures,
+    })
 }
 
 /// Reads one or more armored signature blocks up to the end of the input.
@@ -84,17 +95,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message, String> {
 /// The reason, when anything else stands there.
 pub(super) fn read_signatures(mut text: &[u8]) -> Result<Vec<u8>, String> {
     let mut signatures = Vec::new();
-    while let Some((block, after)) = armor::read(text, MAX_SIGNATURES)
+    while let Some(block) = armor::read(text, "PGP SIGNATURE", MAX_SIGNATURES)
         .map_err(|reason| format!("in the signature: {reason}"))?
     {
-        if block.kind != "PGP SIGNATURE" {
-            return Err(format!("expected `PGP SIGNATURE`, found a second block `{}`", block.kind));
-        }
         signatures.extend_from_slice(&block.data);
         if signatures.len() > MAX_SIGNATURES {
             return Err(format!("more than {MAX_SIGNATURES} bytes of signatures"));
         }
-        text = after;
+        text = block.rest;
     }
     Ok(signatures)
 }
@@ -107,7 +115,9 @@ fn check_hash_header(line: &[u8]) -> Result<(), String> {
             let name = name.trim_ascii();
             !name.is_empty()
                 && name.len() <= 16
-                && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+                && name
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
         })
     });
     match names {

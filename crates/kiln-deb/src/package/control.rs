@@ -20,12 +20,18 @@ pub(super) fn read_members<R: Read>(
     subject: &str,
 ) -> Result<BTreeMap<String, Vec<u8>>, FormatError> {
     let mut members = BTreeMap::new();
-    while let Some(entry) = archive.next().map_err(|error| format_error(subject, error))? {
+    while let Some(entry) = archive
+        .next()
+        .map_err(|error| format_error(subject, error))?
+    {
         let path = text(&entry.path, subject)?;
         let name = path.strip_prefix("./").unwrap_or(path);
         let wrong = |reason: &str| {
             let shown: String = path.chars().take(120).collect();
-            FormatError::malformed(subject, format!("member `{}` {reason}", shown.escape_debug()))
+            FormatError::malformed(
+                subject,
+                format!("member `{}` {reason}", shown.escape_debug()),
+            )
         };
         match entry.kind {
             tar::Kind::Directory if matches!(path, "." | "./") => continue,
@@ -37,7 +43,8 @@ pub(super) fn read_members<R: Read>(
         if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.bytes().all(plain) {
             return Err(wrong("has a name that is not allowed there"));
         }
-        let content = read_to_vec(archive.content(), MAX_CONTROL).map_err(|error| format_error(subject, error))?;
+        let content = read_to_vec(archive.content(), MAX_CONTROL)
+            .map_err(|error| format_error(subject, error))?;
         if members.insert(name.to_owned(), content).is_some() {
             return Err(wrong("is there twice"));
         }
@@ -46,13 +53,17 @@ pub(super) fn read_members<R: Read>(
 }
 
 /// Makes sense of the members.
-pub(super) fn parse(mut members: BTreeMap<String, Vec<u8>>, subject: &str) -> Result<Control, FormatError> {
+pub(super) fn parse(
+    mut members: BTreeMap<String, Vec<u8>>,
+    subject: &str,
+) -> Result<Control, FormatError> {
     let Some(file) = members.remove("control") else {
         return Err(FormatError::malformed(subject, "has no member `control`"));
     };
     let subject = format!("{subject}: control");
     let malformed = |reason: String| FormatError::malformed(&*subject, reason);
-    let paragraph = Paragraph::parse(&file, Limits::DOCUMENT).map_err(|error| error.of(&subject))?;
+    let paragraph =
+        Paragraph::parse(&file, Limits::DOCUMENT).map_err(|error| error.of(&subject))?;
     let required = |name| paragraph.require(name).map_err(|error| error.of(&subject));
 
     let name = required("Package")?;
@@ -61,17 +72,24 @@ pub(super) fn parse(mut members: BTreeMap<String, Vec<u8>>, subject: &str) -> Re
     Version::parse(version).map_err(|error| malformed(format!("field `Version`: {error}")))?;
     let architecture = required("Architecture")?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !(1..=32).contains(&architecture.len()) || !architecture.bytes().all(plain) || architecture == "any" {
+    if !(1..=32).contains(&architecture.len())
+        || !architecture.bytes().all(plain)
+        || architecture == "any"
+    {
         let shown: String = architecture.chars().take(40).collect();
-        return Err(malformed(format!("field `Architecture`: `{shown}` is not an architecture")));
+        return Err(malformed(format!(
+            "field `Architecture`: `{shown}` is not an architecture"
+        )));
     }
     let (source, source_version) = match paragraph.get("Source") {
         None => (name, version),
-        Some(source) => split_source(source, version)
-            .ok_or_else(|| malformed("field `Source` is not `name` or `name (version)`".to_owned()))?,
+        Some(source) => split_source(source, version).ok_or_else(|| {
+            malformed("field `Source` is not `name` or `name (version)`".to_owned())
+        })?,
     };
     check_name(source).map_err(|reason| malformed(format!("field `Source`: {reason}")))?;
-    Version::parse(source_version).map_err(|error| malformed(format!("field `Source`: {error}")))?;
+    Version::parse(source_version)
+        .map_err(|error| malformed(format!("field `Source`: {error}")))?;
     let multi_arch = match paragraph.get("Multi-Arch") {
         None | Some("no") => MultiArch::No,
         Some("same") => MultiArch::Same,
@@ -79,10 +97,13 @@ pub(super) fn parse(mut members: BTreeMap<String, Vec<u8>>, subject: &str) -> Re
         Some("allowed") => MultiArch::Allowed,
         Some(other) => {
             let shown: String = other.chars().take(40).collect();
-            return Err(malformed(format!("field `Multi-Arch`: `{shown}` is none of no, same, foreign, allowed")));
+            return Err(malformed(format!(
+                "field `Multi-Arch`: `{shown}` is none of no, same, foreign, allowed"
+            )));
         }
     };
-    let relation = |field: &str, error: RelationError| malformed(format!("field `{field}`: {error}"));
+    let relation =
+        |field: &str, error: RelationError| malformed(format!("field `{field}`: {error}"));
     let replaces = parse_relations(paragraph.get("Replaces").unwrap_or_default(), architecture)
         .map_err(|error| relation("Replaces", error))?;
     let provides = parse_provides(paragraph.get("Provides").unwrap_or_default(), architecture)
@@ -111,7 +132,8 @@ pub(super) fn parse(mut members: BTreeMap<String, Vec<u8>>, subject: &str) -> Re
 /// first.
 fn check_name(name: &str) -> Result<(), String> {
     PackageName::new(name).map_err(|error| error.to_string())?;
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
     if name.len() < 2 || !name.bytes().all(plain) {
         return Err(format!("`{name}` is not a name of a Debian package"));
     }
@@ -130,12 +152,22 @@ fn split_source<'a>(source: &'a str, version: &'a str) -> Option<(&'a str, &'a s
 /// version, which this one does not have.
 fn read_conffiles(list: &[u8], subject: &str) -> Result<Vec<String>, FormatError> {
     let mut conffiles = Vec::new();
-    for line in text(list, subject)?.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+    for line in text(list, subject)?
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+    {
         let wrong = |reason: &str| {
             let shown: String = line.chars().take(120).collect();
-            FormatError::malformed(subject, format!("conffile `{}` {reason}", shown.escape_debug()))
+            FormatError::malformed(
+                subject,
+                format!("conffile `{}` {reason}", shown.escape_debug()),
+            )
         };
-        if line.strip_prefix("remove-on-upgrade").is_some_and(|rest| rest.starts_with([' ', '\t'])) {
+        if line
+            .strip_prefix("remove-on-upgrade")
+            .is_some_and(|rest| rest.starts_with([' ', '\t']))
+        {
             continue;
         }
         if !line.starts_with('/') {
@@ -154,7 +186,10 @@ fn read_conffiles(list: &[u8], subject: &str) -> Result<Vec<String>, FormatError
     let mut sorted: Vec<_> = conffiles.iter().collect();
     sorted.sort();
     if let Some([path, _]) = sorted.array_windows().find(|[left, right]| left == right) {
-        return Err(FormatError::malformed(subject, format!("conffile `/{path}` is listed twice")));
+        return Err(FormatError::malformed(
+            subject,
+            format!("conffile `/{path}` is listed twice"),
+        ));
     }
     Ok(conffiles)
 }

@@ -30,7 +30,10 @@ pub(super) fn walk<R: Read>(
     let conffiles: BTreeSet<&str> = conffiles.iter().map(String::as_str).collect();
     let mut digests = BTreeMap::new();
     let mut seen = BTreeMap::new();
-    while let Some(entry) = archive.next().map_err(|error| format_error(subject, error))? {
+    while let Some(entry) = archive
+        .next()
+        .map_err(|error| format_error(subject, error))?
+    {
         let entry = convert(entry, subject)?;
         record(&mut seen, &entry, subject)?;
         if entry.kind != EntryKind::File {
@@ -40,10 +43,14 @@ pub(super) fn walk<R: Read>(
         match conffiles.get(entry.path.as_str()) {
             None => visit(entry, archive.content())?,
             Some(path) => {
-                let mut content = Md5Reader { inner: archive.content(), hasher: Md5::new() };
+                let mut content = Md5Reader {
+                    inner: archive.content(),
+                    hasher: Md5::new(),
+                };
                 visit(entry, &mut content)?;
                 // What the visitor left unread counts too.
-                io::copy(&mut content, &mut io::sink()).map_err(|error| format_error(subject, error.into()))?;
+                io::copy(&mut content, &mut io::sink())
+                    .map_err(|error| format_error(subject, error.into()))?;
                 digests.insert((*path).to_owned(), hex(&content.hasher.finalize()));
             }
         }
@@ -55,7 +62,11 @@ pub(super) fn walk<R: Read>(
 fn convert(entry: tar::Entry, subject: &str) -> Result<FileEntry, FormatError> {
     let path = path(&entry.path, subject)?;
     let unsupported = |what: &str| {
-        FormatError::new(FormatErrorKind::Unsupported, subject, format!("`{path}` {what}"))
+        FormatError::new(
+            FormatErrorKind::Unsupported,
+            subject,
+            format!("`{path}` {what}"),
+        )
     };
     let kind = match entry.kind {
         tar::Kind::File => EntryKind::File,
@@ -63,25 +74,42 @@ fn convert(entry: tar::Entry, subject: &str) -> Result<FileEntry, FormatError> {
         tar::Kind::Symlink => {
             let target = text(&entry.link, subject)?;
             if target.is_empty() || target.len() > RelativePath::MAX || target.contains('\0') {
-                return Err(FormatError::malformed(subject, format!("`{path}` has no usable link target")));
+                return Err(FormatError::malformed(
+                    subject,
+                    format!("`{path}` has no usable link target"),
+                ));
             }
             EntryKind::Symlink(target.to_owned())
         }
         tar::Kind::Hardlink => EntryKind::Hardlink(super::path(&entry.link, subject)?),
-        tar::Kind::CharDevice | tar::Kind::BlockDevice => return Err(unsupported("is a device node")),
+        tar::Kind::CharDevice | tar::Kind::BlockDevice => {
+            return Err(unsupported("is a device node"));
+        }
         tar::Kind::Fifo => return Err(unsupported("is a named pipe")),
         tar::Kind::Other(flag) => {
-            return Err(unsupported(&format!("is of an unknown kind (type flag {flag:#04x})")));
+            return Err(unsupported(&format!(
+                "is of an unknown kind (type flag {flag:#04x})"
+            )));
         }
     };
     if path.is_root() && kind != EntryKind::Directory {
-        return Err(FormatError::malformed(subject, "the root is not a directory"));
+        return Err(FormatError::malformed(
+            subject,
+            "the root is not a directory",
+        ));
     }
     // dpkg sets no extended attributes at all. Capabilities are the one kind that packages mean;
     // anything else (overlay's own, access lists) would change what the image does unseen.
-    if let Some(name) = entry.xattrs.keys().find(|name| *name != "security.capability") {
+    if let Some(name) = entry
+        .xattrs
+        .keys()
+        .find(|name| *name != "security.capability")
+    {
         let shown: String = name.chars().take(60).collect();
-        return Err(unsupported(&format!("has the extended attribute `{}`", shown.escape_debug())));
+        return Err(unsupported(&format!(
+            "has the extended attribute `{}`",
+            shown.escape_debug()
+        )));
     }
     Ok(FileEntry {
         path,
@@ -96,7 +124,11 @@ fn convert(entry: tar::Entry, subject: &str) -> Result<FileEntry, FormatError> {
 }
 
 /// Checks an entry against those before it, and notes it.
-fn record(seen: &mut BTreeMap<RelativePath, Seen>, entry: &FileEntry, subject: &str) -> Result<(), FormatError> {
+fn record(
+    seen: &mut BTreeMap<RelativePath, Seen>,
+    entry: &FileEntry,
+    subject: &str,
+) -> Result<(), FormatError> {
     let malformed = |reason: String| FormatError::malformed(subject, reason);
     let path = &entry.path;
     // Every directory above is noted too, so the first one that is known vouches for those above it.
@@ -105,10 +137,14 @@ fn record(seen: &mut BTreeMap<RelativePath, Seen>, entry: &FileEntry, subject: &
         match seen.get(&above) {
             Some(Seen::Directory) => break,
             Some(Seen::Symlink) => {
-                return Err(malformed(format!("`{path}` lies below the symbolic link `{above}` of the same package")));
+                return Err(malformed(format!(
+                    "`{path}` lies below the symbolic link `{above}` of the same package"
+                )));
             }
             Some(Seen::File) => {
-                return Err(malformed(format!("`{path}` lies below the file `{above}` of the same package")));
+                return Err(malformed(format!(
+                    "`{path}` lies below the file `{above}` of the same package"
+                )));
             }
             None => {
                 let next = above.parent();
@@ -124,7 +160,9 @@ fn record(seen: &mut BTreeMap<RelativePath, Seen>, entry: &FileEntry, subject: &
         EntryKind::Hardlink(target) => match seen.get(target) {
             Some(Seen::File) => Seen::File,
             _ => {
-                let reason = format!("`{path}` is a hard link to `{target}`, which is no file before it in the package");
+                let reason = format!(
+                    "`{path}` is a hard link to `{target}`, which is no file before it in the package"
+                );
                 return Err(malformed(reason));
             }
         },
