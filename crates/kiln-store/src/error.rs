@@ -32,7 +32,7 @@ pub enum StoreError {
     },
     /// The disk, or the quota, is full.
     #[error(
-        "no space left to {doing} `{path}`: needed {needed} bytes, {available} are free on that file system"
+        "no space left to {doing} `{path}`: needed at least {needed} bytes, {available} are free on that file system"
     )]
     Full {
         /// What was tried.

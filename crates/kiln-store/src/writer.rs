@@ -132,8 +132,8 @@ impl BlobWriter {
         Ok(stored)
     }
 
-    fn wrap(&self, error: io::Error) -> io::Error {
-        let needed = self.sink.length();
+    fn wrap(&self, error: io::Error, more: usize) -> io::Error {
+        let needed = self.sink.length().saturating_add(more as u64);
         self.store
             .fail_needing("write", &self.temporary.path, error, needed)
             .into()
@@ -144,12 +144,12 @@ impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.sink.write(bytes) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            result => result.map_err(|error| self.wrap(error)),
+            result => result.map_err(|error| self.wrap(error, bytes.len())),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush().map_err(|error| self.wrap(error))
+        self.sink.flush().map_err(|error| self.wrap(error, 0))
     }
 }
 
