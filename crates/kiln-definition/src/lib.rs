@@ -39,8 +39,9 @@ pub use model::{
     PackageEntry, Pair, PathEntry, PathEntryKind, ProbeEntry, Profile, RepositoryEntry,
     RepositoryFields, RepositoryKind, Settings, TestEntry, UserEntry, Variant, VersionLine,
 };
-pub use parse::{Parsed, parse, parse_distribution, parse_profile};
+pub use parse::{Parsed, parse, parse_distribution, parse_profile, yaml_to_json};
 pub use plan::{PlanOptions, SourceFiles, inputs_digest, plans, platforms, variants};
 pub use show::{show, to_yaml};
 pub use span::{Document, Span, Spanned};
+pub use suggest::nearest;
 pub use tags::{belongs_to_line, tags, upstream_version};

@@ -72,11 +72,7 @@ pub fn to_text(lock: &Lock) -> String {
     }
     let mut indexes: Vec<&LockedIndex> = lock.indexes.iter().collect();
     indexes.sort();
-    lines(
-        &mut text,
-        "indexes",
-        indexes.iter().map(|index| json(index)),
-    );
+    lines(&mut text, "indexes", indexes.iter().map(json));
     text.push_str(",\n");
     let mut packages: Vec<LockedPackage> = lock.packages.clone();
     for package in &mut packages {
@@ -84,11 +80,7 @@ pub fn to_text(lock: &Lock) -> String {
         package.targets.dedup();
     }
     packages.sort_by(|left, right| key(left).cmp(&key(right)));
-    lines(
-        &mut text,
-        "packages",
-        packages.iter().map(|package| json(package)),
-    );
+    lines(&mut text, "packages", packages.iter().map(json));
     text.push_str("\n}\n");
     text
 }
@@ -126,41 +118,41 @@ fn lines(text: &mut String, name: &str, items: impl Iterator<Item = String>) {
 /// # Errors
 /// All diagnostics with their places, when the text is not exactly a lock.
 pub fn from_text(document: &Document) -> Result<Lock, Vec<Diagnostic>> {
-    if document.text.len() <= Limits::LOCK.bytes {
-        if let Ok(text) = serde_json::from_str::<Text>(&document.text) {
-            let lock = Lock {
-                image: text.image,
-                inputs: text.inputs,
-                snapshot: text.snapshot,
-                indexes: text
-                    .indexes
-                    .into_iter()
-                    .map(|index| LockedIndex {
-                        archive: index.archive,
-                        suite: index.suite,
-                        date: index.date,
-                        release: index.release,
-                    })
-                    .collect(),
-                packages: text
-                    .packages
-                    .into_iter()
-                    .map(|package| LockedPackage {
-                        name: package.name,
-                        version: package.version,
-                        architecture: package.arch,
-                        archive: package.archive,
-                        suite: package.suite,
-                        path: package.path,
-                        size: package.size,
-                        sha256: package.sha256,
-                        targets: package.targets,
-                    })
-                    .collect(),
-            };
-            if text.format == FORMAT && is_sound(&lock) {
-                return Ok(lock);
-            }
+    if document.text.len() <= Limits::LOCK.bytes
+        && let Ok(text) = serde_json::from_str::<Text>(&document.text)
+    {
+        let lock = Lock {
+            image: text.image,
+            inputs: text.inputs,
+            snapshot: text.snapshot,
+            indexes: text
+                .indexes
+                .into_iter()
+                .map(|index| LockedIndex {
+                    archive: index.archive,
+                    suite: index.suite,
+                    date: index.date,
+                    release: index.release,
+                })
+                .collect(),
+            packages: text
+                .packages
+                .into_iter()
+                .map(|package| LockedPackage {
+                    name: package.name,
+                    version: package.version,
+                    architecture: package.arch,
+                    archive: package.archive,
+                    suite: package.suite,
+                    path: package.path,
+                    size: package.size,
+                    sha256: package.sha256,
+                    targets: package.targets,
+                })
+                .collect(),
+        };
+        if text.format == FORMAT && is_sound(&lock) {
+            return Ok(lock);
         }
     }
     Err(diagnose(document))
@@ -184,10 +176,7 @@ fn is_sound(lock: &Lock) -> bool {
                 && (SUITE.holds)(&package.suite)
                 && ARCHITECTURES.contains(&package.architecture.as_str())
                 && i64::try_from(package.size).is_ok()
-                && package
-                    .targets
-                    .iter()
-                    .all(|target| (TARGET.holds)(&target.to_string()))
+                && package.targets.iter().all(is_target)
                 && ordered(&package.targets)
         })
         && lock
@@ -206,17 +195,17 @@ fn diagnose(document: &Document) -> Vec<Diagnostic> {
         offset: 0,
         length: 0,
     };
-    if document.text.len() <= Limits::LOCK.bytes {
-        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&document.text) {
-            let message = error.to_string();
-            let reason = message.split(" at line ").next().unwrap_or("");
-            let place = at(error.line(), error.column().max(1));
-            return vec![
-                Diagnostic::error("lock/syntax", format!("this is not JSON: {reason}"))
-                    .at(place)
-                    .help(MAKE_AGAIN),
-            ];
-        }
+    if document.text.len() <= Limits::LOCK.bytes
+        && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&document.text)
+    {
+        let message = error.to_string();
+        let reason = message.split(" at line ").next().unwrap_or("");
+        let place = at(error.line(), error.column().max(1));
+        return vec![
+            Diagnostic::error("lock/syntax", format!("this is not JSON: {reason}"))
+                .at(place)
+                .help(MAKE_AGAIN),
+        ];
     }
     let Some(root) = yaml::parse(document, Limits::LOCK, &mut diagnostics) else {
         return relabel(diagnostics);
@@ -414,10 +403,8 @@ static TARGET: Rule = Rule {
     form: "`LINE/VARIANT/ARCHITECTURE`",
     pattern: "^[A-Za-z0-9._-]+/[a-z0-9-]+/(amd64|arm64)$",
     holds: |text| {
-        text.parse::<TargetId>().is_ok_and(|target| {
-            (crate::format::VERSION_LINE.holds)(&target.line)
-                && (crate::format::VARIANT.holds)(&target.variant)
-        })
+        text.parse::<TargetId>()
+            .is_ok_and(|target| is_target(&target))
     },
     substituted: false,
 };
@@ -429,8 +416,17 @@ static VERSION: Rule = Rule {
     substituted: false,
 };
 
+/// Whether the parts of a target are names.
+fn is_target(target: &TargetId) -> bool {
+    (crate::format::VERSION_LINE.holds)(&target.line)
+        && (crate::format::VARIANT.holds)(&target.variant)
+}
+
 /// Whether a part is `..`, also when it is written with percent signs.
 fn has_parent(text: &str) -> bool {
+    if !text.contains('%') {
+        return text.split('/').any(|part| part == "..");
+    }
     let plain = text
         .to_ascii_lowercase()
         .replace("%2e", ".")

@@ -175,3 +175,41 @@ fn newer_format(root: &Node) -> Option<Diagnostic> {
         .help("use a newer kiln, or write the definition in an older format")
     })
 }
+
+/// A YAML document as JSON text, with the types that YAML 1.2 gives its scalars (core schema), as
+/// validators of JSON Schema want it.
+///
+/// # Errors
+/// When the text is not one YAML document.
+pub fn yaml_to_json(document: &Document) -> Result<String, Vec<Diagnostic>> {
+    let mut diagnostics = Vec::new();
+    match yaml::parse(document, Limits::DOCUMENT, &mut diagnostics) {
+        Some(root) if diagnostics.is_empty() => Ok(json(&root).to_string()),
+        _ => Err(diagnostics),
+    }
+}
+
+fn json(node: &Node) -> serde_json::Value {
+    use crate::yaml::{Kind, ScalarType, scalar_type};
+    use serde_json::Value;
+    match &node.kind {
+        Kind::List(items) => Value::Array(items.iter().map(|item| json(item)).collect()),
+        Kind::Map(entries) => Value::Object(
+            entries
+                .iter()
+                .map(|(key, value)| (key.text.clone(), json(value)))
+                .collect(),
+        ),
+        Kind::Scalar { text, plain: false } => Value::String(text.clone()),
+        Kind::Scalar { text, plain: true } => match scalar_type(text) {
+            ScalarType::Null => Value::Null,
+            ScalarType::Boolean => Value::Bool(text.eq_ignore_ascii_case("true")),
+            ScalarType::Number => text
+                .parse::<i64>()
+                .map(Value::from)
+                .or_else(|_| text.parse::<f64>().map(Value::from))
+                .unwrap_or(Value::Null),
+            ScalarType::Text => Value::String(text.clone()),
+        },
+    }
+}

@@ -230,11 +230,11 @@ impl Reader<'_> {
 
     fn only(&mut self, node: &Node) -> Only {
         let variants = node.get("variants").map(|_| texts_of(node, "variants"));
-        if let (Some([]), Some(list)) = (variants.as_deref(), node.get("variants")) {
-            if list.describe() == "a list" {
-                self.error("empty-list", "`variants` is empty", &list.span)
-                    .help = Some("name a variant or remove the key".to_owned());
-            }
+        if let (Some([]), Some(list)) = (variants.as_deref(), node.get("variants"))
+            && list.describe() == "a list"
+        {
+            self.error("empty-list", "`variants` is empty", &list.span)
+                .help = Some("name a variant or remove the key".to_owned());
         }
         Only {
             platforms: self.platforms(node),
@@ -336,10 +336,9 @@ impl Reader<'_> {
                         if let (false, Err(reason)) = (
                             line == "distribution" || line.contains("${"),
                             crate::entry::repository(line),
-                        ) {
-                            if let Some(last) = reader.of_place(&item.span) {
-                                last.help = Some(reason);
-                            }
+                        ) && let Some(last) = reader.of_place(&item.span)
+                        {
+                            last.help = Some(reason);
                         }
                         RepositoryKind::Line(line.to_owned())
                     }

@@ -298,17 +298,15 @@ impl Checker<'_> {
         };
         match shape {
             Shape::Mode => self.check_mode(node, text, plain, what),
-            Shape::Boolean => {
-                if meaning != ScalarType::Boolean {
-                    self.wrong_type(node, shape, what);
-                    let help = match text.to_ascii_lowercase().as_str() {
-                        "yes" | "on" | "y" | "true" => Some("write `true`"),
-                        "no" | "off" | "n" | "false" => Some("write `false`"),
-                        _ => None,
-                    };
-                    if let (Some(help), Some(last)) = (help, self.diagnostics.last_mut()) {
-                        last.help = Some(help.to_owned());
-                    }
+            Shape::Boolean if meaning != ScalarType::Boolean => {
+                self.wrong_type(node, shape, what);
+                let help = match text.to_ascii_lowercase().as_str() {
+                    "yes" | "on" | "y" | "true" => Some("write `true`"),
+                    "no" | "off" | "n" | "false" => Some("write `false`"),
+                    _ => None,
+                };
+                if let (Some(help), Some(last)) = (help, self.diagnostics.last_mut()) {
+                    last.help = Some(help.to_owned());
                 }
             }
             Shape::Integer(least, most) => match (meaning, text.parse::<i64>()) {

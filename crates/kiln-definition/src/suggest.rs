@@ -1,10 +1,8 @@
 //! "Did you mean": the nearest of some names.
 
 /// The name nearest to what was written, when it is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    found: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if found.is_empty() || found.len() > 64 {
         return None;
     }

@@ -141,15 +141,17 @@ pub(crate) fn scalar_type(text: &str) -> ScalarType {
     if matches!(digits, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
         return ScalarType::Number;
     }
-    if let Some(hex) = text.strip_prefix("0x") {
-        if !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return ScalarType::Number;
-        }
+    if let Some(hex) = text.strip_prefix("0x")
+        && !hex.is_empty()
+        && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        return ScalarType::Number;
     }
-    if let Some(octal) = text.strip_prefix("0o") {
-        if !octal.is_empty() && octal.bytes().all(|byte| (b'0'..=b'7').contains(&byte)) {
-            return ScalarType::Number;
-        }
+    if let Some(octal) = text.strip_prefix("0o")
+        && !octal.is_empty()
+        && octal.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
+    {
+        return ScalarType::Number;
     }
     let (mantissa, exponent) = digits
         .split_once(['e', 'E'])
@@ -319,16 +321,18 @@ impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: Span, tag_span: Option<Span>) -> Result<(), Stop> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let tagged = tag.is_some();
-                if tagged {
-                    self.refuse_tag(tag_span.as_ref().unwrap_or(&span), text.is_empty());
+                let mut text = text.into_owned();
+                let mut plain = style == ScalarStyle::Plain;
+                if tag.is_some() {
+                    // A refused tag is said once: what stands for it is the text that was meant.
+                    let meant =
+                        self.refuse_tag(tag_span.as_ref().unwrap_or(&span), text.is_empty());
+                    if text.is_empty() {
+                        text = meant;
+                    }
+                    plain = false;
                 }
-                // A refused tag is said once: what stands for it is text.
-                let plain = style == ScalarStyle::Plain && !tagged;
-                let kind = Kind::Scalar {
-                    text: text.into_owned(),
-                    plain,
-                };
+                let kind = Kind::Scalar { text, plain };
                 self.finish(
                     Node {
                         span,
@@ -420,7 +424,7 @@ impl Builder<'_> {
         }
     }
 
-    fn refuse_tag(&mut self, tag: &Span, empty: bool) {
+    fn refuse_tag(&mut self, tag: &Span, empty: bool) -> String {
         let start = usize::try_from(tag.offset).unwrap_or(usize::MAX);
         let end = start.saturating_add(usize::try_from(tag.length).unwrap_or(0));
         let text = shorten(self.text.get(start..end).unwrap_or("!"));
@@ -435,6 +439,7 @@ impl Builder<'_> {
                 .at(tag.location())
                 .help(help),
         );
+        text
     }
 
     fn open(&mut self, open: Open, start: Span, anchor: usize) -> Result<(), Stop> {
