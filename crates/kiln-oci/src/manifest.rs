@@ -98,6 +98,10 @@ impl Index {
 
 /// A manifest or an index, as its media type says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and a box would be in every reader's way"
+)]
 pub enum Document {
     /// One image or artifact.
     Manifest(Manifest),

@@ -1,4 +1,5 @@
 //! The bytes of documents: every byte is part of a digest, so a change here changes every image.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use kiln_oci::{
     Descriptor, Document, Empty, HistoryEntry, ImageConfig, Index, Manifest, ProcessConfig, RootFs,

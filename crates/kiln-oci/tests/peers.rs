@@ -1,4 +1,5 @@
 //! Other people's programs read what is written here. Skipped, visibly, where they are missing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -158,4 +159,42 @@ fn skopeo_copies_every_container() {
         "both OCI containers hold the same manifest"
     );
     assert_eq!(digests[2], digests[3]);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the engine is a program")]
+fn docker_loads_the_archive() {
+    const NAME: &str = "kiln.test/peers:load";
+    let docker = |arguments: &[&str]| Command::new("docker").args(arguments).output();
+    if !docker(&["version"]).is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: no container engine answers to `docker version`");
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("docker.tar");
+    let mut memory = Memory::default();
+    let (manifest, _) = image(&mut memory);
+    let images = [DockerImage {
+        manifest,
+        references: vec![NAME.parse().unwrap()],
+    }];
+    docker_archive::write(&mut File::create(&path).unwrap(), &images, &memory).unwrap();
+    let output = docker(&["load", "--input", path.to_str().unwrap()]).unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let output = docker(&[
+        "image",
+        "inspect",
+        NAME,
+        "--format",
+        "{{len .RootFS.Layers}} {{.Config.Entrypoint}}",
+    ]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.unwrap().stdout).trim(),
+        "2 [/one]"
+    );
+    assert!(docker(&["image", "rm", NAME]).unwrap().status.success());
 }

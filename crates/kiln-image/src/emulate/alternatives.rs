@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use kiln_types::{EntryKind, SynthesisedFile};
 
 use super::output::Output;
+use super::resolve::resolve_parent;
 use super::{EmulateError, Emulator, Tree, resolve};
 
 const TABLE: &str = include_str!("alternatives/debian-13.table");
@@ -188,11 +189,8 @@ fn install(
 ) -> Result<(), EmulateError> {
     let indirect = format!("/etc/alternatives/{name}");
     output.symlink(&indirect, path)?;
-    let parent = link.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let here = resolve(tree, parent)
-        .and_then(|parent| {
-            tree.entry(&format!("{parent}/{}", link.rsplit('/').next()?).trim_start_matches('/'))
-        })
+    let here = resolve_parent(tree, link)
+        .and_then(|link| tree.entry(link.as_str()))
         .map(|entry| &entry.kind);
     if matches!(here, None | Some(EntryKind::Symlink(_))) {
         output.symlink(link, &indirect)?;

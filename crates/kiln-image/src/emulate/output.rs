@@ -59,11 +59,6 @@ impl<'a> Output<'a> {
         )
     }
 
-    /// What was made at this (resolved) path so far.
-    pub(super) fn made(&self, path: &str) -> Option<&SynthesisedFile> {
-        self.made.get(path)
-    }
-
     /// Whether something is at this path, in the tree or made here; links are not followed.
     pub(super) fn exists(&self, path: &str) -> bool {
         resolve_parent(self.tree, path).is_some_and(|path| {
