@@ -298,17 +298,7 @@ impl Checker<'_> {
         };
         match shape {
             Shape::Mode => self.check_mode(node, text, plain, what),
-            Shape::Boolean if meaning != ScalarType::Boolean => {
-                self.wrong_type(node, shape, what);
-                let help = match text.to_ascii_lowercase().as_str() {
-                    "yes" | "on" | "y" | "true" => Some("write `true`"),
-                    "no" | "off" | "n" | "false" => Some("write `false`"),
-                    _ => None,
-                };
-                if let (Some(help), Some(last)) = (help, self.diagnostics.last_mut()) {
-                    last.help = Some(help.to_owned());
-                }
-            }
+            Shape::Boolean => self.check_boolean(node, text, meaning, what),
             Shape::Integer(least, most) => match (meaning, text.parse::<i64>()) {
                 (ScalarType::Number, Ok(number)) if (least..=most).contains(&number) => {}
                 (ScalarType::Number, _) => {
@@ -343,6 +333,21 @@ impl Checker<'_> {
                 diagnostic.help = help;
             }
             _ => {}
+        }
+    }
+
+    fn check_boolean(&mut self, node: &Node, text: &str, meaning: ScalarType, what: &str) {
+        if meaning == ScalarType::Boolean {
+            return;
+        }
+        self.wrong_type(node, Shape::Boolean, what);
+        let help = match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" | "y" | "true" => "write `true`",
+            "no" | "off" | "n" | "false" => "write `false`",
+            _ => return,
+        };
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.help = Some(help.to_owned());
         }
     }
 
