@@ -1,1 +1,87 @@
 //! The stages in order, the stage cache, concurrency, and the one bridge between async and sync.
+//!
+//! A [`Pipeline`] joins the rooms below: it reads indexes through `kiln-net` and `kiln-deb`,
+//! resolves with `kiln-resolve`, keeps everything in `kiln-store`, and assembles with
+//! `kiln-image`. Each stage is one method from values to values:
+//!
+//! | stage | method | from | to |
+//! |---|---|---|---|
+//! | resolve | [`Pipeline::lock`] | plans | lock |
+//! | explain | [`Pipeline::resolve`] | plan | resolution |
+//! | build | [`Pipeline::build`] | plan, lock | image of a platform, in the store |
+//! | gather | [`Pipeline::gather`] | images of platforms | index, names |
+//! | write | [`Pipeline::write`] | index | whatever was asked for |
+//!
+//! A stage whose inputs have the same digests is skipped. Time comes in as a [`Clock`]; settings
+//! come in as [`PipelineSettings`]; nothing here reads the environment.
+
+mod build;
+mod diff;
+mod error;
+mod fetch;
+mod fragments;
+mod gather;
+mod indexes;
+mod lock_stage;
+mod mirrors;
+mod rootfs;
+mod write;
+
+use kiln_store::Store;
+use kiln_types::{ArchiveSource, Clock, PackageFormat, Reporter};
+
+pub use build::{BuildOptions, LayerSummary, PlatformImage, Work};
+pub use diff::{Change, LockDiff, diff_locks};
+pub use error::{GonePackage, PipelineError};
+pub use gather::{GatheredImage, GatheredPlatform};
+pub use kiln_image::{CheckOutcome, Compression, ImageFacts, Layering};
+pub use kiln_net::NetSettings;
+pub use kiln_resolve::{Edge, OpenDependency, Resolution, ResolveError};
+pub use kiln_store::{Problem, PrunePolicy, Pruned, RecordKind, Store as BlobStore, StoreOptions, Usage, Wait};
+pub use lock_stage::{LockOutcome, Tolerated};
+pub use mirrors::{MirrorSettings, apt_mirrors};
+pub use write::{Output, OutputError};
+
+/// What the machine and its people set.
+#[derive(Clone, Debug)]
+pub struct PipelineSettings {
+    /// Touch no network.
+    pub offline: bool,
+    /// Threads.
+    pub jobs: usize,
+    /// Downloads at once.
+    pub parallel: usize,
+    /// Where archives are.
+    pub mirrors: MirrorSettings,
+    /// How the network is used.
+    pub net: NetSettings,
+}
+
+/// The stages, and what they work with.
+#[derive(Clone, Copy)]
+pub struct Pipeline<'a> {
+    /// Where everything is kept.
+    pub store: &'a Store,
+    /// What the machine and its people set.
+    pub settings: &'a PipelineSettings,
+    /// What time it is.
+    pub clock: &'a dyn Clock,
+    /// Who wants to hear how it goes.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl Pipeline<'_> {
+    /// The addresses of a package's archive, best first.
+    pub(crate) fn package_mirrors(&self, source: Option<&ArchiveSource>, archive: &str) -> Vec<String> {
+        self.settings.mirrors.for_packages(source, archive, self.clock.now())
+    }
+}
+
+/// The package formats there are: one line each.
+pub(crate) fn package_format(id: &str) -> Result<&'static dyn PackageFormat, PipelineError> {
+    const FORMATS: [&dyn PackageFormat; 1] = [&kiln_deb::package::DebFormat];
+    FORMATS
+        .into_iter()
+        .find(|format| format.id() == id)
+        .ok_or_else(|| PipelineError::UnknownFormat(id.to_owned()))
+}

@@ -36,6 +36,7 @@ mod lock;
 mod partial;
 mod prune;
 mod record;
+mod tree;
 mod usage;
 mod writer;
 
@@ -46,5 +47,6 @@ pub use lock::{LockGuard, LockMode, Wait};
 pub use partial::{Partial, PartialFile};
 pub use prune::{PrunePolicy, Pruned};
 pub use record::{RecordInfo, RecordKey, RecordKind};
+pub use tree::{Node, NodeKind, TreeWriter};
 pub use usage::{Problem, Tally, Usage};
 pub use writer::BlobWriter;

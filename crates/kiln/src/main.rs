@@ -1,1 +1,101 @@
-fn main() {}
+//! kiln: hardened container images from Debian packages, in one binary.
+//!
+//! This is the only place that reads the clock, the environment and the command line, words
+//! errors, draws progress and chooses exit codes. Everything else happens in the rooms below.
+
+mod cli;
+mod commands;
+mod context;
+mod engine;
+mod exit;
+mod failure;
+mod loading;
+mod progress;
+mod render;
+mod run_settings;
+#[cfg(test)]
+mod schema;
+mod settings;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use context::Context;
+use exit::Exit;
+use failure::Failure;
+use settings::World;
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "the one place that takes the time of a run")]
+    let started = Instant::now();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let context = match Context::new(&cli.global, world(), started) {
+        Ok(context) => context,
+        Err(error) => {
+            let failure = Failure::Other(error);
+            let painter = render::Painter::new(cli.global.color, true, false);
+            render::tell(&failure.render(painter));
+            return ExitCode::from(failure.exit().code());
+        }
+    };
+    let exit = match run(&context, &cli.command) {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            context.tell_warnings();
+            if let (true, Some(json)) = (context.json, failure.to_json()) {
+                // A program that asked for JSON gets its error as JSON, on the same stream.
+                let _ = render::print(&format!("{json:#}\n"));
+            } else {
+                render::tell(&failure.render(context.err_painter));
+            }
+            failure.exit()
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Build(args) => commands::build::run(context, args),
+        Command::Lock(args) => commands::lock::run(context, args),
+        Command::Check(args) => commands::check::run(context, args),
+        Command::Why(args) => commands::why::run(context, args),
+        Command::Show(args) => commands::show::run(context, args),
+        Command::Diff(args) => commands::diff::run(context, args),
+        Command::Catalog(args) => commands::catalog::run(context, args),
+        Command::Cache(args) => commands::cache::run(context, args),
+        Command::Config(args) => commands::config::run(context, args),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Version(_) => commands::version::run(context),
+    }
+}
+
+/// Help and version are answers; everything else of clap's is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    let exit = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+        _ => Exit::Usage,
+    };
+    // A reader that went away is no reason to fail.
+    let _ = error.print();
+    ExitCode::from(exit.code())
+}
+
+/// The outside world, read once.
+fn world() -> World {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the working directory")]
+    let directory = std::env::current_dir().unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    World { environment, directory, processors }
+}

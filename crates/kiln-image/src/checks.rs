@@ -1,0 +1,165 @@
+//! What must hold of a finished image: the invariants that a profile names.
+
+use kiln_types::{EntryKind, FileEntry, Plan, RelativePath};
+use serde::Serialize;
+
+use crate::AssembleError;
+
+/// The names of all checks.
+pub const CHECKS: [&str; 6] =
+    ["no-package-manager", "no-setuid", "no-shell", "no-world-writable", "no-writable-system-paths", "non-root"];
+
+/// What is known of a finished tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct ImageFacts {
+    /// The number of packages.
+    pub packages: usize,
+    /// The number of files and links.
+    pub files: usize,
+    /// The sum of the sizes of all files in bytes.
+    pub size: u64,
+    /// Shells, by path.
+    pub shells: Vec<RelativePath>,
+    /// Package managers, by path.
+    pub package_managers: Vec<RelativePath>,
+    /// Files with the setuid or setgid bit, by path.
+    pub setuid: Vec<RelativePath>,
+    /// Files and directories that anybody may write, sticky directories left out, by path.
+    pub world_writable: Vec<RelativePath>,
+}
+
+impl ImageFacts {
+    /// Looks at all entries of a tree.
+    pub(crate) fn of<'a>(packages: usize, entries: impl Iterator<Item = &'a FileEntry>) -> Self {
+        let mut facts = Self { packages, ..Self::default() };
+        for entry in entries {
+            if entry.kind != EntryKind::Directory {
+                facts.files += 1;
+                facts.size += entry.size;
+            }
+            if is_program(entry, &SHELLS) {
+                facts.shells.push(entry.path.clone());
+            }
+            if is_program(entry, &PACKAGE_MANAGERS) {
+                facts.package_managers.push(entry.path.clone());
+            }
+            if entry.kind == EntryKind::File && entry.mode & 0o6000 != 0 {
+                facts.setuid.push(entry.path.clone());
+            }
+            let sticky = entry.kind == EntryKind::Directory && entry.mode & 0o1000 != 0;
+            if entry.mode & 0o002 != 0 && !sticky && !matches!(entry.kind, EntryKind::Symlink(_)) {
+                facts.world_writable.push(entry.path.clone());
+            }
+        }
+        facts
+    }
+}
+
+const SHELLS: [&str; 14] = [
+    "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "ksh93", "mksh", "rbash", "sh", "tcsh", "yash", "zsh",
+];
+
+const PACKAGE_MANAGERS: [&str; 10] =
+    ["apk", "apt", "apt-get", "aptitude", "dnf", "dpkg", "microdnf", "rpm", "yum", "zypper"];
+
+/// Whether an entry is a program (or a link to one) of one of these names, in a place for programs.
+fn is_program(entry: &FileEntry, names: &[&str]) -> bool {
+    let executable = match entry.kind {
+        EntryKind::Directory => false,
+        EntryKind::Symlink(_) => true,
+        EntryKind::File | EntryKind::Hardlink(_) => entry.mode & 0o111 != 0,
+    };
+    let parent = entry.path.parent();
+    let in_path = parent.as_str().split('/').next_back().is_some_and(|name| name == "bin" || name == "sbin");
+    executable && in_path && names.contains(&entry.path.file_name())
+}
+
+/// How one check came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct CheckOutcome {
+    /// Its name.
+    pub check: String,
+    /// What speaks against it; empty when it holds.
+    pub violations: Vec<String>,
+}
+
+/// Runs the plan's checks over a finished tree.
+pub(crate) fn run_checks<'a>(
+    plan: &Plan,
+    entries: impl Iterator<Item = &'a FileEntry> + Clone,
+) -> Result<Vec<CheckOutcome>, AssembleError> {
+    let facts = ImageFacts::of(0, entries.clone());
+    let paths = |list: &[RelativePath]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    plan.checks
+        .iter()
+        .map(|check| {
+            let violations = match check.as_str() {
+                "no-shell" => paths(&facts.shells),
+                "no-package-manager" => paths(&facts.package_managers),
+                "no-setuid" => paths(&facts.setuid),
+                "no-world-writable" => paths(&facts.world_writable),
+                "no-writable-system-paths" => writable_system_paths(plan, entries.clone()),
+                "non-root" => root_user(plan),
+                _ => return Err(AssembleError::UnknownCheck(check.clone())),
+            };
+            Ok(CheckOutcome { check: check.clone(), violations })
+        })
+        .collect()
+}
+
+fn root_user(plan: &Plan) -> Vec<String> {
+    match plan.accounts.run_as {
+        Some((0, _)) => vec!["the image runs as uid 0".to_owned()],
+        None => vec!["the image names no user, so it runs as root".to_owned()],
+        Some(_) => Vec::new(),
+    }
+}
+
+/// Programs, libraries and settings must not belong to the user that the image runs as, unless the
+/// definition declares them writable.
+fn writable_system_paths<'a>(plan: &Plan, entries: impl Iterator<Item = &'a FileEntry>) -> Vec<String> {
+    let Some((uid, _)) = plan.accounts.run_as.filter(|(uid, _)| *uid != 0) else { return Vec::new() };
+    let declared = |path: &RelativePath| {
+        plan.paths.iter().any(|declared| declared.writable && path.is_below(declared.path.as_str()))
+    };
+    entries
+        .filter(|entry| entry.uid == uid && entry.mode & 0o200 != 0 && !matches!(entry.kind, EntryKind::Symlink(_)))
+        .filter(|entry| {
+            let first = entry.path.as_str().split('/').next().unwrap_or_default();
+            matches!(first, "usr" | "etc" | "bin" | "sbin" | "lib" | "lib64" | "boot" | "opt")
+        })
+        .filter(|entry| !declared(&entry.path))
+        .map(|entry| entry.path.to_string())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str, kind: EntryKind, mode: u32) -> FileEntry {
+        let path = RelativePath::new(path).unwrap();
+        FileEntry { path, kind, mode, uid: 0, gid: 0, mtime: 0, size: 1, xattrs: Default::default() }
+    }
+
+    #[test]
+    fn facts_name_what_matters() {
+        let entries = [
+            entry("usr/bin/dash", EntryKind::File, 0o755),
+            entry("usr/bin/sh", EntryKind::Symlink("dash".to_owned()), 0o777),
+            entry("usr/share/doc/sh", EntryKind::File, 0o755),
+            entry("usr/bin/su", EntryKind::File, 0o4755),
+            entry("tmp", EntryKind::Directory, 0o1777),
+            entry("var/open", EntryKind::Directory, 0o777),
+            entry("usr/sbin/apk", EntryKind::File, 0o644),
+            entry("usr/bin/dpkg", EntryKind::Hardlink(RelativePath::new("x").unwrap()), 0o755),
+        ];
+        let facts = ImageFacts::of(3, entries.iter());
+        let text = |paths: &[RelativePath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(text(&facts.shells), ["/usr/bin/dash", "/usr/bin/sh"]);
+        assert_eq!(text(&facts.setuid), ["/usr/bin/su"]);
+        assert_eq!(text(&facts.world_writable), ["/var/open"]);
+        assert_eq!(text(&facts.package_managers), ["/usr/bin/dpkg"]);
+        assert_eq!((facts.packages, facts.files), (3, 6));
+    }
+}

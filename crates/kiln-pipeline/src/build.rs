@@ -1,0 +1,352 @@
+//! Plans and a lock become images.
+//!
+//! An image is found again by the key of everything that decides about its bytes: its plan, the
+//! digests of its packages, the layering, the compression, and the code. Found, its blobs are only
+//! looked at (size, time, inode), and nothing else happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use kiln_image::{
+    CheckOutcome, Compression, Fragment, Furnished, ImageFacts, LayerPlan, LayerRecord, Layering, Losses, MadeBy,
+    WrittenLayer, compose, contested_files, describe, furnish, write_layer,
+};
+use kiln_oci::Descriptor;
+use kiln_store::{RecordKind, Stored};
+use kiln_types::{Digest, Lock, LockedPackage, PackageFormat, Plan, Stage, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::fragments::{FragmentRequest, take};
+use crate::{Pipeline, PipelineError, package_format};
+
+/// How to build, besides what plan and lock say.
+#[derive(Clone, Debug, Default)]
+pub struct BuildOptions {
+    /// How packages share layers.
+    pub layering: Layering,
+    /// How layers are compressed.
+    pub compression: Compression,
+}
+
+/// An image of one platform, in the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlatformImage {
+    /// The descriptor of its manifest.
+    pub manifest: Descriptor,
+    /// Every blob: manifest, configuration, layers.
+    pub blobs: Vec<Stored>,
+    /// Its layers, bottom first.
+    pub layers: Vec<LayerSummary>,
+    /// The sum of the sizes of its blobs: what a registry stores.
+    pub compressed: u64,
+    /// When it was created, by its packages.
+    pub created: Timestamp,
+    /// The version of the package that names the tags.
+    pub version: Option<String>,
+    /// What is known of its tree.
+    pub facts: ImageFacts,
+    /// How the checks of its profile came out.
+    pub checks: Vec<CheckOutcome>,
+    /// What the container engine runs it as.
+    pub user: String,
+}
+
+/// A layer of an image, for people.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LayerSummary {
+    /// What it is for.
+    pub title: String,
+    /// Its packages.
+    pub packages: Vec<String>,
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its raw size in bytes.
+    pub raw_size: u64,
+}
+
+/// What happened while an image was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Work {
+    /// The whole image was found in the store.
+    pub found: bool,
+    /// Packages normalised.
+    pub fragments_made: usize,
+    /// Layers written.
+    pub layers_written: usize,
+}
+
+/// What a layer became, as the store keeps it.
+#[derive(Serialize, Deserialize)]
+struct LayerStoreRecord {
+    stored: Stored,
+    written: WrittenLayer,
+}
+
+/// Names this kiln's code in cache keys; never in an image.
+const CODE: &str = env!("KILN_CODE");
+
+impl Pipeline<'_> {
+    /// Builds the image of one plan, or finds it.
+    ///
+    /// # Errors
+    /// When packages cannot be fetched or used, the image cannot be assembled, or it breaks the
+    /// rules of its profile.
+    pub fn build(
+        &self,
+        plan: &Plan,
+        lock: &Lock,
+        options: &BuildOptions,
+    ) -> Result<(PlatformImage, Work), PipelineError> {
+        let target = plan.target();
+        let packages: Vec<&LockedPackage> = lock.packages_of(&target).collect();
+        if packages.is_empty() {
+            return Err(PipelineError::Lock(format!("the lock has no packages for `{target}`")));
+        }
+        let key = image_key(plan, &packages, options)?;
+        if let Some(image) = self.kept_image(&key)? {
+            return Ok((image, Work { found: true, ..Work::default() }));
+        }
+        let format = package_format(&plan.format)?;
+        let assembly = Assembly { pipeline: self, plan, packages, options, format };
+        let (image, work) = assembly.run()?;
+        let bytes = serde_json::to_vec(&image).map_err(|error| PipelineError::Internal(error.to_string()))?;
+        self.store.record_put(RecordKind::Image, &key, &bytes)?;
+        Ok((image, work))
+    }
+
+    /// An image that was built before and whose blobs are all as they were.
+    fn kept_image(&self, key: &Digest) -> Result<Option<PlatformImage>, PipelineError> {
+        let Some(bytes) = self.store.record_get(RecordKind::Image, key)? else { return Ok(None) };
+        let Ok(mut image) = serde_json::from_slice::<PlatformImage>(&bytes) else { return Ok(None) };
+        let mut renewed = false;
+        for blob in &mut image.blobs {
+            match self.store.ensure(blob)? {
+                None => return Ok(None),
+                Some(stored) if stored != *blob => {
+                    *blob = stored;
+                    renewed = true;
+                }
+                Some(_) => {}
+            }
+        }
+        if renewed && let Ok(bytes) = serde_json::to_vec(&image) {
+            self.store.record_put(RecordKind::Image, key, &bytes)?;
+        }
+        Ok(Some(image))
+    }
+}
+
+fn image_key(plan: &Plan, packages: &[&LockedPackage], options: &BuildOptions) -> Result<Digest, PipelineError> {
+    #[derive(Serialize)]
+    struct Key<'a> {
+        code: &'a str,
+        // Tests and titles that do not reach the bytes are part of the plan too; a needless miss
+        // costs some milliseconds, because fragments and layers are found.
+        plan: &'a Plan,
+        packages: Vec<(&'a str, &'a Digest)>,
+        layering: Layering,
+        compression: Compression,
+    }
+    let packages = packages.iter().map(|package| (package.name.as_str(), &package.sha256)).collect();
+    let key = Key { code: CODE, plan, packages, layering: options.layering, compression: options.compression };
+    let bytes = serde_json::to_vec(&key).map_err(|error| PipelineError::Internal(error.to_string()))?;
+    Ok(Digest::of(&bytes))
+}
+
+/// The assembly of one image.
+struct Assembly<'a> {
+    pipeline: &'a Pipeline<'a>,
+    plan: &'a Plan,
+    packages: Vec<&'a LockedPackage>,
+    options: &'a BuildOptions,
+    format: &'static dyn PackageFormat,
+}
+
+impl Assembly<'_> {
+    fn run(&self) -> Result<(PlatformImage, Work), PipelineError> {
+        let mut work = Work::default();
+        let fragments = self.fragments(&Losses::new(), &mut work)?;
+        let contested = contested_files(&views(&fragments), self.format).map_err(|source| self.fail(source))?;
+        let fragments = if contested.is_empty() { fragments } else { self.fragments(&contested, &mut work)? };
+
+        let reporter = self.pipeline.reporter;
+        reporter.begin(Stage::Assemble, None, "");
+        let furnished = furnish(self.plan, self.format, self.pipeline.store, &views(&fragments))
+            .map_err(|source| self.fail(source))?;
+        self.judge(&furnished.checks)?;
+        let mut losses = contested;
+        for (index, paths) in &furnished.overridden {
+            losses.entry(*index).or_default().extend(paths.iter().cloned());
+        }
+        let fragments =
+            if furnished.overridden.is_empty() { fragments } else { self.fragments(&losses, &mut work)? };
+        let image = self.assemble(&fragments, furnished, &mut work)?;
+        reporter.end(Stage::Assemble);
+        Ok((image, work))
+    }
+
+    fn fragments(&self, losses: &Losses, work: &mut Work) -> Result<Vec<Arc<Fragment>>, PipelineError> {
+        let mut mirrors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for package in &self.packages {
+            mirrors.entry(&package.archive).or_insert_with(|| {
+                let source = self.plan.sources.iter().find(|source| source.archive == package.archive);
+                self.pipeline.package_mirrors(source, &package.archive)
+            });
+        }
+        let requests: Vec<FragmentRequest<'_>> = self
+            .packages
+            .iter()
+            .enumerate()
+            .map(|(index, package)| FragmentRequest {
+                package,
+                mirrors: mirrors.get(package.archive.as_str()).cloned().unwrap_or_default(),
+                cuts: &self.plan.cuts,
+                merged_usr: self.plan.merged_usr,
+                dropped: losses.get(&index).cloned().unwrap_or_default(),
+            })
+            .collect();
+        let fragments = self.pipeline.fragments(self.format, &requests)?;
+        work.fragments_made += fragments.made;
+        Ok(fragments.by_request)
+    }
+
+    /// A profile's invariants are checks on the image, not hopes: an image that breaks one is not
+    /// made.
+    fn judge(&self, checks: &[CheckOutcome]) -> Result<(), PipelineError> {
+        let violations: Vec<String> = checks
+            .iter()
+            .flat_map(|check| check.violations.iter().map(|violation| format!("{}: {violation}", check.check)))
+            .collect();
+        if violations.is_empty() {
+            return Ok(());
+        }
+        Err(PipelineError::Checks { target: self.target(), violations })
+    }
+
+    fn assemble(
+        &self,
+        fragments: &[Arc<Fragment>],
+        furnished: Furnished,
+        work: &mut Work,
+    ) -> Result<PlatformImage, PipelineError> {
+        let (layering, compression) = (self.options.layering, self.options.compression);
+        let composition = compose(self.plan, layering, compression, &views(fragments), &furnished)
+            .map_err(|source| self.fail(source))?;
+        let layers = self.layers(&composition.layers, work)?;
+        let version = self
+            .plan
+            .track
+            .as_ref()
+            .and_then(|track| self.packages.iter().find(|package| package.name == *track))
+            .map(|package| package.version.to_string());
+        let records: Vec<LayerRecord> = composition
+            .layers
+            .iter()
+            .zip(&layers)
+            .map(|(plan, record)| LayerRecord {
+                title: plan.title.clone(),
+                packages: plan.packages.clone(),
+                digest: record.stored.digest,
+                size: record.stored.size,
+                diff_id: record.written.diff_id,
+                compression,
+            })
+            .collect();
+        let created = Timestamp::from_unix(composition.created);
+        let made_by = MadeBy { created, version: version.clone() };
+        let described = describe(self.plan, &records, &made_by).map_err(|source| self.fail(source))?;
+        let store = self.pipeline.store;
+        let config = store.put(&described.config)?;
+        let manifest = store.put(&described.manifest)?;
+        let mut blobs = vec![manifest, config];
+        blobs.extend(layers.iter().map(|layer| layer.stored.clone()));
+        let mut seen = BTreeSet::new();
+        let compressed = blobs.iter().filter(|blob| seen.insert(blob.digest)).map(|blob| blob.size).sum();
+        let layers = composition
+            .layers
+            .iter()
+            .zip(&layers)
+            .map(|(plan, record)| LayerSummary {
+                title: plan.title.clone(),
+                packages: plan.packages.clone(),
+                digest: record.stored.digest,
+                size: record.stored.size,
+                raw_size: record.written.raw_size,
+            })
+            .collect();
+        Ok(PlatformImage {
+            manifest: described.descriptor,
+            blobs,
+            layers,
+            compressed,
+            created,
+            version,
+            facts: furnished.facts,
+            checks: furnished.checks,
+            user: self.plan.config.user.clone(),
+        })
+    }
+
+    /// Writes the layers that the store does not have, several at a time.
+    fn layers(&self, plans: &[LayerPlan], work: &mut Work) -> Result<Vec<LayerStoreRecord>, PipelineError> {
+        let next = AtomicUsize::new(0);
+        let workers = self.pipeline.settings.jobs.clamp(1, plans.len().max(1));
+        let results = std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..workers)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut done = Vec::new();
+                        while let Some(index) = take(&next, plans.len()) {
+                            done.push((index, self.layer(&plans[index])));
+                        }
+                        done
+                    })
+                })
+                .collect();
+            handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        let mut layers: BTreeMap<usize, LayerStoreRecord> = BTreeMap::new();
+        for result in results {
+            for (index, outcome) in result.map_err(|_| PipelineError::Internal("a worker thread failed".to_owned()))? {
+                let (record, written) = outcome?;
+                work.layers_written += usize::from(written);
+                layers.insert(index, record);
+            }
+        }
+        Ok(layers.into_values().collect())
+    }
+
+    fn layer(&self, plan: &LayerPlan) -> Result<(LayerStoreRecord, bool), PipelineError> {
+        let store = self.pipeline.store;
+        let key = plan.key();
+        if let Some(bytes) = store.record_get(RecordKind::Layer, &key)?
+            && let Ok(mut record) = serde_json::from_slice::<LayerStoreRecord>(&bytes)
+            && let Some(stored) = store.ensure(&record.stored)?
+        {
+            record.stored = stored;
+            return Ok((record, false));
+        }
+        let mut writer = store.writer()?;
+        let written = write_layer(plan, store, &mut writer).map_err(|source| self.fail(source))?;
+        let stored = writer.commit(None)?;
+        let record = LayerStoreRecord { stored, written };
+        let bytes = serde_json::to_vec(&record).map_err(|error| PipelineError::Internal(error.to_string()))?;
+        store.record_put(RecordKind::Layer, &key, &bytes)?;
+        Ok((record, true))
+    }
+
+    fn target(&self) -> String {
+        format!("{} {}", self.plan.image, self.plan.target())
+    }
+
+    fn fail(&self, source: kiln_image::AssembleError) -> PipelineError {
+        PipelineError::Assemble { target: self.target(), source }
+    }
+}
+
+fn views(fragments: &[Arc<Fragment>]) -> Vec<&Fragment> {
+    fragments.iter().map(Arc::as_ref).collect()
+}

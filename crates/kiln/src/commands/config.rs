@@ -1,0 +1,80 @@
+//! `kiln config`.
+
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::render::Table;
+
+/// Show the settings, and where each came from
+#[derive(Debug, Args)]
+#[command(after_help = "Settings: flag, then environment (KILN_*), then ./kiln.toml, then the user's\n\
+    config.toml below XDG_CONFIG_HOME/kiln, then the default.\n\n\
+    Examples:\n  \
+    kiln config show\n  \
+    KILN_MIRRORS=\"debian=http://mirror.example/debian\" kiln config show")]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    command: Option<ConfigCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Every setting with its value and origin (the default)
+    Show,
+}
+
+pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<(), Failure> {
+    match args.command {
+        None | Some(ConfigCommand::Show) => {}
+    }
+    let mut json = serde_json::to_value(&context.settings).map_err(anyhow::Error::from)?;
+    redact(&mut json);
+    context.answer(&json, || {
+        let mut table = Table::new(&["setting", "value", "from"]);
+        for (name, setting) in json.as_object().into_iter().flatten() {
+            let value = match &setting["value"] {
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Null => "-".to_owned(),
+                serde_json::Value::Object(map) if map.is_empty() => "-".to_owned(),
+                other => other.to_string(),
+            };
+            let origin = &setting["origin"];
+            let from = match (origin["from"].as_str(), origin["where"].as_str()) {
+                (Some("file") | None, Some(place)) => place.to_owned(),
+                (Some(from), Some(place)) => format!("{from} {place}"),
+                (from, None) => from.unwrap_or_default().to_owned(),
+            };
+            table.row([name.replace('_', "-"), value, from]);
+        }
+        table.render(context.painter)
+    })
+}
+
+/// No password in an output: user and password leave every URL.
+fn redact(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => {
+            if let (Some(scheme), Some(at)) = (text.find("://"), text.rfind('@'))
+                && at > scheme
+            {
+                *text = format!("{}***@{}", &text[..scheme + 3], &text[at + 1..]);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(redact),
+        serde_json::Value::Object(map) => map.values_mut().for_each(redact),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let mut value = serde_json::json!({ "a": ["http://me:secret@mirror/debian"], "b": "x@y" });
+        redact(&mut value);
+        assert_eq!(value, serde_json::json!({ "a": ["http://***@mirror/debian"], "b": "x@y" }));
+    }
+}

@@ -1,0 +1,13 @@
+//! One file a command: its arguments, whose doc comments are its help, and what it does.
+
+pub(crate) mod build;
+pub(crate) mod cache;
+pub(crate) mod catalog;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod diff;
+pub(crate) mod lock;
+pub(crate) mod show;
+pub(crate) mod version;
+pub(crate) mod why;

@@ -1,0 +1,134 @@
+//! Every error that a person sees is worded here, and only here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use kiln_pipeline::PipelineError;
+use kiln_types::{Classify, Diagnostic, Severity};
+use serde_json::json;
+
+use crate::exit::Exit;
+use crate::render::{self, Painter};
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A document is wrong; the texts are those that the diagnostics point into.
+    Diagnostics { list: Vec<Diagnostic>, texts: BTreeMap<String, String>, exit: Exit },
+    /// The answer was printed and is not a yes.
+    Answered(Exit),
+    /// The command line makes no sense.
+    Usage(String),
+    /// A stage failed.
+    Pipeline(PipelineError),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl From<PipelineError> for Failure {
+    fn from(error: PipelineError) -> Self {
+        match error {
+            PipelineError::Diagnostics(list) => {
+                Self::Diagnostics { list, texts: BTreeMap::new(), exit: Exit::Failed }
+            }
+            error => Self::Pipeline(error),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl Failure {
+    /// Diagnostics of one text.
+    pub(crate) fn of_text(list: Vec<Diagnostic>, name: &str, text: &str) -> Self {
+        let texts = BTreeMap::from([(name.to_owned(), text.to_owned())]);
+        Self::Diagnostics { list, texts, exit: Exit::Failed }
+    }
+
+    /// How the process ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Diagnostics { exit, .. } | Self::Answered(exit) => *exit,
+            Self::Usage(_) => Exit::Usage,
+            Self::Pipeline(error) => error.class().into(),
+            Self::Other(_) => Exit::Failed,
+        }
+    }
+
+    /// The text for standard error.
+    pub(crate) fn render(&self, painter: Painter) -> String {
+        let error = painter.severity(Severity::Error);
+        let mut text = String::new();
+        match self {
+            Self::Answered(_) => {}
+            Self::Diagnostics { list, texts, .. } => {
+                text = render::diagnostics(list, &|file| texts.get(file).cloned(), painter);
+                let errors = list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+                if errors > 1 {
+                    let _ = writeln!(text, "{errors} errors");
+                }
+            }
+            Self::Usage(message) => {
+                let _ = writeln!(text, "{error}: {message}");
+            }
+            Self::Pipeline(PipelineError::Index(list)) => {
+                text = render::diagnostics(list, &|_| None, painter);
+            }
+            Self::Pipeline(failure) => {
+                let _ = writeln!(text, "{error}: {failure}");
+                if let Some(help) = failure.help() {
+                    let _ = writeln!(text, "  {}: {help}", painter.dim("help"));
+                }
+            }
+            Self::Other(failure) => {
+                let _ = writeln!(text, "{error}: {failure:#}");
+            }
+        }
+        text
+    }
+
+    /// The same for programs; nothing where the answer was printed already.
+    pub(crate) fn to_json(&self) -> Option<serde_json::Value> {
+        let reason = match self {
+            Self::Answered(_) => return None,
+            Self::Diagnostics { .. } => "diagnostics",
+            Self::Usage(_) => "usage",
+            Self::Pipeline(error) => match error.class() {
+                kiln_types::ErrorClass::User => "user",
+                kiln_types::ErrorClass::Policy => "policy",
+                kiln_types::ErrorClass::Unknown => "unknown",
+                kiln_types::ErrorClass::Integrity => "integrity",
+                kiln_types::ErrorClass::Network => "network",
+                kiln_types::ErrorClass::Environment => "environment",
+                kiln_types::ErrorClass::Internal => "internal",
+            },
+            Self::Other(_) => "environment",
+        };
+        let diagnostics = match self {
+            Self::Diagnostics { list, .. } | Self::Pipeline(PipelineError::Index(list)) => list.clone(),
+            _ => Vec::new(),
+        };
+        let message = match self {
+            Self::Diagnostics { list, .. } => list.first().map(ToString::to_string).unwrap_or_default(),
+            Self::Usage(message) => message.clone(),
+            Self::Pipeline(error) => error.to_string(),
+            Self::Other(error) => format!("{error:#}"),
+            Self::Answered(_) => String::new(),
+        };
+        let help = match self {
+            Self::Pipeline(error) => error.help(),
+            _ => None,
+        };
+        Some(json!({ "error": { "reason": reason, "message": message, "help": help, "diagnostics": diagnostics } }))
+    }
+}

@@ -1,0 +1,328 @@
+//! Settings, read once: flag, then environment (`KILN_*`), then the project's file (`kiln.toml`),
+//! then the user's, then the default. `kiln config show` says where each came from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use kiln_types::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Global;
+
+/// Where a setting came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "from", content = "where")]
+pub(crate) enum Origin {
+    Flag(String),
+    Environment(String),
+    File(PathBuf),
+    Default,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A setting and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Setting<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
+}
+
+/// All settings.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Settings {
+    /// The store's directory.
+    pub(crate) home: Setting<PathBuf>,
+    /// Threads.
+    pub(crate) jobs: Setting<usize>,
+    /// Whether the network is left alone.
+    pub(crate) offline: Setting<bool>,
+    /// Read archives as they were at this time.
+    pub(crate) snapshot: Setting<Option<Timestamp>>,
+    /// Base URLs by archive.
+    pub(crate) mirrors: Setting<BTreeMap<String, Vec<String>>>,
+    /// Where apt's sources are looked up when no mirror is set.
+    pub(crate) apt_sources: Setting<PathBuf>,
+    /// A proxy for http and https.
+    pub(crate) http_proxy: Setting<Option<String>>,
+    /// A proxy for https only.
+    pub(crate) https_proxy: Setting<Option<String>>,
+    /// Hosts that need no proxy.
+    pub(crate) no_proxy: Setting<Option<String>>,
+    /// More certificate authorities, PEM.
+    pub(crate) ca_file: Setting<Option<PathBuf>>,
+    /// How often a request is tried again.
+    pub(crate) retries: Setting<u32>,
+    /// Seconds without a byte after which a mirror has stalled.
+    pub(crate) stall_seconds: Setting<u64>,
+    /// Downloads at once.
+    pub(crate) parallel: Setting<usize>,
+    /// Whether blobs are flushed to the disk as they come in.
+    pub(crate) sync: Setting<bool>,
+}
+
+/// What a settings file may hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct File {
+    home: Option<PathBuf>,
+    jobs: Option<usize>,
+    offline: Option<bool>,
+    snapshot: Option<Timestamp>,
+    mirrors: Option<BTreeMap<String, Vec<String>>>,
+    apt_sources: Option<PathBuf>,
+    http_proxy: Option<String>,
+    https_proxy: Option<String>,
+    no_proxy: Option<String>,
+    ca_file: Option<PathBuf>,
+    retries: Option<u32>,
+    stall_seconds: Option<u64>,
+    parallel: Option<usize>,
+    sync: Option<bool>,
+}
+
+/// The outside world, as the process found it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) directory: PathBuf,
+    pub(crate) processors: usize,
+}
+
+impl World {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// The sources of one setting, most important first.
+struct Source<'a> {
+    world: &'a World,
+    files: &'a [(PathBuf, File)],
+}
+
+impl Source<'_> {
+    fn pick<T: Clone>(
+        &self,
+        flag: Option<(&str, T)>,
+        variables: &[&str],
+        parse: impl Fn(&str) -> Result<T>,
+        field: impl Fn(&File) -> Option<T>,
+        default: T,
+    ) -> Result<Setting<T>> {
+        if let Some((name, value)) = flag {
+            return Ok(Setting { value, origin: Origin::Flag(name.to_owned()) });
+        }
+        for name in variables {
+            if let Some(text) = self.world.get(name) {
+                let value = parse(text).with_context(|| format!("environment variable `{name}`"))?;
+                return Ok(Setting { value, origin: Origin::Environment((*name).to_owned()) });
+            }
+        }
+        for (path, file) in self.files {
+            if let Some(value) = field(file) {
+                return Ok(Setting { value, origin: Origin::File(path.clone()) });
+            }
+        }
+        Ok(Setting { value: default, origin: Origin::Default })
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
+    text.trim().parse().map_err(|_| anyhow::anyhow!("`{text}` is not a number in range"))
+}
+
+fn boolean(text: &str) -> Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => bail!("`{text}` is neither true nor false"),
+    }
+}
+
+/// `debian=URL[,URL] debian-security=URL`.
+fn mirrors(text: &str) -> Result<BTreeMap<String, Vec<String>>> {
+    text.split_whitespace()
+        .map(|part| {
+            let (archive, urls) = part
+                .split_once('=')
+                .with_context(|| format!("`{part}` is not of the form ARCHIVE=URL[,URL]"))?;
+            Ok((archive.to_owned(), urls.split(',').map(str::to_owned).collect()))
+        })
+        .collect()
+}
+
+impl Settings {
+    /// Merges all sources.
+    pub(crate) fn load(global: &Global, world: &World) -> Result<Self> {
+        let mut files = Vec::new();
+        if let Some(path) = &global.config {
+            let file = read(path)?.with_context(|| format!("settings file `{}` does not exist", path.display()))?;
+            files.push((path.clone(), file));
+        } else {
+            let home = world.get("HOME").map(Path::new);
+            let config_home =
+                world.get("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| home.map(|home| home.join(".config")));
+            let candidates =
+                [Some(world.directory.join("kiln.toml")), config_home.map(|path| path.join("kiln/config.toml"))];
+            for path in candidates.into_iter().flatten() {
+                if let Some(file) = read(&path)? {
+                    files.push((path, file));
+                }
+            }
+        }
+        let source = Source { world, files: &files };
+        let text = |text: &str| Ok(Some(text.to_owned()));
+        let path = |text: &str| Ok(PathBuf::from(text));
+        Ok(Self {
+            home: source.pick(None, &["KILN_HOME"], path, |file| file.home.clone(), default_home(world)?)?,
+            jobs: source.pick(None, &["KILN_JOBS"], number, |file| file.jobs, world.processors.clamp(1, 64))?,
+            offline: source.pick(
+                global.offline.then_some(("--offline", true)),
+                &["KILN_OFFLINE"],
+                boolean,
+                |file| file.offline,
+                false,
+            )?,
+            snapshot: source.pick(
+                None,
+                &["KILN_SNAPSHOT"],
+                |text| Ok(Some(text.parse()?)),
+                |file| file.snapshot.map(Some),
+                None,
+            )?,
+            mirrors: source.pick(None, &["KILN_MIRRORS"], mirrors, |file| file.mirrors.clone(), BTreeMap::new())?,
+            apt_sources: source.pick(
+                None,
+                &["KILN_APT_DIR"],
+                path,
+                |file| file.apt_sources.clone(),
+                PathBuf::from("/etc/apt"),
+            )?,
+            http_proxy: source.pick(
+                None,
+                &["KILN_HTTP_PROXY", "http_proxy", "HTTP_PROXY"],
+                text,
+                |file| file.http_proxy.clone().map(Some),
+                None,
+            )?,
+            https_proxy: source.pick(
+                None,
+                &["KILN_HTTPS_PROXY", "https_proxy", "HTTPS_PROXY"],
+                text,
+                |file| file.https_proxy.clone().map(Some),
+                None,
+            )?,
+            no_proxy: source.pick(
+                None,
+                &["KILN_NO_PROXY", "no_proxy", "NO_PROXY"],
+                text,
+                |file| file.no_proxy.clone().map(Some),
+                None,
+            )?,
+            ca_file: source.pick(
+                None,
+                &["KILN_CA_FILE"],
+                |text| Ok(Some(PathBuf::from(text))),
+                |file| file.ca_file.clone().map(Some),
+                None,
+            )?,
+            retries: source.pick(None, &["KILN_RETRIES"], number, |file| file.retries, 3)?,
+            stall_seconds: source.pick(None, &["KILN_STALL_SECONDS"], number, |file| file.stall_seconds, 30)?,
+            parallel: source.pick(None, &["KILN_PARALLEL"], number, |file| file.parallel, 8)?,
+            sync: source.pick(None, &["KILN_SYNC"], boolean, |file| file.sync, false)?,
+        })
+    }
+}
+
+fn default_home(world: &World) -> Result<PathBuf> {
+    if let Some(cache) = world.get("XDG_CACHE_HOME").filter(|path| path.starts_with('/')) {
+        return Ok(Path::new(cache).join("kiln"));
+    }
+    match world.get("HOME") {
+        Some(home) => Ok(Path::new(home).join(".cache/kiln")),
+        None => bail!("neither KILN_HOME nor HOME is set: say where the store shall be with KILN_HOME=DIR"),
+    }
+}
+
+/// The largest settings file.
+const LARGEST: u64 = 1 << 20;
+
+fn read(path: &Path) -> Result<Option<File>> {
+    let text = match std::fs::metadata(path) {
+        Ok(meta) if meta.len() > LARGEST => bail!("settings file `{}` is larger than 1 MiB", path.display()),
+        Ok(_) => {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read settings `{}`", path.display()))?
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read settings `{}`", path.display())),
+    };
+    let file = toml::from_str(&text).with_context(|| format!("settings file `{}`", path.display()))?;
+    Ok(Some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world(directory: &Path, variables: &[(&str, &str)]) -> World {
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        World { environment, directory: directory.to_owned(), processors: 2 }
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_file_beats_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_string_lossy().into_owned();
+        let mut world = world(folder.path(), &[("HOME", &home)]);
+        let load = |global: &Global, world: &World| Settings::load(global, world).unwrap();
+
+        let settings = load(&Global::default(), &world);
+        assert_eq!((settings.jobs.value, &settings.jobs.origin), (2, &Origin::Default));
+        assert_eq!(settings.home.value, folder.path().join(".cache/kiln"));
+
+        std::fs::write(folder.path().join("kiln.toml"), "jobs = 7\noffline = false\n").unwrap();
+        let settings = load(&Global::default(), &world);
+        assert_eq!(settings.jobs.value, 7);
+        assert!(matches!(settings.jobs.origin, Origin::File(_)));
+
+        world.environment.insert("KILN_JOBS".to_owned(), "5".to_owned());
+        world.environment.insert("KILN_OFFLINE".to_owned(), "no".to_owned());
+        let settings = load(&Global { offline: true, ..Global::default() }, &world);
+        assert_eq!(settings.jobs.value, 5);
+        assert!(settings.offline.value);
+        assert_eq!(settings.offline.origin, Origin::Flag("--offline".to_owned()));
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kiln.toml"), "job = 7\n").unwrap();
+        let error = Settings::load(&Global::default(), &world(folder.path(), &[("HOME", "/h")])).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("kiln.toml") && text.contains("job"), "{text}");
+
+        std::fs::remove_file(folder.path().join("kiln.toml")).unwrap();
+        let variables = [("HOME", "/h"), ("KILN_JOBS", "many")];
+        let error = Settings::load(&Global::default(), &world(folder.path(), &variables)).unwrap_err();
+        assert!(format!("{error:#}").contains("KILN_JOBS"));
+    }
+
+    #[test]
+    fn mirrors_from_the_environment() {
+        let parsed = mirrors("debian=http://a/debian,http://b/debian debian-security=file:/srv/sec").unwrap();
+        assert_eq!(parsed["debian"], ["http://a/debian", "http://b/debian"]);
+        assert_eq!(parsed["debian-security"], ["file:/srv/sec"]);
+        assert!(mirrors("http://a").is_err());
+    }
+}
