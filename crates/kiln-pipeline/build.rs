@@ -7,7 +7,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// The rooms whose code decides about bytes.
-const ROOMS: [&str; 5] = ["kiln-archive", "kiln-deb", "kiln-image", "kiln-oci", "kiln-pipeline"];
+const ROOMS: [&str; 5] = [
+    "kiln-archive",
+    "kiln-deb",
+    "kiln-image",
+    "kiln-oci",
+    "kiln-pipeline",
+];
 
 fn main() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -19,14 +25,18 @@ fn main() {
     }
     let mut hasher = DefaultHasher::new();
     for (path, content) in files {
-        path.strip_prefix(&crates).unwrap_or(&path).hash(&mut hasher);
+        path.strip_prefix(&crates)
+            .unwrap_or(&path)
+            .hash(&mut hasher);
         content.hash(&mut hasher);
     }
     println!("cargo::rustc-env=KILN_CODE={:016x}", hasher.finish());
 }
 
 fn read(directory: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.is_dir() {
             read(&path, files);

@@ -6,8 +6,14 @@ use serde::Serialize;
 use crate::AssembleError;
 
 /// The names of all checks.
-pub const CHECKS: [&str; 6] =
-    ["no-package-manager", "no-setuid", "no-shell", "no-world-writable", "no-writable-system-paths", "non-root"];
+pub const CHECKS: [&str; 6] = [
+    "no-package-manager",
+    "no-setuid",
+    "no-shell",
+    "no-world-writable",
+    "no-writable-system-paths",
+    "non-root",
+];
 
 /// What is known of a finished tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -31,7 +37,10 @@ pub struct ImageFacts {
 impl ImageFacts {
     /// Looks at all entries of a tree.
     pub(crate) fn of<'a>(packages: usize, entries: impl Iterator<Item = &'a FileEntry>) -> Self {
-        let mut facts = Self { packages, ..Self::default() };
+        let mut facts = Self {
+            packages,
+            ..Self::default()
+        };
         for entry in entries {
             if entry.kind != EntryKind::Directory {
                 facts.files += 1;
@@ -56,11 +65,13 @@ impl ImageFacts {
 }
 
 const SHELLS: [&str; 14] = [
-    "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "ksh93", "mksh", "rbash", "sh", "tcsh", "yash", "zsh",
+    "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "ksh93", "mksh", "rbash", "sh", "tcsh",
+    "yash", "zsh",
 ];
 
-const PACKAGE_MANAGERS: [&str; 10] =
-    ["apk", "apt", "apt-get", "aptitude", "dnf", "dpkg", "microdnf", "rpm", "yum", "zypper"];
+const PACKAGE_MANAGERS: [&str; 10] = [
+    "apk", "apt", "apt-get", "aptitude", "dnf", "dpkg", "microdnf", "rpm", "yum", "zypper",
+];
 
 /// Whether an entry is a program (or a link to one) of one of these names, in a place for programs.
 fn is_program(entry: &FileEntry, names: &[&str]) -> bool {
@@ -70,7 +81,11 @@ fn is_program(entry: &FileEntry, names: &[&str]) -> bool {
         EntryKind::File | EntryKind::Hardlink(_) => entry.mode & 0o111 != 0,
     };
     let parent = entry.path.parent();
-    let in_path = parent.as_str().split('/').next_back().is_some_and(|name| name == "bin" || name == "sbin");
+    let in_path = parent
+        .as_str()
+        .split('/')
+        .next_back()
+        .is_some_and(|name| name == "bin" || name == "sbin");
     executable && in_path && names.contains(&entry.path.file_name())
 }
 
@@ -102,7 +117,10 @@ pub(crate) fn run_checks<'a>(
                 "non-root" => root_user(plan),
                 _ => return Err(AssembleError::UnknownCheck(check.clone())),
             };
-            Ok(CheckOutcome { check: check.clone(), violations })
+            Ok(CheckOutcome {
+                check: check.clone(),
+                violations,
+            })
         })
         .collect()
 }
@@ -117,16 +135,30 @@ fn root_user(plan: &Plan) -> Vec<String> {
 
 /// Programs, libraries and settings must not belong to the user that the image runs as, unless the
 /// definition declares them writable.
-fn writable_system_paths<'a>(plan: &Plan, entries: impl Iterator<Item = &'a FileEntry>) -> Vec<String> {
-    let Some((uid, _)) = plan.accounts.run_as.filter(|(uid, _)| *uid != 0) else { return Vec::new() };
+fn writable_system_paths<'a>(
+    plan: &Plan,
+    entries: impl Iterator<Item = &'a FileEntry>,
+) -> Vec<String> {
+    let Some((uid, _)) = plan.accounts.run_as.filter(|(uid, _)| *uid != 0) else {
+        return Vec::new();
+    };
     let declared = |path: &RelativePath| {
-        plan.paths.iter().any(|declared| declared.writable && path.is_below(declared.path.as_str()))
+        plan.paths
+            .iter()
+            .any(|declared| declared.writable && path.is_below(declared.path.as_str()))
     };
     entries
-        .filter(|entry| entry.uid == uid && entry.mode & 0o200 != 0 && !matches!(entry.kind, EntryKind::Symlink(_)))
+        .filter(|entry| {
+            entry.uid == uid
+                && entry.mode & 0o200 != 0
+                && !matches!(entry.kind, EntryKind::Symlink(_))
+        })
         .filter(|entry| {
             let first = entry.path.as_str().split('/').next().unwrap_or_default();
-            matches!(first, "usr" | "etc" | "bin" | "sbin" | "lib" | "lib64" | "boot" | "opt")
+            matches!(
+                first,
+                "usr" | "etc" | "bin" | "sbin" | "lib" | "lib64" | "boot" | "opt"
+            )
         })
         .filter(|entry| !declared(&entry.path))
         .map(|entry| entry.path.to_string())
@@ -139,7 +171,16 @@ mod tests {
 
     fn entry(path: &str, kind: EntryKind, mode: u32) -> FileEntry {
         let path = RelativePath::new(path).unwrap();
-        FileEntry { path, kind, mode, uid: 0, gid: 0, mtime: 0, size: 1, xattrs: Default::default() }
+        FileEntry {
+            path,
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            size: 1,
+            xattrs: Default::default(),
+        }
     }
 
     #[test]
@@ -152,10 +193,15 @@ mod tests {
             entry("tmp", EntryKind::Directory, 0o1777),
             entry("var/open", EntryKind::Directory, 0o777),
             entry("usr/sbin/apk", EntryKind::File, 0o644),
-            entry("usr/bin/dpkg", EntryKind::Hardlink(RelativePath::new("x").unwrap()), 0o755),
+            entry(
+                "usr/bin/dpkg",
+                EntryKind::Hardlink(RelativePath::new("x").unwrap()),
+                0o755,
+            ),
         ];
         let facts = ImageFacts::of(3, entries.iter());
-        let text = |paths: &[RelativePath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let text =
+            |paths: &[RelativePath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(text(&facts.shells), ["/usr/bin/dash", "/usr/bin/sh"]);
         assert_eq!(text(&facts.setuid), ["/usr/bin/su"]);
         assert_eq!(text(&facts.world_writable), ["/var/open"]);

@@ -100,14 +100,22 @@ pub fn compose(
     let groups = pack(layering, &items, &plan.foundation, own);
     let single = layering == Layering::Single;
     let final_directories: BTreeMap<&RelativePath, &FileEntry> = index(&furnished.directories);
-    let package_directories: BTreeMap<&RelativePath, &FileEntry> = index(&furnished.package_directories);
+    let package_directories: BTreeMap<&RelativePath, &FileEntry> =
+        index(&furnished.package_directories);
     // A layer for itself has the final owners and modes; shared layers have the packages' own, so
     // that they are the same in every image, and the glue layer above them has the final ones.
-    let below = if single { &final_directories } else { &package_directories };
+    let below = if single {
+        &final_directories
+    } else {
+        &package_directories
+    };
 
     let glue_directories = needed_directories(
         &final_directories,
-        furnished.made.iter().map(|file| (&file.entry.path, file.entry.kind == EntryKind::Directory)),
+        furnished
+            .made
+            .iter()
+            .map(|file| (&file.entry.path, file.entry.kind == EntryKind::Directory)),
     );
     let mut layers: Vec<LayerPlan> = Vec::with_capacity(groups.len() + 1);
     for group in groups {
@@ -120,11 +128,23 @@ pub fn compose(
         if single {
             directories.extend(glue_directories.clone());
         }
-        let mut pieces = vec![Piece::Made(directory_entries(directories.values().copied())?)];
-        let filled = members.iter().filter(|fragment| fragment.segment.raw_length > 0);
+        let mut pieces = vec![Piece::Made(directory_entries(
+            directories.values().copied(),
+        )?)];
+        let filled = members
+            .iter()
+            .filter(|fragment| fragment.segment.raw_length > 0);
         pieces.extend(filled.map(|fragment| Piece::Fragment(fragment.segment.clone())));
-        let packages = members.iter().map(|fragment| fragment.control.name.clone()).collect();
-        layers.push(LayerPlan { title: group.title, packages, pieces, compression });
+        let packages = members
+            .iter()
+            .map(|fragment| fragment.control.name.clone())
+            .collect();
+        layers.push(LayerPlan {
+            title: group.title,
+            packages,
+            pieces,
+            compression,
+        });
     }
     let files = made_files(furnished)?;
     if single && let Some(layer) = layers.first_mut() {
@@ -133,12 +153,22 @@ pub fn compose(
         let mut raw = directory_entries(glue_directories.values().copied())?;
         raw.extend(files);
         let title = "made by kiln".to_owned();
-        layers.push(LayerPlan { title, packages: Vec::new(), pieces: vec![Piece::Made(raw)], compression });
+        layers.push(LayerPlan {
+            title,
+            packages: Vec::new(),
+            pieces: vec![Piece::Made(raw)],
+            compression,
+        });
     }
     for layer in &mut layers {
         layer.pieces.push(Piece::Made(tar::END.to_vec()));
     }
-    let created = fragments.iter().map(|fragment| fragment.newest).max().unwrap_or(0).max(0);
+    let created = fragments
+        .iter()
+        .map(|fragment| fragment.newest)
+        .max()
+        .unwrap_or(0)
+        .max(0);
     Ok(Composition { layers, created })
 }
 
@@ -153,7 +183,11 @@ fn needed_directories<'a>(
 ) -> BTreeMap<RelativePath, &'a FileEntry> {
     let mut needed: BTreeMap<RelativePath, &FileEntry> = BTreeMap::new();
     for (path, is_directory) in paths {
-        let mut next = if is_directory { path.clone() } else { path.parent() };
+        let mut next = if is_directory {
+            path.clone()
+        } else {
+            path.parent()
+        };
         while !next.is_root() && !needed.contains_key(&next) {
             let parent = next.parent();
             if let Some(entry) = directories.get(&next) {
@@ -165,20 +199,34 @@ fn needed_directories<'a>(
     needed
 }
 
-fn directory_entries<'a>(directories: impl Iterator<Item = &'a FileEntry>) -> Result<Vec<u8>, AssembleError> {
+fn directory_entries<'a>(
+    directories: impl Iterator<Item = &'a FileEntry>,
+) -> Result<Vec<u8>, AssembleError> {
     let mut raw = Vec::new();
     for directory in directories {
-        write_entry_header(&mut raw, directory).map_err(|source| io("writing a directory", source))?;
+        write_entry_header(&mut raw, directory)
+            .map_err(|source| io("writing a directory", source))?;
     }
     Ok(raw)
 }
 
 fn made_files(furnished: &Furnished) -> Result<Vec<u8>, AssembleError> {
     let mut raw = Vec::new();
-    for file in furnished.made.iter().filter(|file| file.entry.kind != EntryKind::Directory) {
+    for file in furnished
+        .made
+        .iter()
+        .filter(|file| file.entry.kind != EntryKind::Directory)
+    {
         let is_file = file.entry.kind == EntryKind::File;
-        let size = if is_file { file.content.len() as u64 } else { 0 };
-        let entry = FileEntry { size, ..file.entry.clone() };
+        let size = if is_file {
+            file.content.len() as u64
+        } else {
+            0
+        };
+        let entry = FileEntry {
+            size,
+            ..file.entry.clone()
+        };
         let written = write_entry_header(&mut raw, &entry).and_then(|()| {
             if is_file {
                 raw.extend_from_slice(&file.content);
@@ -289,7 +337,11 @@ fn write_zstd(
 fn inflate(segment: &SegmentRef, blobs: &dyn BlobSource, out: &mut dyn Write) -> io::Result<()> {
     let mut reader = SegmentReader::verified(blobs.open(&segment.digest)?, segment.segment());
     let count = io::copy(&mut reader, out)?;
-    if count == segment.raw_length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if count == segment.raw_length {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 struct Tee<'a, A, B>(&'a mut A, &'a mut B);
@@ -307,5 +359,8 @@ impl<A: Write, B: Write> Write for Tee<'_, A, B> {
 }
 
 fn io(doing: &str, source: io::Error) -> AssembleError {
-    AssembleError::Io { doing: doing.to_owned(), source }
+    AssembleError::Io {
+        doing: doing.to_owned(),
+        source,
+    }
 }

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use kiln_oci::{Descriptor, Empty, HistoryEntry, ImageConfig, Manifest, ProcessConfig, RootFs, media_type, to_json};
+use kiln_oci::{
+    Descriptor, Empty, HistoryEntry, ImageConfig, Manifest, ProcessConfig, RootFs, media_type,
+    to_json,
+};
 use kiln_types::{Digest, Plan, Timestamp};
 
 use crate::AssembleError;
@@ -55,7 +58,11 @@ const NAMED_IN_HISTORY: usize = 12;
 ///
 /// # Errors
 /// When a document cannot be written as JSON (never, in practice).
-pub fn describe(plan: &Plan, layers: &[LayerRecord], made_by: &MadeBy) -> Result<Described, AssembleError> {
+pub fn describe(
+    plan: &Plan,
+    layers: &[LayerRecord],
+    made_by: &MadeBy,
+) -> Result<Described, AssembleError> {
     let annotations = annotations(plan, made_by);
     let config = config(plan, layers, made_by, &annotations);
     let config = to_json(&config).map_err(|error| internal(&error))?;
@@ -73,7 +80,11 @@ pub fn describe(plan: &Plan, layers: &[LayerRecord], made_by: &MadeBy) -> Result
     manifest.annotations = annotations;
     let manifest = to_json(&manifest).map_err(|error| internal(&error))?;
     let descriptor = Descriptor::of(media_type::MANIFEST, &manifest).for_platform(plan.platform);
-    Ok(Described { config, manifest, descriptor })
+    Ok(Described {
+        config,
+        manifest,
+        descriptor,
+    })
 }
 
 /// The standard annotations (OCI image-spec `annotations.md`), under those of the definition.
@@ -89,7 +100,10 @@ pub fn annotations(plan: &Plan, made_by: &MadeBy) -> BTreeMap<String, String> {
     annotations.insert("dev.kiln.image".to_owned(), plan.image.to_string());
     annotations.insert("dev.kiln.variant".to_owned(), plan.variant.clone());
     annotations.insert("dev.kiln.line".to_owned(), plan.line.clone());
-    annotations.insert("dev.kiln.distribution".to_owned(), plan.distribution.clone());
+    annotations.insert(
+        "dev.kiln.distribution".to_owned(),
+        plan.distribution.clone(),
+    );
     if let Some(end) = plan.end_of_life {
         annotations.insert("dev.kiln.end-of-life".to_owned(), end.to_string());
     }
@@ -107,7 +121,10 @@ fn config(
     let mut labels = annotations.clone();
     labels.extend(runtime.labels.clone());
     let empty = |names: &std::collections::BTreeSet<String>| {
-        names.iter().map(|name| (name.clone(), Empty::default())).collect::<BTreeMap<_, _>>()
+        names
+            .iter()
+            .map(|name| (name.clone(), Empty::default()))
+            .collect::<BTreeMap<_, _>>()
     };
     ImageConfig {
         created: Some(made_by.created.into()),
@@ -118,7 +135,11 @@ fn config(
         config: ProcessConfig {
             user: runtime.user.clone(),
             exposed_ports: empty(&runtime.ports),
-            env: runtime.environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            env: runtime
+                .environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
             entrypoint: runtime.entrypoint.clone(),
             cmd: runtime.cmd.clone(),
             volumes: empty(&runtime.volumes),
@@ -140,7 +161,12 @@ fn config(
 }
 
 fn comment(layer: &LayerRecord) -> String {
-    let named: Vec<&str> = layer.packages.iter().map(String::as_str).take(NAMED_IN_HISTORY).collect();
+    let named: Vec<&str> = layer
+        .packages
+        .iter()
+        .map(String::as_str)
+        .take(NAMED_IN_HISTORY)
+        .collect();
     let more = layer.packages.len() - named.len();
     match (named.is_empty(), more) {
         (true, _) => layer.title.clone(),
@@ -150,5 +176,8 @@ fn comment(layer: &LayerRecord) -> String {
 }
 
 fn internal(error: &dyn std::fmt::Display) -> AssembleError {
-    AssembleError::Io { doing: "writing a document".to_owned(), source: std::io::Error::other(error.to_string()) }
+    AssembleError::Io {
+        doing: "writing a document".to_owned(),
+        source: std::io::Error::other(error.to_string()),
+    }
 }

@@ -33,17 +33,27 @@ impl Cutter {
     #[must_use]
     pub fn cuts(&self, path: &RelativePath) -> bool {
         let path = path.as_str();
-        self.patterns.iter().rev().find(|pattern| pattern.matches(path)).is_some_and(|pattern| !pattern.keeps)
+        self.patterns
+            .iter()
+            .rev()
+            .find(|pattern| pattern.matches(path))
+            .is_some_and(|pattern| !pattern.keeps)
     }
 }
 
 impl Pattern {
     fn new(text: &str) -> Self {
-        let (keeps, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
+        let (keeps, text) = text
+            .strip_prefix('!')
+            .map_or((false, text), |rest| (true, rest));
         let text = text.strip_prefix('/').unwrap_or(text);
         let wildcard = text.find(['*', '?']).unwrap_or(text.len());
         let (prefix, rest) = text.split_at(wildcard);
-        Self { keeps, prefix: prefix.to_owned(), rest: rest.to_owned() }
+        Self {
+            keeps,
+            prefix: prefix.to_owned(),
+            rest: rest.to_owned(),
+        }
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -113,7 +123,11 @@ mod tests {
             ("/usr/share/doc/**", "usr/share/doc/nginx/README", true),
             ("/usr/share/doc/**", "usr/share/doc-base/x", false),
             ("/usr/share/doc/*", "usr/share/doc/a/b", false),
-            ("/usr/share/doc/*/copyright", "usr/share/doc/a/copyright", true),
+            (
+                "/usr/share/doc/*/copyright",
+                "usr/share/doc/a/copyright",
+                true,
+            ),
             ("/usr/share/**/*.gz", "usr/share/a/b/c.gz", true),
             ("/usr/share/**/*.gz", "usr/share/a/b/c.gz.txt", false),
             ("/a?c", "abc", true),
@@ -125,7 +139,11 @@ mod tests {
             ("/*a*b*", "xayz", false),
         ] {
             let cutter = Cutter::new(&Cuts(vec![pattern.to_owned()]));
-            assert_eq!(cutter.cuts(&RelativePath::new(path).unwrap()), expected, "{pattern} {path}");
+            assert_eq!(
+                cutter.cuts(&RelativePath::new(path).unwrap()),
+                expected,
+                "{pattern} {path}"
+            );
         }
     }
 

@@ -19,7 +19,9 @@ pub enum AssembleError {
         owner: String,
     },
     /// Something lies below a path that is a file or a link.
-    #[error("`{path}` of package `{owner}` is a file or link, but other packages ship files below it")]
+    #[error(
+        "`{path}` of package `{owner}` is a file or link, but other packages ship files below it"
+    )]
     BelowFile {
         /// The path.
         path: RelativePath,
@@ -57,7 +59,8 @@ pub enum AssembleError {
 }
 
 fn conflicts(list: &[(RelativePath, String, String)]) -> String {
-    let mut text = String::from("packages ship the same files, and none of them replaces the other:");
+    let mut text =
+        String::from("packages ship the same files, and none of them replaces the other:");
     for (path, first, second) in list.iter().take(20) {
         text.push_str(&format!("\n  `{path}` is in `{first}` and in `{second}`"));
     }

@@ -17,7 +17,8 @@ use std::io::{Read, Write};
 use kiln_archive::deflate::{ParallelSegmentWriter, Segment};
 use kiln_archive::tar;
 use kiln_types::{
-    Control, Cuts, Digest, EntryKind, FileEntry, FormatError, FormatErrorKind, HashWriter, OpenPackage, RelativePath,
+    Control, Cuts, Digest, EntryKind, FileEntry, FormatError, FormatErrorKind, HashWriter,
+    OpenPackage, RelativePath,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,11 @@ impl SegmentRef {
     /// What stitching and inflating need.
     #[must_use]
     pub const fn segment(&self) -> Segment {
-        Segment { raw_length: self.raw_length, crc32: self.crc32, length: self.length }
+        Segment {
+            raw_length: self.raw_length,
+            crc32: self.crc32,
+            length: self.length,
+        }
     }
 }
 
@@ -115,7 +120,10 @@ impl Normalised {
 /// The key under which a fragment is kept: the same key, the same bytes.
 #[must_use]
 pub fn fragment_key(package: &Digest, options: &NormaliseOptions<'_>) -> Digest {
-    let mut text = format!("fragment {NORMALISER} level {LEVEL} usr {}\n{package}\n", options.merged_usr);
+    let mut text = format!(
+        "fragment {NORMALISER} level {LEVEL} usr {}\n{package}\n",
+        options.merged_usr
+    );
     for pattern in &options.cuts.0 {
         text.push_str(&format!("cut {pattern}\n"));
     }
@@ -152,8 +160,11 @@ pub fn normalise(
     }
     let files = write_segment(kept, &spool, options, out, &subject)?;
     let control = package.control().clone();
-    let directories: Vec<FileEntry> =
-        members.directories.into_values().filter(|entry| !cutter.cuts(&entry.path)).collect();
+    let directories: Vec<FileEntry> = members
+        .directories
+        .into_values()
+        .filter(|entry| !cutter.cuts(&entry.path))
+        .collect();
     Ok(Normalised {
         fragment: Fragment {
             control,
@@ -190,14 +201,21 @@ fn read_members(
     spool: &mut Spool<'_>,
     subject: &str,
 ) -> Result<Members, FormatError> {
-    let mut members = Members { files: BTreeMap::new(), directories: BTreeMap::new(), newest: 0 };
+    let mut members = Members {
+        files: BTreeMap::new(),
+        directories: BTreeMap::new(),
+        newest: 0,
+    };
     package.entries(&mut |mut entry, content| {
         if options.merged_usr {
             merge_usr(&mut entry);
         }
         if entry.kind == EntryKind::Directory {
             if !entry.path.is_root() {
-                members.directories.entry(entry.path.clone()).or_insert(entry);
+                members
+                    .directories
+                    .entry(entry.path.clone())
+                    .or_insert(entry);
             }
             return Ok(());
         }
@@ -206,14 +224,30 @@ fn read_members(
             .map_err(|error| io_error(subject, &format!("unpacking `{}`", entry.path), &error))?;
         members.newest = members.newest.max(entry.mtime);
         let path = entry.path.clone();
-        if members.files.insert(path.clone(), Member { entry, content: span }).is_some() {
-            return Err(FormatError::malformed(subject, format!("`{path}` occurs twice")));
+        if members
+            .files
+            .insert(
+                path.clone(),
+                Member {
+                    entry,
+                    content: span,
+                },
+            )
+            .is_some()
+        {
+            return Err(FormatError::malformed(
+                subject,
+                format!("`{path}` occurs twice"),
+            ));
         }
         Ok(())
     })?;
     for path in members.files.keys() {
         if members.directories.contains_key(path) {
-            return Err(FormatError::malformed(subject, format!("`{path}` is both a directory and a file")));
+            return Err(FormatError::malformed(
+                subject,
+                format!("`{path}` is both a directory and a file"),
+            ));
         }
     }
     // A directory is as old as the package's files say: archives carry the time of unpacking there.
@@ -231,7 +265,9 @@ impl Members {
         for (path, member) in &self.files {
             if let EntryKind::Hardlink(target) = &member.entry.kind {
                 let root = self.link_root(target).ok_or_else(|| {
-                    let reason = format!("hard link `{path}` points to `{target}`, which is not a file of it");
+                    let reason = format!(
+                        "hard link `{path}` points to `{target}`, which is not a file of it"
+                    );
                     FormatError::malformed(subject, reason)
                 })?;
                 groups.entry(root).or_default().push(path.clone());
@@ -241,15 +277,27 @@ impl Members {
             links.push(root.clone());
             links.sort();
             let carrier = links.remove(0);
-            let Some(original) = self.files.get(&root) else { continue };
+            let Some(original) = self.files.get(&root) else {
+                continue;
+            };
             let (template, content) = (original.entry.clone(), original.content);
             self.files.insert(
                 carrier.clone(),
-                Member { entry: FileEntry { path: carrier.clone(), ..template.clone() }, content },
+                Member {
+                    entry: FileEntry {
+                        path: carrier.clone(),
+                        ..template.clone()
+                    },
+                    content,
+                },
             );
             for link in links {
                 let kind = EntryKind::Hardlink(carrier.clone());
-                let entry = FileEntry { path: link.clone(), kind, ..template.clone() };
+                let entry = FileEntry {
+                    path: link.clone(),
+                    kind,
+                    ..template.clone()
+                };
                 self.files.insert(link, Member { entry, content });
             }
         }
@@ -284,8 +332,8 @@ fn write_segment(
     subject: &str,
 ) -> Result<Written, FormatError> {
     let fail = |what: &str, error: &std::io::Error| io_error(subject, what, error);
-    let segment =
-        ParallelSegmentWriter::new(out, LEVEL, options.threads).map_err(|error| fail("starting to compress", &error))?;
+    let segment = ParallelSegmentWriter::new(out, LEVEL, options.threads)
+        .map_err(|error| fail("starting to compress", &error))?;
     let mut raw = HashWriter::new(segment);
     let mut entries: Vec<FragmentFile> = Vec::with_capacity(kept.len());
     let mut carriers: BTreeMap<RelativePath, RelativePath> = BTreeMap::new();
@@ -294,12 +342,19 @@ fn write_segment(
         // A set of hard links whose carrier was cut is carried by the first that stays.
         let mut holds_content = entry.kind == EntryKind::File;
         if let EntryKind::Hardlink(target) = &entry.kind {
-            let kept_target = entries.binary_search_by(|file| file.entry.path.cmp(target)).is_ok();
+            let kept_target = entries
+                .binary_search_by(|file| file.entry.path.cmp(target))
+                .is_ok();
             if !kept_target {
-                let carrier = carriers.entry(target.clone()).or_insert_with(|| path.clone());
+                let carrier = carriers
+                    .entry(target.clone())
+                    .or_insert_with(|| path.clone());
                 holds_content = *carrier == path;
-                entry.kind =
-                    if holds_content { EntryKind::File } else { EntryKind::Hardlink(carrier.clone()) };
+                entry.kind = if holds_content {
+                    EntryKind::File
+                } else {
+                    EntryKind::Hardlink(carrier.clone())
+                };
             }
         }
         entry.size = if holds_content { content.length } else { 0 };
@@ -308,14 +363,27 @@ fn write_segment(
         let mut facts = None;
         if holds_content && content.length > 0 {
             facts = elf_facts(spool, content).map_err(|error| fail("reading back", &error))?;
-            spool.copy(content, &mut raw).map_err(|error| fail("compressing", &error))?;
-            tar::write_padding(&mut raw, content.length).map_err(|error| fail("compressing", &error))?;
+            spool
+                .copy(content, &mut raw)
+                .map_err(|error| fail("compressing", &error))?;
+            tar::write_padding(&mut raw, content.length)
+                .map_err(|error| fail("compressing", &error))?;
         }
-        entries.push(FragmentFile { entry, offset, elf: facts });
+        entries.push(FragmentFile {
+            entry,
+            offset,
+            elf: facts,
+        });
     }
     let (raw_digest, _, segment) = raw.finish();
-    let (segment, _) = segment.finish().map_err(|error| fail("compressing", &error))?;
-    Ok(Written { entries, raw_digest, segment })
+    let (segment, _) = segment
+        .finish()
+        .map_err(|error| fail("compressing", &error))?;
+    Ok(Written {
+        entries,
+        raw_digest,
+        segment,
+    })
 }
 
 /// An ELF file larger than this is not looked into: no program or library comes near it, and the
@@ -337,7 +405,11 @@ pub(crate) fn write_entry_header(out: &mut impl Write, entry: &FileEntry) -> std
         EntryKind::Symlink(target) => (tar::Kind::Symlink, target.as_str()),
         EntryKind::Hardlink(target) => (tar::Kind::Hardlink, target.as_str()),
     };
-    let mode = if matches!(entry.kind, EntryKind::Symlink(_)) { 0o777 } else { entry.mode };
+    let mode = if matches!(entry.kind, EntryKind::Symlink(_)) {
+        0o777
+    } else {
+        entry.mode
+    };
     tar::write_header(
         out,
         &tar::Header {
@@ -347,7 +419,11 @@ pub(crate) fn write_entry_header(out: &mut impl Write, entry: &FileEntry) -> std
             uid: entry.uid,
             gid: entry.gid,
             mtime: entry.mtime,
-            size: if entry.kind == EntryKind::File { entry.size } else { 0 },
+            size: if entry.kind == EntryKind::File {
+                entry.size
+            } else {
+                0
+            },
             link,
             xattrs: &entry.xattrs,
         },
@@ -368,8 +444,13 @@ fn merge_usr(entry: &mut FileEntry) {
 }
 
 fn merged(path: &str, directory: bool) -> Option<RelativePath> {
-    let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    if !matches!(first, "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32" | "libo32") {
+    let (first, rest) = path
+        .split_once('/')
+        .map_or((path, None), |(first, rest)| (first, Some(rest)));
+    if !matches!(
+        first,
+        "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32" | "libo32"
+    ) {
         return None;
     }
     match rest {
@@ -382,7 +463,9 @@ fn merged(path: &str, directory: bool) -> Option<RelativePath> {
 fn io_error(subject: &str, doing: &str, error: &std::io::Error) -> FormatError {
     // Errors of the decoders below come through `io::Error` with `InvalidData`: those are the package's.
     let kind = match error.kind() {
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => FormatErrorKind::Malformed,
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+            FormatErrorKind::Malformed
+        }
         _ => FormatErrorKind::Io,
     };
     FormatError::new(kind, subject, format!("{doing}: {error}"))
@@ -392,5 +475,9 @@ fn io_error(subject: &str, doing: &str, error: &std::io::Error) -> FormatError {
 pub(crate) fn read_exactly(reader: &mut dyn Read, length: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(length).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 == length { Ok(bytes) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+    if bytes.len() as u64 == length {
+        Ok(bytes)
+    } else {
+        Err(std::io::ErrorKind::UnexpectedEof.into())
+    }
 }

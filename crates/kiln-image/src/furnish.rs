@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use kiln_types::{
-    BlobSource, DatabaseOptions, EntryKind, FileEntry, InstalledPackage, PackageFormat, PathKind, PathPlan, Plan,
-    RelativePath, SynthesisedFile,
+    BlobSource, DatabaseOptions, EntryKind, FileEntry, InstalledPackage, PackageFormat, PathKind,
+    PathPlan, Plan, RelativePath, SynthesisedFile,
 };
 
 use crate::AssembleError;
@@ -48,13 +48,20 @@ pub fn furnish(
     let merged = Merged::new(plan, fragments.to_vec())?;
     let mut tree = GrowingTree::new(plan, &merged, blobs);
     for name in &plan.emulators {
-        let emulator = emulate::by_name(name).ok_or_else(|| AssembleError::UnknownEmulator(name.clone()))?;
+        let emulator =
+            emulate::by_name(name).ok_or_else(|| AssembleError::UnknownEmulator(name.clone()))?;
         for file in emulator.run(&tree)? {
             tree.put(file);
         }
     }
-    let options = DatabaseOptions { scripts: plan.maintainer_scripts };
-    for file in format.database(&installed(plan, fragments), plan.platform.architecture.as_str(), &options) {
+    let options = DatabaseOptions {
+        scripts: plan.maintainer_scripts,
+    };
+    for file in format.database(
+        &installed(plan, fragments),
+        plan.platform.architecture.as_str(),
+        &options,
+    ) {
         tree.put(file);
     }
     for path in &plan.paths {
@@ -63,15 +70,20 @@ pub fn furnish(
     let entries = tree.entries();
     let facts = ImageFacts::of(fragments.len(), entries.values().copied());
     let checks = run_checks(plan, entries.values().copied())?;
-    let directories =
-        entries.values().filter(|entry| entry.kind == EntryKind::Directory).map(|entry| (*entry).clone()).collect();
+    let directories = entries
+        .values()
+        .filter(|entry| entry.kind == EntryKind::Directory)
+        .map(|entry| (*entry).clone())
+        .collect();
     let package_directories = merged
         .entries
         .values()
         .map(|(entry, _)| entry)
         .filter(|entry| entry.kind == EntryKind::Directory && !tree.deleted().contains(&entry.path))
         .filter(|entry| {
-            tree.made().get(&entry.path).is_none_or(|made| made.entry.kind == EntryKind::Directory)
+            tree.made()
+                .get(&entry.path)
+                .is_none_or(|made| made.entry.kind == EntryKind::Directory)
         })
         .cloned()
         .collect();
@@ -88,20 +100,33 @@ pub fn furnish(
 
 /// What the package database is told of each package.
 fn installed(plan: &Plan, fragments: &[&Fragment]) -> Vec<InstalledPackage> {
-    let removed: Vec<&RelativePath> =
-        plan.paths.iter().filter(|path| path.kind == PathKind::Delete).map(|path| &path.path).collect();
-    let is_removed = |path: &RelativePath| removed.iter().any(|removed| path.is_below(removed.as_str()));
+    let removed: Vec<&RelativePath> = plan
+        .paths
+        .iter()
+        .filter(|path| path.kind == PathKind::Delete)
+        .map(|path| &path.path)
+        .collect();
+    let is_removed = |path: &RelativePath| {
+        removed
+            .iter()
+            .any(|removed| path.is_below(removed.as_str()))
+    };
     fragments
         .iter()
         .map(|fragment| {
             let files = fragment.files.iter().map(|file| &file.entry.path);
             let directories = fragment.directories.iter().map(|directory| &directory.path);
-            let (gone, mut paths): (Vec<_>, Vec<_>) = files.chain(directories).cloned().partition(is_removed);
+            let (gone, mut paths): (Vec<_>, Vec<_>) =
+                files.chain(directories).cloned().partition(is_removed);
             paths.sort();
             let mut cut = fragment.cut.clone();
             cut.extend(gone);
             cut.sort();
-            InstalledPackage { control: fragment.control.clone(), paths, cut }
+            InstalledPackage {
+                control: fragment.control.clone(),
+                paths,
+                cut,
+            }
         })
         .collect()
 }
@@ -109,14 +134,19 @@ fn installed(plan: &Plan, fragments: &[&Fragment]) -> Vec<InstalledPackage> {
 /// Puts a path of the definition into the tree. Links to directories on the way are followed, so
 /// that `/bin/tool` lands in `/usr/bin`.
 fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleError> {
-    let error = |reason: &str| AssembleError::Path { path: plan.path.clone(), reason: reason.to_owned() };
+    let error = |reason: &str| AssembleError::Path {
+        path: plan.path.clone(),
+        reason: reason.to_owned(),
+    };
     let path = emulate::resolve_parent(tree, plan.path.as_str())
         .ok_or_else(|| error("symbolic links on the way go in a circle"))?;
     if path.is_root() {
         return Err(error("the root directory cannot be changed"));
     }
     let here = tree.entry(path.as_str()).cloned();
-    let is_directory = here.as_ref().is_some_and(|entry| entry.kind == EntryKind::Directory);
+    let is_directory = here
+        .as_ref()
+        .is_some_and(|entry| entry.kind == EntryKind::Directory);
     let entry = |kind: EntryKind, default: u32, size: u64| FileEntry {
         path: path.clone(),
         kind,
@@ -130,35 +160,57 @@ fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleE
     let file = match &plan.kind {
         PathKind::Directory => {
             if here.is_some() && !is_directory {
-                return Err(error("a file or link of a package is there; a directory cannot take its place"));
+                return Err(error(
+                    "a file or link of a package is there; a directory cannot take its place",
+                ));
             }
             let default = here.map_or(0o755, |entry| entry.mode);
-            SynthesisedFile { entry: entry(EntryKind::Directory, default, 0), content: Vec::new() }
+            SynthesisedFile {
+                entry: entry(EntryKind::Directory, default, 0),
+                content: Vec::new(),
+            }
         }
         PathKind::File(_) | PathKind::Symlink(_) if is_directory => {
-            return Err(error("a directory is there; a file or link cannot take its place"));
+            return Err(error(
+                "a directory is there; a file or link cannot take its place",
+            ));
         }
         PathKind::File(content) => {
             let size = content.len() as u64;
-            SynthesisedFile { entry: entry(EntryKind::File, 0o644, size), content: content.clone() }
+            SynthesisedFile {
+                entry: entry(EntryKind::File, 0o644, size),
+                content: content.clone(),
+            }
         }
-        PathKind::Symlink(target) => {
-            SynthesisedFile { entry: entry(EntryKind::Symlink(target.clone()), 0o777, 0), content: Vec::new() }
-        }
+        PathKind::Symlink(target) => SynthesisedFile {
+            entry: entry(EntryKind::Symlink(target.clone()), 0o777, 0),
+            content: Vec::new(),
+        },
         PathKind::Permissions => {
             let Some(here) = here else {
                 return Err(error("nothing is there whose permissions could change"));
             };
             let content = match here.kind {
-                EntryKind::File | EntryKind::Hardlink(_) => tree.read(path.as_str())?.unwrap_or_default(),
+                EntryKind::File | EntryKind::Hardlink(_) => {
+                    tree.read(path.as_str())?.unwrap_or_default()
+                }
                 EntryKind::Directory | EntryKind::Symlink(_) => Vec::new(),
             };
             let kind = match here.kind {
                 EntryKind::Hardlink(_) => EntryKind::File,
                 other => other,
             };
-            let changed = FileEntry { size: content.len() as u64, ..entry(kind, here.mode, 0) };
-            SynthesisedFile { entry: FileEntry { xattrs: here.xattrs, ..changed }, content }
+            let changed = FileEntry {
+                size: content.len() as u64,
+                ..entry(kind, here.mode, 0)
+            };
+            SynthesisedFile {
+                entry: FileEntry {
+                    xattrs: here.xattrs,
+                    ..changed
+                },
+                content,
+            }
         }
         PathKind::Delete => {
             tree.delete(&path);

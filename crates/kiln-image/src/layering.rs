@@ -74,7 +74,10 @@ pub(crate) fn pack(
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|&index| items[index].name);
     match layering {
-        Layering::Single => vec![LayerGroup { title: "packages".to_owned(), items: order }],
+        Layering::Single => vec![LayerGroup {
+            title: "packages".to_owned(),
+            items: order,
+        }],
         Layering::Package => pack_each(items, order),
         Layering::Shared => pack_shared(items, order, foundation, own),
     }
@@ -88,10 +91,14 @@ fn pack_each(items: &[Item<'_>], order: Vec<usize>) -> Vec<LayerGroup> {
     by_size.sort_by_key(|&index| (std::cmp::Reverse(items[index].size), items[index].name));
     let alone: BTreeSet<usize> = by_size.into_iter().take(PACKAGE_BUDGET - 2).collect();
     let (own, rest): (Vec<_>, Vec<_>) = order.into_iter().partition(|index| alone.contains(index));
-    let mut groups = vec![LayerGroup { title: "rest".to_owned(), items: rest }];
-    groups.extend(
-        own.into_iter().map(|index| LayerGroup { title: items[index].name.to_owned(), items: vec![index] }),
-    );
+    let mut groups = vec![LayerGroup {
+        title: "rest".to_owned(),
+        items: rest,
+    }];
+    groups.extend(own.into_iter().map(|index| LayerGroup {
+        title: items[index].name.to_owned(),
+        items: vec![index],
+    }));
     groups
 }
 
@@ -108,24 +115,40 @@ fn pack_shared(
         .take(foundation_budget)
         .map(|names| {
             let title = names.iter().next().cloned().unwrap_or_default();
-            LayerGroup { title, items: Vec::new() }
+            LayerGroup {
+                title,
+                items: Vec::new(),
+            }
         })
         .collect();
     let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for index in order {
         let item = &items[index];
-        match foundation.iter().take(foundation_budget).position(|names| names.contains(item.name)) {
+        match foundation
+            .iter()
+            .take(foundation_budget)
+            .position(|names| names.contains(item.name))
+        {
             Some(group) => groups[group].items.push(index),
             None => sources.entry(item.source).or_default().push(index),
         }
     }
     groups.retain(|group| !group.items.is_empty());
-    let own_source = own.and_then(|own| items.iter().find(|item| item.name == own)).map(|item| item.source);
-    let own_items = own_source.and_then(|source| sources.remove(source)).unwrap_or_default();
+    let own_source = own
+        .and_then(|own| items.iter().find(|item| item.name == own))
+        .map(|item| item.source);
+    let own_items = own_source
+        .and_then(|source| sources.remove(source))
+        .unwrap_or_default();
 
     let mut heavy: Vec<(u64, &str)> = sources
         .iter()
-        .map(|(source, indexes)| (indexes.iter().map(|&index| items[index].size).sum(), *source))
+        .map(|(source, indexes)| {
+            (
+                indexes.iter().map(|&index| items[index].size).sum(),
+                *source,
+            )
+        })
         .filter(|(size, _)| *size >= HEAVY)
         .collect();
     heavy.sort_by_key(|&(size, source)| (std::cmp::Reverse(size), source));
@@ -133,12 +156,21 @@ fn pack_shared(
     heavy.sort_by_key(|&(_, source)| source);
     for (_, source) in heavy {
         let items = sources.remove(source).unwrap_or_default();
-        groups.push(LayerGroup { title: source.to_owned(), items });
+        groups.push(LayerGroup {
+            title: source.to_owned(),
+            items,
+        });
     }
     let mut rest: Vec<usize> = sources.into_values().flatten().collect();
     rest.sort_by_key(|&index| items[index].name);
-    groups.push(LayerGroup { title: "libraries".to_owned(), items: rest });
-    groups.push(LayerGroup { title: own_source.unwrap_or_default().to_owned(), items: own_items });
+    groups.push(LayerGroup {
+        title: "libraries".to_owned(),
+        items: rest,
+    });
+    groups.push(LayerGroup {
+        title: own_source.unwrap_or_default().to_owned(),
+        items: own_items,
+    });
     groups
 }
 
@@ -150,13 +182,41 @@ mod tests {
 
     fn items() -> Vec<Item<'static>> {
         vec![
-            Item { name: "nginx", source: "nginx", size: MIB },
-            Item { name: "libc6", source: "glibc", size: 10 * MIB },
-            Item { name: "base-files", source: "base-files", size: 1000 },
-            Item { name: "libssl3t64", source: "openssl", size: 8 * MIB },
-            Item { name: "libpcre2-8-0", source: "pcre2", size: MIB / 2 },
-            Item { name: "libicu76", source: "icu", size: 30 * MIB },
-            Item { name: "nginx-common", source: "nginx", size: 1000 },
+            Item {
+                name: "nginx",
+                source: "nginx",
+                size: MIB,
+            },
+            Item {
+                name: "libc6",
+                source: "glibc",
+                size: 10 * MIB,
+            },
+            Item {
+                name: "base-files",
+                source: "base-files",
+                size: 1000,
+            },
+            Item {
+                name: "libssl3t64",
+                source: "openssl",
+                size: 8 * MIB,
+            },
+            Item {
+                name: "libpcre2-8-0",
+                source: "pcre2",
+                size: MIB / 2,
+            },
+            Item {
+                name: "libicu76",
+                source: "icu",
+                size: 30 * MIB,
+            },
+            Item {
+                name: "nginx-common",
+                source: "nginx",
+                size: 1000,
+            },
         ]
     }
 
@@ -164,14 +224,21 @@ mod tests {
         groups
             .iter()
             .map(|group| {
-                let names = group.items.iter().map(|&index| items[index].name.to_owned()).collect();
+                let names = group
+                    .items
+                    .iter()
+                    .map(|&index| items[index].name.to_owned())
+                    .collect();
                 (group.title.clone(), names)
             })
             .collect()
     }
 
     fn foundation() -> Vec<BTreeSet<String>> {
-        vec![["base-files".to_owned()].into(), ["libc6".to_owned(), "libgcc-s1".to_owned()].into()]
+        vec![
+            ["base-files".to_owned()].into(),
+            ["libc6".to_owned(), "libgcc-s1".to_owned()].into(),
+        ]
     }
 
     #[test]
@@ -188,7 +255,12 @@ mod tests {
         ];
         let expected: Vec<(String, Vec<String>)> = expected
             .into_iter()
-            .map(|(title, names)| (title.to_owned(), names.into_iter().map(str::to_owned).collect()))
+            .map(|(title, names)| {
+                (
+                    title.to_owned(),
+                    names.into_iter().map(str::to_owned).collect(),
+                )
+            })
             .collect();
         assert_eq!(named(&groups, &items), expected);
     }
@@ -206,12 +278,23 @@ mod tests {
     #[test]
     fn never_more_layers_than_the_budget_and_every_item_once() {
         let names: Vec<String> = (0..400).map(|number| format!("p{number}")).collect();
-        let items: Vec<Item<'_>> =
-            names.iter().map(|name| Item { name, source: name, size: 3 * MIB }).collect();
-        let foundation: Vec<BTreeSet<String>> = names[..20].iter().map(|name| [name.clone()].into()).collect();
-        for (layering, most) in
-            [(Layering::Shared, LAYER_BUDGET - 1), (Layering::Single, 1), (Layering::Package, PACKAGE_BUDGET - 1)]
-        {
+        let items: Vec<Item<'_>> = names
+            .iter()
+            .map(|name| Item {
+                name,
+                source: name,
+                size: 3 * MIB,
+            })
+            .collect();
+        let foundation: Vec<BTreeSet<String>> = names[..20]
+            .iter()
+            .map(|name| [name.clone()].into())
+            .collect();
+        for (layering, most) in [
+            (Layering::Shared, LAYER_BUDGET - 1),
+            (Layering::Single, 1),
+            (Layering::Package, PACKAGE_BUDGET - 1),
+        ] {
             let groups = pack(layering, &items, &foundation, Some("p300"));
             assert!(groups.len() <= most, "{layering:?}: {}", groups.len());
             let mut all: Vec<usize> = groups.into_iter().flat_map(|group| group.items).collect();

@@ -19,7 +19,10 @@ pub type Losses = BTreeMap<usize, BTreeSet<RelativePath>>;
 ///
 /// # Errors
 /// All files whose owner nothing decides.
-pub fn contested_files(fragments: &[&Fragment], format: &dyn PackageFormat) -> Result<Losses, AssembleError> {
+pub fn contested_files(
+    fragments: &[&Fragment],
+    format: &dyn PackageFormat,
+) -> Result<Losses, AssembleError> {
     let mut owners: BTreeMap<&RelativePath, usize> = BTreeMap::new();
     let mut losses = Losses::new();
     let mut conflicts = Vec::new();
@@ -30,19 +33,25 @@ pub fn contested_files(fragments: &[&Fragment], format: &dyn PackageFormat) -> R
                 owners.insert(path, index);
                 continue;
             };
-            let (newcomer_control, holder_control) = (&fragment.control, &fragments[holder].control);
+            let (newcomer_control, holder_control) =
+                (&fragment.control, &fragments[holder].control);
             if format.replaces(newcomer_control, holder_control) {
                 losses.entry(holder).or_default().insert(path.clone());
                 owners.insert(path, index);
             } else if format.replaces(holder_control, newcomer_control) {
                 losses.entry(index).or_default().insert(path.clone());
             } else {
-                let name = |control: &kiln_types::Control| format!("{} {}", control.name, control.version);
+                let name =
+                    |control: &kiln_types::Control| format!("{} {}", control.name, control.version);
                 conflicts.push((path.clone(), name(holder_control), name(newcomer_control)));
             }
         }
     }
-    if conflicts.is_empty() { Ok(losses) } else { Err(AssembleError::Conflicts(conflicts)) }
+    if conflicts.is_empty() {
+        Ok(losses)
+    } else {
+        Err(AssembleError::Conflicts(conflicts))
+    }
 }
 
 /// Where an entry of a merged tree comes from.
@@ -74,7 +83,13 @@ impl<'a> Merged<'a> {
         for &index in &order {
             for directory in &fragments[index].directories {
                 entries.entry(directory.path.clone()).or_insert_with(|| {
-                    (FileEntry { mtime: 0, ..directory.clone() }, Origin::Directory)
+                    (
+                        FileEntry {
+                            mtime: 0,
+                            ..directory.clone()
+                        },
+                        Origin::Directory,
+                    )
                 });
             }
         }
@@ -85,7 +100,10 @@ impl<'a> Merged<'a> {
                     && before.kind == EntryKind::Directory
                 {
                     let owner = fragment.control.name.clone();
-                    return Err(AssembleError::FileOverDirectory { path: file.entry.path.clone(), owner });
+                    return Err(AssembleError::FileOverDirectory {
+                        path: file.entry.path.clone(),
+                        owner,
+                    });
                 }
             }
         }
@@ -107,7 +125,8 @@ impl<'a> Merged<'a> {
         for parent in parents {
             match self.entries.get(&parent) {
                 None => {
-                    self.entries.insert(parent.clone(), (plain_directory(parent), Origin::Directory));
+                    self.entries
+                        .insert(parent.clone(), (plain_directory(parent), Origin::Directory));
                 }
                 Some((entry, _)) if entry.kind == EntryKind::Directory => {}
                 Some((_, origin)) => {
@@ -115,7 +134,10 @@ impl<'a> Merged<'a> {
                         Origin::File(index, _) => self.fragments[*index].control.name.clone(),
                         Origin::Directory => String::new(),
                     };
-                    return Err(AssembleError::BelowFile { path: parent, owner });
+                    return Err(AssembleError::BelowFile {
+                        path: parent,
+                        owner,
+                    });
                 }
             }
         }

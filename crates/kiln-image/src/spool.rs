@@ -35,7 +35,12 @@ pub(crate) struct Spool<'a> {
 
 impl<'a> Spool<'a> {
     pub(crate) fn new(scratch: &'a dyn Scratch) -> Self {
-        Self { scratch, memory: Vec::new(), file: None, spilled: 0 }
+        Self {
+            scratch,
+            memory: Vec::new(),
+            file: None,
+            spilled: 0,
+        }
     }
 
     /// Takes `length` bytes from a reader, exactly.
@@ -77,13 +82,19 @@ impl<'a> Spool<'a> {
     }
 
     /// Calls a function with the bytes of a span.
-    pub(crate) fn with_bytes<T>(&self, span: Span, function: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    pub(crate) fn with_bytes<T>(
+        &self,
+        span: Span,
+        function: impl FnOnce(&[u8]) -> T,
+    ) -> io::Result<T> {
         if let Some(start) = span.offset.checked_sub(self.spilled) {
             let in_memory = usize::try_from(start)
                 .ok()
                 .zip(usize::try_from(start + span.length).ok())
                 .and_then(|(start, end)| self.memory.get(start..end));
-            return in_memory.map(function).ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
+            return in_memory
+                .map(function)
+                .ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
         }
         let length = usize::try_from(span.length).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut bytes = vec![0; length];
@@ -96,7 +107,9 @@ impl<'a> Spool<'a> {
         let mut buffer = vec![0; 64 << 10];
         let (mut offset, mut left) = (span.offset, span.length);
         while left > 0 {
-            let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let count = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
             self.read_at(offset, &mut buffer[..count])?;
             out.write_all(&buffer[..count])?;
             offset += count as u64;
@@ -106,7 +119,9 @@ impl<'a> Spool<'a> {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let from_file = usize::try_from(self.spilled.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
+        let from_file = usize::try_from(self.spilled.saturating_sub(offset))
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let (in_file, in_memory) = buffer.split_at_mut(from_file);
         if let (Some(file), false) = (&self.file, in_file.is_empty()) {
             file.read_exact_at(in_file, offset)?;
@@ -114,8 +129,12 @@ impl<'a> Spool<'a> {
         if in_memory.is_empty() {
             return Ok(());
         }
-        let start = usize::try_from((offset + from_file as u64) - self.spilled).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let bytes = self.memory.get(start..start + in_memory.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let start = usize::try_from((offset + from_file as u64) - self.spilled)
+            .map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let bytes = self
+            .memory
+            .get(start..start + in_memory.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         in_memory.copy_from_slice(bytes);
         Ok(())
     }
@@ -136,15 +155,18 @@ mod tests {
     #[test]
     fn gives_back_what_it_took_across_the_spill() {
         let mut spool = Spool::new(&TestScratch);
-        let contents: Vec<Vec<u8>> =
-            [10_usize, IN_MEMORY - 100, 500, 0, 3 * IN_MEMORY + 7, 44]
-                .iter()
-                .enumerate()
-                .map(|(number, length)| (0..*length).map(|at| (at * 31 + number) as u8).collect())
-                .collect();
+        let contents: Vec<Vec<u8>> = [10_usize, IN_MEMORY - 100, 500, 0, 3 * IN_MEMORY + 7, 44]
+            .iter()
+            .enumerate()
+            .map(|(number, length)| (0..*length).map(|at| (at * 31 + number) as u8).collect())
+            .collect();
         let spans: Vec<Span> = contents
             .iter()
-            .map(|content| spool.append(&mut content.as_slice(), content.len() as u64).unwrap())
+            .map(|content| {
+                spool
+                    .append(&mut content.as_slice(), content.len() as u64)
+                    .unwrap()
+            })
             .collect();
         for (content, span) in contents.iter().zip(spans) {
             let mut copy = Vec::new();

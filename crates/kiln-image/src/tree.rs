@@ -34,7 +34,14 @@ pub(crate) struct GrowingTree<'a> {
 impl<'a> GrowingTree<'a> {
     pub(crate) fn new(plan: &'a Plan, merged: &'a Merged<'a>, blobs: &'a dyn BlobSource) -> Self {
         let (made, deleted) = (BTreeMap::new(), BTreeSet::new());
-        Self { plan, merged, blobs, made, deleted, remembered: RefCell::new(None) }
+        Self {
+            plan,
+            merged,
+            blobs,
+            made,
+            deleted,
+            remembered: RefCell::new(None),
+        }
     }
 
     /// Puts something at its path, over whatever is there. Missing parents become directories.
@@ -43,7 +50,13 @@ impl<'a> GrowingTree<'a> {
         while !parent.is_root() && self.entry(parent.as_str()).is_none() {
             let entry = plain_directory(parent.clone());
             self.deleted.remove(&parent);
-            self.made.insert(parent.clone(), SynthesisedFile { entry, content: Vec::new() });
+            self.made.insert(
+                parent.clone(),
+                SynthesisedFile {
+                    entry,
+                    content: Vec::new(),
+                },
+            );
             parent = parent.parent();
         }
         self.deleted.remove(&file.entry.path);
@@ -52,7 +65,11 @@ impl<'a> GrowingTree<'a> {
 
     /// Removes a path and everything below it.
     pub(crate) fn delete(&mut self, path: &RelativePath) {
-        let below: Vec<RelativePath> = self.below(path.as_str()).into_iter().map(|entry| entry.path.clone()).collect();
+        let below: Vec<RelativePath> = self
+            .below(path.as_str())
+            .into_iter()
+            .map(|entry| entry.path.clone())
+            .collect();
         for path in below.into_iter().chain([path.clone()]) {
             self.made.remove(&path);
             if self.merged.entries.contains_key(&path) {
@@ -74,7 +91,11 @@ impl<'a> GrowingTree<'a> {
 
     /// Everything there is, packages and made, by path.
     pub(crate) fn entries(&self) -> BTreeMap<&RelativePath, &FileEntry> {
-        let below = self.merged.entries.iter().filter(|(path, _)| !self.deleted.contains(*path));
+        let below = self
+            .merged
+            .entries
+            .iter()
+            .filter(|(path, _)| !self.deleted.contains(*path));
         let mut entries: BTreeMap<_, _> = below.map(|(path, (entry, _))| (path, entry)).collect();
         entries.extend(self.made.iter().map(|(path, file)| (path, &file.entry)));
         entries
@@ -92,30 +113,53 @@ impl<'a> GrowingTree<'a> {
         if let Some(file) = self.made.get(path) {
             return Ok(Some(file.content.clone()));
         }
-        let error = |reason: String| EmulateError::Read { path: path.as_str().to_owned(), reason };
+        let error = |reason: String| EmulateError::Read {
+            path: path.as_str().to_owned(),
+            reason,
+        };
         let Some(&(_, Origin::File(mut index, mut number))) = self.merged.entries.get(path) else {
             return Ok(None);
         };
-        let Some((fragment, mut file)) = self.merged.file(Origin::File(index, number)) else { return Ok(None) };
+        let Some((fragment, mut file)) = self.merged.file(Origin::File(index, number)) else {
+            return Ok(None);
+        };
         if let EntryKind::Hardlink(target) = &file.entry.kind {
-            let Some(&(_, Origin::File(target_index, target_number))) = self.merged.entries.get(target) else {
+            let Some(&(_, Origin::File(target_index, target_number))) =
+                self.merged.entries.get(target)
+            else {
                 return Ok(None);
             };
             (index, number) = (target_index, target_number);
-            let Some((_, carrier)) = self.merged.file(Origin::File(index, number)) else { return Ok(None) };
+            let Some((_, carrier)) = self.merged.file(Origin::File(index, number)) else {
+                return Ok(None);
+            };
             file = carrier;
         }
         if file.entry.size > MAX_CONTENT {
-            return Err(error(format!("{} bytes are more than an emulator reads", file.entry.size)));
+            return Err(error(format!(
+                "{} bytes are more than an emulator reads",
+                file.entry.size
+            )));
         }
-        self.raw(index, fragment, file.offset, file.entry.size).map(Some).map_err(|source| error(source.to_string()))
+        self.raw(index, fragment, file.offset, file.entry.size)
+            .map(Some)
+            .map_err(|source| error(source.to_string()))
     }
 
     /// Bytes of a fragment's raw segment.
-    fn raw(&self, index: usize, fragment: &Fragment, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    fn raw(
+        &self,
+        index: usize,
+        fragment: &Fragment,
+        offset: u64,
+        length: u64,
+    ) -> std::io::Result<Vec<u8>> {
         let segment = &fragment.segment;
         let open = || -> std::io::Result<_> {
-            Ok(SegmentReader::verified(self.blobs.open(&segment.digest)?, segment.segment()))
+            Ok(SegmentReader::verified(
+                self.blobs.open(&segment.digest)?,
+                segment.segment(),
+            ))
         };
         if segment.raw_length > REMEMBERED {
             let mut reader = open()?;
@@ -126,9 +170,16 @@ impl<'a> GrowingTree<'a> {
         if remembered.as_ref().is_none_or(|(held, _)| *held != index) {
             *remembered = Some((index, read_exactly(&mut open()?, segment.raw_length)?));
         }
-        let range = usize::try_from(offset).ok().zip(usize::try_from(offset + length).ok());
-        let bytes = remembered.as_ref().zip(range).and_then(|((_, bytes), (from, to))| bytes.get(from..to));
-        bytes.map(<[u8]>::to_vec).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+        let range = usize::try_from(offset)
+            .ok()
+            .zip(usize::try_from(offset + length).ok());
+        let bytes = remembered
+            .as_ref()
+            .zip(range)
+            .and_then(|((_, bytes), (from, to))| bytes.get(from..to));
+        bytes
+            .map(<[u8]>::to_vec)
+            .ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -148,7 +199,9 @@ impl Tree for GrowingTree<'_> {
     }
 
     fn below(&self, directory: &str) -> Vec<&FileEntry> {
-        let Ok(start) = RelativePath::new(directory) else { return Vec::new() };
+        let Ok(start) = RelativePath::new(directory) else {
+            return Vec::new();
+        };
         let inside = |path: &RelativePath| path.is_below(directory) && *path != start;
         // Paths below `a` are not contiguous after `a` (`a-b` sorts before `a/b`), so begin at `a`
         // and stop at the first path that no longer begins with it.
@@ -157,7 +210,9 @@ impl Tree for GrowingTree<'_> {
             .entries
             .range(start.clone()..)
             .take_while(|(path, _)| path.as_str().starts_with(directory))
-            .filter(|(path, _)| inside(path) && !self.deleted.contains(*path) && !self.made.contains_key(*path))
+            .filter(|(path, _)| {
+                inside(path) && !self.deleted.contains(*path) && !self.made.contains_key(*path)
+            })
             .map(|(_, (entry, _))| entry);
         let made = self
             .made
@@ -171,7 +226,9 @@ impl Tree for GrowingTree<'_> {
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, EmulateError> {
-        let Some(path) = emulate::resolve(self, path) else { return Ok(None) };
+        let Some(path) = emulate::resolve(self, path) else {
+            return Ok(None);
+        };
         match self.entry(path.as_str()) {
             Some(entry) if matches!(entry.kind, EntryKind::File | EntryKind::Hardlink(_)) => {
                 self.content(&entry.path.clone())
@@ -193,11 +250,18 @@ impl Tree for GrowingTree<'_> {
     }
 
     fn has_package(&self, name: &str) -> bool {
-        self.merged.fragments.iter().any(|fragment| fragment.control.name == name)
+        self.merged
+            .fragments
+            .iter()
+            .any(|fragment| fragment.control.name == name)
     }
 
     fn package_version(&self, name: &str) -> Option<&str> {
-        let fragment = self.merged.fragments.iter().find(|fragment| fragment.control.name == name)?;
+        let fragment = self
+            .merged
+            .fragments
+            .iter()
+            .find(|fragment| fragment.control.name == name)?;
         Some(&fragment.control.version)
     }
 }

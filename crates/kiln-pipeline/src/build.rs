@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use kiln_image::{
-    CheckOutcome, Compression, Fragment, Furnished, ImageFacts, LayerPlan, LayerRecord, Layering, Losses, MadeBy,
-    WrittenLayer, compose, contested_files, describe, furnish, write_layer,
+    CheckOutcome, Compression, Fragment, Furnished, ImageFacts, LayerPlan, LayerRecord, Layering,
+    Losses, MadeBy, WrittenLayer, compose, contested_files, describe, furnish, write_layer,
 };
 use kiln_oci::Descriptor;
 use kiln_store::{RecordKind, Stored};
@@ -103,24 +103,43 @@ impl Pipeline<'_> {
         let target = plan.target();
         let packages: Vec<&LockedPackage> = lock.packages_of(&target).collect();
         if packages.is_empty() {
-            return Err(PipelineError::Lock(format!("the lock has no packages for `{target}`")));
+            return Err(PipelineError::Lock(format!(
+                "the lock has no packages for `{target}`"
+            )));
         }
         let key = image_key(plan, &packages, options)?;
         if let Some(image) = self.kept_image(&key)? {
-            return Ok((image, Work { found: true, ..Work::default() }));
+            return Ok((
+                image,
+                Work {
+                    found: true,
+                    ..Work::default()
+                },
+            ));
         }
         let format = package_format(&plan.format)?;
-        let assembly = Assembly { pipeline: self, plan, packages, options, format };
+        let assembly = Assembly {
+            pipeline: self,
+            plan,
+            packages,
+            options,
+            format,
+        };
         let (image, work) = assembly.run()?;
-        let bytes = serde_json::to_vec(&image).map_err(|error| PipelineError::Internal(error.to_string()))?;
+        let bytes = serde_json::to_vec(&image)
+            .map_err(|error| PipelineError::Internal(error.to_string()))?;
         self.store.record_put(RecordKind::Image, &key, &bytes)?;
         Ok((image, work))
     }
 
     /// An image that was built before and whose blobs are all as they were.
     fn kept_image(&self, key: &Digest) -> Result<Option<PlatformImage>, PipelineError> {
-        let Some(bytes) = self.store.record_get(RecordKind::Image, key)? else { return Ok(None) };
-        let Ok(mut image) = serde_json::from_slice::<PlatformImage>(&bytes) else { return Ok(None) };
+        let Some(bytes) = self.store.record_get(RecordKind::Image, key)? else {
+            return Ok(None);
+        };
+        let Ok(mut image) = serde_json::from_slice::<PlatformImage>(&bytes) else {
+            return Ok(None);
+        };
         let mut renewed = false;
         for blob in &mut image.blobs {
             match self.store.ensure(blob)? {
@@ -139,7 +158,11 @@ impl Pipeline<'_> {
     }
 }
 
-fn image_key(plan: &Plan, packages: &[&LockedPackage], options: &BuildOptions) -> Result<Digest, PipelineError> {
+fn image_key(
+    plan: &Plan,
+    packages: &[&LockedPackage],
+    options: &BuildOptions,
+) -> Result<Digest, PipelineError> {
     #[derive(Serialize)]
     struct Key<'a> {
         code: &'a str,
@@ -150,9 +173,19 @@ fn image_key(plan: &Plan, packages: &[&LockedPackage], options: &BuildOptions) -
         layering: Layering,
         compression: Compression,
     }
-    let packages = packages.iter().map(|package| (package.name.as_str(), &package.sha256)).collect();
-    let key = Key { code: CODE, plan, packages, layering: options.layering, compression: options.compression };
-    let bytes = serde_json::to_vec(&key).map_err(|error| PipelineError::Internal(error.to_string()))?;
+    let packages = packages
+        .iter()
+        .map(|package| (package.name.as_str(), &package.sha256))
+        .collect();
+    let key = Key {
+        code: CODE,
+        plan,
+        packages,
+        layering: options.layering,
+        compression: options.compression,
+    };
+    let bytes =
+        serde_json::to_vec(&key).map_err(|error| PipelineError::Internal(error.to_string()))?;
     Ok(Digest::of(&bytes))
 }
 
@@ -169,30 +202,54 @@ impl Assembly<'_> {
     fn run(&self) -> Result<(PlatformImage, Work), PipelineError> {
         let mut work = Work::default();
         let fragments = self.fragments(&Losses::new(), &mut work)?;
-        let contested = contested_files(&views(&fragments), self.format).map_err(|source| self.fail(source))?;
-        let fragments = if contested.is_empty() { fragments } else { self.fragments(&contested, &mut work)? };
+        let contested =
+            contested_files(&views(&fragments), self.format).map_err(|source| self.fail(source))?;
+        let fragments = if contested.is_empty() {
+            fragments
+        } else {
+            self.fragments(&contested, &mut work)?
+        };
 
         let reporter = self.pipeline.reporter;
         reporter.begin(Stage::Assemble, None, "");
-        let furnished = furnish(self.plan, self.format, self.pipeline.store, &views(&fragments))
-            .map_err(|source| self.fail(source))?;
+        let furnished = furnish(
+            self.plan,
+            self.format,
+            self.pipeline.store,
+            &views(&fragments),
+        )
+        .map_err(|source| self.fail(source))?;
         self.judge(&furnished.checks)?;
         let mut losses = contested;
         for (index, paths) in &furnished.overridden {
-            losses.entry(*index).or_default().extend(paths.iter().cloned());
+            losses
+                .entry(*index)
+                .or_default()
+                .extend(paths.iter().cloned());
         }
-        let fragments =
-            if furnished.overridden.is_empty() { fragments } else { self.fragments(&losses, &mut work)? };
+        let fragments = if furnished.overridden.is_empty() {
+            fragments
+        } else {
+            self.fragments(&losses, &mut work)?
+        };
         let image = self.assemble(&fragments, furnished, &mut work)?;
         reporter.end(Stage::Assemble);
         Ok((image, work))
     }
 
-    fn fragments(&self, losses: &Losses, work: &mut Work) -> Result<Vec<Arc<Fragment>>, PipelineError> {
+    fn fragments(
+        &self,
+        losses: &Losses,
+        work: &mut Work,
+    ) -> Result<Vec<Arc<Fragment>>, PipelineError> {
         let mut mirrors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for package in &self.packages {
             mirrors.entry(&package.archive).or_insert_with(|| {
-                let source = self.plan.sources.iter().find(|source| source.archive == package.archive);
+                let source = self
+                    .plan
+                    .sources
+                    .iter()
+                    .find(|source| source.archive == package.archive);
                 self.pipeline.package_mirrors(source, &package.archive)
             });
         }
@@ -202,7 +259,10 @@ impl Assembly<'_> {
             .enumerate()
             .map(|(index, package)| FragmentRequest {
                 package,
-                mirrors: mirrors.get(package.archive.as_str()).cloned().unwrap_or_default(),
+                mirrors: mirrors
+                    .get(package.archive.as_str())
+                    .cloned()
+                    .unwrap_or_default(),
                 cuts: &self.plan.cuts,
                 merged_usr: self.plan.merged_usr,
                 dropped: losses.get(&index).cloned().unwrap_or_default(),
@@ -218,12 +278,20 @@ impl Assembly<'_> {
     fn judge(&self, checks: &[CheckOutcome]) -> Result<(), PipelineError> {
         let violations: Vec<String> = checks
             .iter()
-            .flat_map(|check| check.violations.iter().map(|violation| format!("{}: {violation}", check.check)))
+            .flat_map(|check| {
+                check
+                    .violations
+                    .iter()
+                    .map(|violation| format!("{}: {violation}", check.check))
+            })
             .collect();
         if violations.is_empty() {
             return Ok(());
         }
-        Err(PipelineError::Checks { target: self.target(), violations })
+        Err(PipelineError::Checks {
+            target: self.target(),
+            violations,
+        })
     }
 
     fn assemble(
@@ -233,8 +301,14 @@ impl Assembly<'_> {
         work: &mut Work,
     ) -> Result<PlatformImage, PipelineError> {
         let (layering, compression) = (self.options.layering, self.options.compression);
-        let composition = compose(self.plan, layering, compression, &views(fragments), &furnished)
-            .map_err(|source| self.fail(source))?;
+        let composition = compose(
+            self.plan,
+            layering,
+            compression,
+            &views(fragments),
+            &furnished,
+        )
+        .map_err(|source| self.fail(source))?;
         let layers = self.layers(&composition.layers, work)?;
         let version = self
             .plan
@@ -256,15 +330,23 @@ impl Assembly<'_> {
             })
             .collect();
         let created = Timestamp::from_unix(composition.created);
-        let made_by = MadeBy { created, version: version.clone() };
-        let described = describe(self.plan, &records, &made_by).map_err(|source| self.fail(source))?;
+        let made_by = MadeBy {
+            created,
+            version: version.clone(),
+        };
+        let described =
+            describe(self.plan, &records, &made_by).map_err(|source| self.fail(source))?;
         let store = self.pipeline.store;
         let config = store.put(&described.config)?;
         let manifest = store.put(&described.manifest)?;
         let mut blobs = vec![manifest, config];
         blobs.extend(layers.iter().map(|layer| layer.stored.clone()));
         let mut seen = BTreeSet::new();
-        let compressed = blobs.iter().filter(|blob| seen.insert(blob.digest)).map(|blob| blob.size).sum();
+        let compressed = blobs
+            .iter()
+            .filter(|blob| seen.insert(blob.digest))
+            .map(|blob| blob.size)
+            .sum();
         let layers = composition
             .layers
             .iter()
@@ -291,7 +373,11 @@ impl Assembly<'_> {
     }
 
     /// Writes the layers that the store does not have, several at a time.
-    fn layers(&self, plans: &[LayerPlan], work: &mut Work) -> Result<Vec<LayerStoreRecord>, PipelineError> {
+    fn layers(
+        &self,
+        plans: &[LayerPlan],
+        work: &mut Work,
+    ) -> Result<Vec<LayerStoreRecord>, PipelineError> {
         let next = AtomicUsize::new(0);
         let workers = self.pipeline.settings.jobs.clamp(1, plans.len().max(1));
         let results = std::thread::scope(|scope| {
@@ -306,11 +392,16 @@ impl Assembly<'_> {
                     })
                 })
                 .collect();
-            handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+            handles
+                .into_iter()
+                .map(std::thread::ScopedJoinHandle::join)
+                .collect::<Vec<_>>()
         });
         let mut layers: BTreeMap<usize, LayerStoreRecord> = BTreeMap::new();
         for result in results {
-            for (index, outcome) in result.map_err(|_| PipelineError::Internal("a worker thread failed".to_owned()))? {
+            for (index, outcome) in
+                result.map_err(|_| PipelineError::Internal("a worker thread failed".to_owned()))?
+            {
                 let (record, written) = outcome?;
                 work.layers_written += usize::from(written);
                 layers.insert(index, record);
@@ -333,7 +424,8 @@ impl Assembly<'_> {
         let written = write_layer(plan, store, &mut writer).map_err(|source| self.fail(source))?;
         let stored = writer.commit(None)?;
         let record = LayerStoreRecord { stored, written };
-        let bytes = serde_json::to_vec(&record).map_err(|error| PipelineError::Internal(error.to_string()))?;
+        let bytes = serde_json::to_vec(&record)
+            .map_err(|error| PipelineError::Internal(error.to_string()))?;
         store.record_put(RecordKind::Layer, &key, &bytes)?;
         Ok((record, true))
     }
@@ -343,7 +435,10 @@ impl Assembly<'_> {
     }
 
     fn fail(&self, source: kiln_image::AssembleError) -> PipelineError {
-        PipelineError::Assemble { target: self.target(), source }
+        PipelineError::Assemble {
+            target: self.target(),
+            source,
+        }
     }
 }
 

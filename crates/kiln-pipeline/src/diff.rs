@@ -72,19 +72,28 @@ pub fn diff_locks(old: &Lock, new: &Lock, only: Option<&BTreeSet<TargetId>>) -> 
         let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
         for name in names {
             if let Some(change) = change(before.get(name).copied(), after.get(name).copied()) {
-                changes.entry((name.to_owned(), change)).or_default().push(target.clone());
+                changes
+                    .entry((name.to_owned(), change))
+                    .or_default()
+                    .push(target.clone());
             }
         }
     }
     let changes = changes
         .into_iter()
-        .map(|((package, change), targets)| PackageChange { package, change, targets })
+        .map(|((package, change), targets)| PackageChange {
+            package,
+            change,
+            targets,
+        })
         .collect();
     LockDiff { changes }
 }
 
 fn by_name<'a>(lock: &'a Lock, target: &'a TargetId) -> BTreeMap<&'a str, &'a LockedPackage> {
-    lock.packages_of(target).map(|package| (package.name.as_str(), package)).collect()
+    lock.packages_of(target)
+        .map(|package| (package.name.as_str(), package))
+        .collect()
 }
 
 fn change(before: Option<&LockedPackage>, after: Option<&LockedPackage>) -> Option<Change> {
@@ -98,7 +107,9 @@ fn change(before: Option<&LockedPackage>, after: Option<&LockedPackage>) -> Opti
             match kiln_deb::version::compare(&from, &to) {
                 std::cmp::Ordering::Less => Some(Change::Up { from, to }),
                 std::cmp::Ordering::Greater => Some(Change::Down { from, to }),
-                std::cmp::Ordering::Equal if before.sha256 != after.sha256 => Some(Change::Rebuilt { version: to }),
+                std::cmp::Ordering::Equal if before.sha256 != after.sha256 => {
+                    Some(Change::Rebuilt { version: to })
+                }
                 std::cmp::Ordering::Equal => None,
             }
         }

@@ -56,7 +56,9 @@ pub enum PipelineError {
     #[error("{}", gone(.0))]
     Gone(Vec<GonePackage>),
     /// An index is older than one that was seen before.
-    #[error("index of `{archive}` `{suite}` is of {date}, but one of {seen} was seen before: this mirror is out of date, or somebody rolls it back")]
+    #[error(
+        "index of `{archive}` `{suite}` is of {date}, but one of {seen} was seen before: this mirror is out of date, or somebody rolls it back"
+    )]
     RolledBack {
         /// The archive.
         archive: String,
@@ -137,9 +139,19 @@ fn indented(lines: &[String]) -> String {
 }
 
 fn gone(packages: &[GonePackage]) -> String {
-    let names: Vec<String> =
-        packages.iter().map(|gone| format!("{} (archive `{}`, `{}`)", gone.package, gone.archive, gone.path)).collect();
-    format!("no mirror has these locked packages any more:{}", indented(&names))
+    let names: Vec<String> = packages
+        .iter()
+        .map(|gone| {
+            format!(
+                "{} (archive `{}`, `{}`)",
+                gone.package, gone.archive, gone.path
+            )
+        })
+        .collect();
+    format!(
+        "no mirror has these locked packages any more:{}",
+        indented(&names)
+    )
 }
 
 impl PipelineError {
@@ -181,9 +193,11 @@ impl Classify for PipelineError {
             Self::Oci(error) => error.class(),
             Self::Several(errors) => errors.first().map_or(ErrorClass::Internal, Classify::class),
             Self::NoIndex { class, .. } => *class,
-            Self::UnknownFormat(_) | Self::NoMirror { .. } | Self::Diagnostics(_) | Self::Output(_) | Self::Lock(_) => {
-                ErrorClass::User
-            }
+            Self::UnknownFormat(_)
+            | Self::NoMirror { .. }
+            | Self::Diagnostics(_)
+            | Self::Output(_)
+            | Self::Lock(_) => ErrorClass::User,
             Self::Offline { .. } | Self::Gone(_) => ErrorClass::Network,
             Self::RolledBack { .. } | Self::Index(_) => ErrorClass::Integrity,
             Self::Checks { .. } => ErrorClass::Policy,

@@ -30,7 +30,10 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub(crate) fn package(package: &LockedPackage, mirrors: Vec<String>) -> Self {
         Self {
-            what: format!("{}_{}_{}", package.name, package.version, package.architecture),
+            what: format!(
+                "{}_{}_{}",
+                package.name, package.version, package.architecture
+            ),
             archive: package.archive.clone(),
             mirrors,
             paths: vec![package.path.clone()],
@@ -45,12 +48,20 @@ const PATIENCE: u32 = 10 * 60 * 10;
 
 impl Pipeline<'_> {
     /// The blobs of these files, in their order.
-    pub(crate) fn fetch(&self, stage: Stage, wanted: Vec<Wanted>) -> Result<Vec<Stored>, PipelineError> {
+    pub(crate) fn fetch(
+        &self,
+        stage: Stage,
+        wanted: Vec<Wanted>,
+    ) -> Result<Vec<Stored>, PipelineError> {
         let mut found: Vec<Option<Stored>> = Vec::with_capacity(wanted.len());
         for file in &wanted {
             found.push(self.kept_file(&file.digest)?);
         }
-        let missing: Vec<(usize, &Wanted)> = wanted.iter().enumerate().filter(|(at, _)| found[*at].is_none()).collect();
+        let missing: Vec<(usize, &Wanted)> = wanted
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| found[*at].is_none())
+            .collect();
         if !missing.is_empty() {
             for (at, stored) in self.fetch_missing(stage, missing)? {
                 found[at] = Some(stored);
@@ -61,8 +72,12 @@ impl Pipeline<'_> {
 
     /// A file that came in before and is as it was.
     fn kept_file(&self, digest: &Digest) -> Result<Option<Stored>, PipelineError> {
-        let Some(bytes) = self.store.record_get(RecordKind::Package, digest)? else { return Ok(None) };
-        let Ok(stored) = serde_json::from_slice::<Stored>(&bytes) else { return Ok(None) };
+        let Some(bytes) = self.store.record_get(RecordKind::Package, digest)? else {
+            return Ok(None);
+        };
+        let Ok(stored) = serde_json::from_slice::<Stored>(&bytes) else {
+            return Ok(None);
+        };
         Ok(self.store.ensure(&stored)?)
     }
 
@@ -73,25 +88,32 @@ impl Pipeline<'_> {
     ) -> Result<Vec<(usize, Stored)>, PipelineError> {
         if self.settings.offline {
             // What an interrupted run left verified but unrecorded is still there.
-            return missing.into_iter().map(|(at, file)| Ok((at, self.from_store(file)?))).collect();
+            return missing
+                .into_iter()
+                .map(|(at, file)| Ok((at, self.from_store(file)?)))
+                .collect();
         }
         let total: u64 = missing.iter().map(|(_, file)| file.size).sum();
         self.store.require_space(total)?;
         let client = Client::new(self.settings.net.clone())?;
         self.reporter.begin(stage, Some(total), "bytes");
-        let results = self.block_on(in_parallel(self.settings.parallel, missing, async |(at, file)| {
-            (at, file, self.fetch_one(&client, stage, file).await)
-        }))?;
+        let results = self.block_on(in_parallel(
+            self.settings.parallel,
+            missing,
+            async |(at, file)| (at, file, self.fetch_one(&client, stage, file).await),
+        ))?;
         self.reporter.end(stage);
         let (mut fetched, mut errors, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for (at, file, result) in results {
             match result {
                 Ok(stored) => fetched.push((at, stored)),
-                Err(PipelineError::Net(error)) if error.is_not_found() && stage == Stage::Fetch => gone.push(GonePackage {
-                    package: file.what.clone(),
-                    archive: file.archive.clone(),
-                    path: file.paths.first().cloned().unwrap_or_default(),
-                }),
+                Err(PipelineError::Net(error)) if error.is_not_found() && stage == Stage::Fetch => {
+                    gone.push(GonePackage {
+                        package: file.what.clone(),
+                        archive: file.archive.clone(),
+                        path: file.paths.first().cloned().unwrap_or_default(),
+                    })
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -108,31 +130,54 @@ impl Pipeline<'_> {
     fn from_store(&self, file: &Wanted) -> Result<Stored, PipelineError> {
         match self.store.recheck(&file.digest)? {
             Some(stored) => self.keep_file(stored),
-            None => Err(PipelineError::Offline { what: format!("`{}`", file.what) }),
+            None => Err(PipelineError::Offline {
+                what: format!("`{}`", file.what),
+            }),
         }
     }
 
     fn keep_file(&self, stored: Stored) -> Result<Stored, PipelineError> {
-        let bytes = serde_json::to_vec(&stored).map_err(|error| PipelineError::Internal(error.to_string()))?;
-        self.store.record_put(RecordKind::Package, &stored.digest, &bytes)?;
+        let bytes = serde_json::to_vec(&stored)
+            .map_err(|error| PipelineError::Internal(error.to_string()))?;
+        self.store
+            .record_put(RecordKind::Package, &stored.digest, &bytes)?;
         Ok(stored)
     }
 
-    async fn fetch_one(&self, client: &Client, stage: Stage, file: &Wanted) -> Result<Stored, PipelineError> {
+    async fn fetch_one(
+        &self,
+        client: &Client,
+        stage: Stage,
+        file: &Wanted,
+    ) -> Result<Stored, PipelineError> {
         let partial = match self.partial(file).await? {
             Ok(stored) => return self.keep_file(stored),
             Err(partial) => partial,
         };
         if file.mirrors.is_empty() {
-            return Err(PipelineError::NoMirror { archive: file.archive.clone() });
+            return Err(PipelineError::NoMirror {
+                archive: file.archive.clone(),
+            });
         }
-        let mut sink = StoreSink { partial, stored: None };
+        let mut sink = StoreSink {
+            partial,
+            stored: None,
+        };
         let mut outcome: Option<Result<(), NetError>> = None;
         for path in &file.paths {
             let progress = |bytes: u64| self.reporter.advance(stage, bytes, &file.what);
             let limit = file.size;
-            let result =
-                client.download(&file.mirrors, path, Some(file.size), limit, &mut sink, &progress).await.map(|_| ());
+            let result = client
+                .download(
+                    &file.mirrors,
+                    path,
+                    Some(file.size),
+                    limit,
+                    &mut sink,
+                    &progress,
+                )
+                .await
+                .map(|_| ());
             let next = result.as_ref().is_err_and(NetError::is_not_found);
             outcome = Some(result);
             if !next {
@@ -156,7 +201,10 @@ impl Pipeline<'_> {
                 Partial::Busy => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
-        let (path, waited) = (self.store.path_of(&file.digest), Duration::from_secs(u64::from(PATIENCE) / 10));
+        let (path, waited) = (
+            self.store.path_of(&file.digest),
+            Duration::from_secs(u64::from(PATIENCE) / 10),
+        );
         Err(StoreError::Busy { path, waited }.into())
     }
 
@@ -165,7 +213,10 @@ impl Pipeline<'_> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|source| PipelineError::Io { doing: "starting the network".to_owned(), source })?;
+            .map_err(|source| PipelineError::Io {
+                doing: "starting the network".to_owned(),
+                source,
+            })?;
         Ok(runtime.block_on(future))
     }
 }

@@ -32,7 +32,12 @@ pub(crate) struct FragmentRequest<'a> {
 
 impl FragmentRequest<'_> {
     fn options(&self, threads: usize) -> NormaliseOptions<'_> {
-        NormaliseOptions { cuts: self.cuts, merged_usr: self.merged_usr, dropped: &self.dropped, threads }
+        NormaliseOptions {
+            cuts: self.cuts,
+            merged_usr: self.merged_usr,
+            dropped: &self.dropped,
+            threads,
+        }
     }
 
     fn key(&self) -> Digest {
@@ -40,7 +45,10 @@ impl FragmentRequest<'_> {
     }
 
     fn subject(&self) -> String {
-        format!("{}_{}_{}", self.package.name, self.package.version, self.package.architecture)
+        format!(
+            "{}_{}_{}",
+            self.package.name, self.package.version, self.package.architecture
+        )
     }
 }
 
@@ -75,7 +83,10 @@ impl Pipeline<'_> {
         }
         let made = missing.len();
         known.extend(self.make_fragments(format, missing)?);
-        let by_request = keys.iter().filter_map(|key| known.get(key).cloned()).collect::<Vec<_>>();
+        let by_request = keys
+            .iter()
+            .filter_map(|key| known.get(key).cloned())
+            .collect::<Vec<_>>();
         if by_request.len() != requests.len() {
             return Err(PipelineError::Internal("a fragment got lost".to_owned()));
         }
@@ -83,9 +94,13 @@ impl Pipeline<'_> {
     }
 
     fn kept_fragment(&self, key: &Digest) -> Result<Option<Fragment>, PipelineError> {
-        let Some(bytes) = self.store.record_get(RecordKind::Fragment, key)? else { return Ok(None) };
+        let Some(bytes) = self.store.record_get(RecordKind::Fragment, key)? else {
+            return Ok(None);
+        };
         // A record of another kiln may have another shape: as good as absent.
-        let Ok(record) = serde_json::from_slice::<FragmentRecord>(&bytes) else { return Ok(None) };
+        let Ok(record) = serde_json::from_slice::<FragmentRecord>(&bytes) else {
+            return Ok(None);
+        };
         Ok(self.store.ensure(&record.stored)?.map(|_| record.fragment))
     }
 
@@ -100,7 +115,10 @@ impl Pipeline<'_> {
         let mut jobs: Vec<(Digest, &FragmentRequest<'_>)> = missing.into_iter().collect();
         // The largest first, so that no thread is left alone with one at the end.
         jobs.sort_by_key(|(key, request)| (std::cmp::Reverse(request.package.size), *key));
-        let wanted = jobs.iter().map(|(_, request)| Wanted::package(request.package, request.mirrors.clone())).collect();
+        let wanted = jobs
+            .iter()
+            .map(|(_, request)| Wanted::package(request.package, request.mirrors.clone()))
+            .collect();
         let packages = self.fetch(Stage::Fetch, wanted)?;
 
         let total = jobs.iter().map(|(_, request)| request.package.size).sum();
@@ -115,25 +133,34 @@ impl Pipeline<'_> {
                         let mut done = Vec::new();
                         while let Some(index) = take(&next, jobs.len()) {
                             let (key, request) = &jobs[index];
-                            let result = self.make_fragment(format, key, request, &packages[index], threads);
+                            let result =
+                                self.make_fragment(format, key, request, &packages[index], threads);
                             let failed = result.is_err();
                             done.push(result.map(|fragment| (*key, Arc::new(fragment))));
                             if failed {
                                 // The others finish what they are at; nobody begins anything new.
                                 next.store(jobs.len(), Ordering::Relaxed);
                             }
-                            self.reporter.advance(Stage::Normalise, request.package.size, request.package.name.as_str());
+                            self.reporter.advance(
+                                Stage::Normalise,
+                                request.package.size,
+                                request.package.name.as_str(),
+                            );
                         }
                         done
                     })
                 })
                 .collect();
-            handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+            handles
+                .into_iter()
+                .map(std::thread::ScopedJoinHandle::join)
+                .collect::<Vec<_>>()
         });
         self.reporter.end(Stage::Normalise);
         let (mut fragments, mut errors) = (Vec::new(), Vec::new());
         for result in results {
-            let done = result.map_err(|_| PipelineError::Internal("a worker thread failed".to_owned()))?;
+            let done =
+                result.map_err(|_| PipelineError::Internal("a worker thread failed".to_owned()))?;
             for outcome in done {
                 match outcome {
                     Ok(fragment) => fragments.push(fragment),
@@ -157,29 +184,45 @@ impl Pipeline<'_> {
         threads: usize,
     ) -> Result<Fragment, PipelineError> {
         let subject = request.subject();
-        let file = self
-            .store
-            .open_blob(&package.digest)?
-            .ok_or_else(|| PipelineError::Internal(format!("package `{subject}` left the store")))?;
-        let mut open = format.open(&subject, Box::new(std::io::BufReader::with_capacity(128 << 10, file)))?;
+        let file = self.store.open_blob(&package.digest)?.ok_or_else(|| {
+            PipelineError::Internal(format!("package `{subject}` left the store"))
+        })?;
+        let mut open = format.open(
+            &subject,
+            Box::new(std::io::BufReader::with_capacity(128 << 10, file)),
+        )?;
         let control = open.control();
-        let claims = (control.name.as_str(), control.version.as_str(), control.architecture.as_str());
+        let claims = (
+            control.name.as_str(),
+            control.version.as_str(),
+            control.architecture.as_str(),
+        );
         let wanted = (
             request.package.name.as_str(),
             request.package.version.as_str(),
             request.package.architecture.as_str(),
         );
         if claims != wanted {
-            let reason = format!("the file says that it is {} {} {}", claims.0, claims.1, claims.2);
-            return Err(FormatError::new(kiln_types::FormatErrorKind::Lies, subject, reason).into());
+            let reason = format!(
+                "the file says that it is {} {} {}",
+                claims.0, claims.1, claims.2
+            );
+            return Err(
+                FormatError::new(kiln_types::FormatErrorKind::Lies, subject, reason).into(),
+            );
         }
         let mut writer = self.store.writer()?;
-        let normalised =
-            normalise(open.as_mut(), &request.options(threads), &StoreScratch(self), &mut writer)?;
+        let normalised = normalise(
+            open.as_mut(),
+            &request.options(threads),
+            &StoreScratch(self),
+            &mut writer,
+        )?;
         let stored = writer.commit(None)?;
         let fragment = normalised.stored_as(stored.digest);
         let record = FragmentRecord { stored, fragment };
-        let bytes = serde_json::to_vec(&record).map_err(|error| PipelineError::Internal(error.to_string()))?;
+        let bytes = serde_json::to_vec(&record)
+            .map_err(|error| PipelineError::Internal(error.to_string()))?;
         self.store.record_put(RecordKind::Fragment, key, &bytes)?;
         Ok(record.fragment)
     }

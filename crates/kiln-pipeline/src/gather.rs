@@ -59,18 +59,41 @@ impl Pipeline<'_> {
         tags: Vec<String>,
     ) -> Result<GatheredImage, PipelineError> {
         let Some(first) = plans.first() else {
-            return Err(PipelineError::Internal("an image without platforms".to_owned()));
+            return Err(PipelineError::Internal(
+                "an image without platforms".to_owned(),
+            ));
         };
         let mut platforms: Vec<GatheredPlatform> = plans
             .iter()
             .zip(images)
-            .map(|(plan, (image, work))| GatheredPlatform { platform: plan.platform, image, work })
+            .map(|(plan, (image, work))| GatheredPlatform {
+                platform: plan.platform,
+                image,
+                work,
+            })
             .collect();
         platforms.sort_by_key(|gathered| gathered.platform);
-        let mut index = Index::new(platforms.iter().map(|gathered| gathered.image.manifest.clone()).collect());
-        let newest = platforms.iter().map(|gathered| gathered.image.created).max().unwrap_or_default();
-        let version = platforms.iter().find_map(|gathered| gathered.image.version.clone());
-        index.annotations = annotations(first, &MadeBy { created: newest, version });
+        let mut index = Index::new(
+            platforms
+                .iter()
+                .map(|gathered| gathered.image.manifest.clone())
+                .collect(),
+        );
+        let newest = platforms
+            .iter()
+            .map(|gathered| gathered.image.created)
+            .max()
+            .unwrap_or_default();
+        let version = platforms
+            .iter()
+            .find_map(|gathered| gathered.image.version.clone());
+        index.annotations = annotations(
+            first,
+            &MadeBy {
+                created: newest,
+                version,
+            },
+        );
         let bytes = to_json(&index).map_err(|error| PipelineError::Internal(error.to_string()))?;
         let descriptor = Descriptor::of(media_type::INDEX, &bytes);
         self.name(&first.image, &tags, &descriptor, &bytes, &platforms)?;
@@ -92,14 +115,20 @@ impl Pipeline<'_> {
         bytes: &[u8],
         platforms: &[GatheredPlatform],
     ) -> Result<(), PipelineError> {
-        let blobs: Vec<Stored> = platforms.iter().flat_map(|gathered| gathered.image.blobs.clone()).collect();
+        let blobs: Vec<Stored> = platforms
+            .iter()
+            .flat_map(|gathered| gathered.image.blobs.clone())
+            .collect();
         let mut index: Option<Stored> = None;
         for tag in tags {
             let key = format!("{image}:{tag}");
             if let Some(named) = self.named(&key)?
                 && named.index.digest == descriptor.digest
                 && named.blobs == blobs
-                && self.store.ensure(&named.index)?.is_some_and(|stored| stored == named.index)
+                && self
+                    .store
+                    .ensure(&named.index)?
+                    .is_some_and(|stored| stored == named.index)
             {
                 continue;
             }
@@ -107,9 +136,14 @@ impl Pipeline<'_> {
                 Some(stored) => stored.clone(),
                 None => index.insert(self.store.put(bytes)?).clone(),
             };
-            let named = NamedImage { index: stored, blobs: blobs.clone() };
-            let record = serde_json::to_vec(&named).map_err(|error| PipelineError::Internal(error.to_string()))?;
-            self.store.record_put(RecordKind::Name, key.as_str(), &record)?;
+            let named = NamedImage {
+                index: stored,
+                blobs: blobs.clone(),
+            };
+            let record = serde_json::to_vec(&named)
+                .map_err(|error| PipelineError::Internal(error.to_string()))?;
+            self.store
+                .record_put(RecordKind::Name, key.as_str(), &record)?;
         }
         Ok(())
     }

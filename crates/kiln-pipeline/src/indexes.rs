@@ -17,8 +17,8 @@ use kiln_deb::universe::DebUniverse;
 use kiln_net::{Client, Fetched, NetError};
 use kiln_store::{RecordKind, Stored};
 use kiln_types::{
-    ArchiveSource, Architecture, Classify, Diagnostic, Digest, ErrorClass, FormatError, LockedIndex, Plan, Stage,
-    Timestamp,
+    Architecture, ArchiveSource, Classify, Diagnostic, Digest, ErrorClass, FormatError,
+    LockedIndex, Plan, Stage, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,11 +61,19 @@ struct SeenRelease {
 
 impl Pipeline<'_> {
     /// Everything that a plan may choose from.
-    pub(crate) fn universe(&self, plan: &Plan, architecture: Architecture) -> Result<ReadIndexes, PipelineError> {
+    pub(crate) fn universe(
+        &self,
+        plan: &Plan,
+        architecture: Architecture,
+    ) -> Result<ReadIndexes, PipelineError> {
         self.reporter.begin(Stage::Indexes, None, "");
         let mut releases: Vec<(&ArchiveSource, VerifiedRelease)> = Vec::new();
         for source in &plan.sources {
-            let suites = if source.flat.is_some() { vec![String::new()] } else { source.suites.clone() };
+            let suites = if source.flat.is_some() {
+                vec![String::new()]
+            } else {
+                source.suites.clone()
+            };
             for suite in suites {
                 releases.push((source, self.release(source, &suite)?));
             }
@@ -73,7 +81,10 @@ impl Pipeline<'_> {
         let mut files: Vec<(IndexOrigin, Wanted)> = Vec::new();
         for (source, release) in &releases {
             for file in index_files(source, release, architecture)? {
-                files.push((index_origin(source, release), wanted(source, release, &file)));
+                files.push((
+                    index_origin(source, release),
+                    wanted(source, release, &file),
+                ));
             }
         }
         let stored = self.universe_file(architecture, &files)?;
@@ -83,7 +94,10 @@ impl Pipeline<'_> {
             .open_blob(&stored.digest)?
             .ok_or_else(|| PipelineError::Internal("the universe left the store".to_owned()))?;
         let universe = DebUniverse::open("universe", file, &plan.request.pins)?;
-        let indexes = releases.into_iter().map(|(_, release)| release.locked).collect();
+        let indexes = releases
+            .into_iter()
+            .map(|(_, release)| release.locked)
+            .collect();
         Ok(ReadIndexes { universe, indexes })
     }
 
@@ -95,7 +109,12 @@ impl Pipeline<'_> {
     ) -> Result<Stored, PipelineError> {
         let mut key = format!("universe {} {architecture}\n", env!("KILN_CODE"));
         for (source, file) in files {
-            key.push_str(&format!("{source:?} {} {} {:?}\n", file.archive, file.digest, file.paths.last()));
+            key.push_str(&format!(
+                "{source:?} {} {} {:?}\n",
+                file.archive,
+                file.digest,
+                file.paths.last()
+            ));
         }
         let key = Digest::of(key.as_bytes());
         if let Some(bytes) = self.store.record_get(RecordKind::Index, &key)?
@@ -104,7 +123,10 @@ impl Pipeline<'_> {
         {
             return Ok(stored);
         }
-        let fetched = self.fetch(Stage::Indexes, files.iter().map(|(_, wanted)| wanted.clone()).collect())?;
+        let fetched = self.fetch(
+            Stage::Indexes,
+            files.iter().map(|(_, wanted)| wanted.clone()).collect(),
+        )?;
         let mut writer = self.store.writer()?;
         let mut builder = IndexBuilder::new(&mut writer, architecture.as_str());
         for ((origin, wanted), stored) in files.iter().zip(&fetched) {
@@ -113,9 +135,16 @@ impl Pipeline<'_> {
                 .open_blob(&stored.digest)?
                 .ok_or_else(|| PipelineError::Internal("an index left the store".to_owned()))?;
             let name = wanted.paths.last().map_or("", String::as_str);
-            let limits = kiln_archive::Limits { max_unpacked: LARGEST_INDEX, ..kiln_archive::Limits::default() };
-            let mut reader = decoder(Codec::from_name(name), Box::new(std::io::BufReader::new(file)), &limits)
-                .map_err(|error| FormatError::malformed(&wanted.what, error.to_string()))?;
+            let limits = kiln_archive::Limits {
+                max_unpacked: LARGEST_INDEX,
+                ..kiln_archive::Limits::default()
+            };
+            let mut reader = decoder(
+                Codec::from_name(name),
+                Box::new(std::io::BufReader::new(file)),
+                &limits,
+            )
+            .map_err(|error| FormatError::malformed(&wanted.what, error.to_string()))?;
             let source = IndexSource {
                 subject: &wanted.what,
                 archive: &wanted.archive,
@@ -126,21 +155,32 @@ impl Pipeline<'_> {
         }
         builder.finish()?;
         let stored = writer.commit(None)?;
-        let bytes = serde_json::to_vec(&stored).map_err(|error| PipelineError::Internal(error.to_string()))?;
+        let bytes = serde_json::to_vec(&stored)
+            .map_err(|error| PipelineError::Internal(error.to_string()))?;
         self.store.record_put(RecordKind::Index, &key, &bytes)?;
         Ok(stored)
     }
 
     /// The verified release file of a suite (of the whole repository, for a flat one).
-    fn release(&self, source: &ArchiveSource, suite: &str) -> Result<VerifiedRelease, PipelineError> {
+    fn release(
+        &self,
+        source: &ArchiveSource,
+        suite: &str,
+    ) -> Result<VerifiedRelease, PipelineError> {
         let now = self.clock.now();
         let candidates = self
             .settings
             .mirrors
             .candidates(source, now)
-            .ok_or_else(|| PipelineError::NoMirror { archive: source.archive.clone() })?;
+            .ok_or_else(|| PipelineError::NoMirror {
+                archive: source.archive.clone(),
+            })?;
         let directory = match &source.flat {
-            Some(path) => path.trim_matches('/').trim_start_matches("./").trim_matches('.').to_owned(),
+            Some(path) => path
+                .trim_matches('/')
+                .trim_start_matches("./")
+                .trim_matches('.')
+                .to_owned(),
             None => format!("dists/{suite}"),
         };
         if self.settings.offline {
@@ -152,7 +192,9 @@ impl Pipeline<'_> {
         for mirror in &candidates.urls {
             let outcome = self
                 .fetch_release(&client, mirror, &directory)
-                .and_then(|files| self.verify_release(source, suite, &candidates, files, mirror, &directory));
+                .and_then(|files| {
+                    self.verify_release(source, suite, &candidates, files, mirror, &directory)
+                });
             match outcome {
                 Ok(release) => {
                     if candidates.snapshot.is_none() {
@@ -162,18 +204,30 @@ impl Pipeline<'_> {
                 }
                 Err(error) => {
                     // A guessed address that has another archive's index, or none, is no fault.
-                    let about_it = matches!(&error, PipelineError::Net(error) if error.is_not_found());
-                    if error.class() == ErrorClass::Integrity && candidates.certainty == Certainty::Told {
+                    let about_it =
+                        matches!(&error, PipelineError::Net(error) if error.is_not_found());
+                    if error.class() == ErrorClass::Integrity
+                        && candidates.certainty == Certainty::Told
+                    {
                         class = ErrorClass::Integrity;
                     }
-                    attempts.push(if about_it { format!("{}: has no such suite", shown(mirror)) } else { error.to_string() });
+                    attempts.push(if about_it {
+                        format!("{}: has no such suite", shown(mirror))
+                    } else {
+                        error.to_string()
+                    });
                     if matches!(error, PipelineError::Store(_) | PipelineError::Io { .. }) {
                         return Err(error);
                     }
                 }
             }
         }
-        Err(PipelineError::NoIndex { archive: source.archive.clone(), suite: suite.to_owned(), attempts, class })
+        Err(PipelineError::NoIndex {
+            archive: source.archive.clone(),
+            suite: suite.to_owned(),
+            attempts,
+            class,
+        })
     }
 
     fn fetch_release(
@@ -183,18 +237,31 @@ impl Pipeline<'_> {
         directory: &str,
     ) -> Result<ReleaseFiles, PipelineError> {
         let mirrors = [mirror.to_owned()];
-        let path = |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+        let path = |name: &str| {
+            if directory.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{directory}/{name}")
+            }
+        };
         let get = |name: &'static str| -> Result<Vec<u8>, PipelineError> {
-            let fetched =
-                self.block_on(client.get_small(&mirrors, &path(name), LARGEST_RELEASE, None))?.map_err(PipelineError::Net)?;
+            let fetched = self
+                .block_on(client.get_small(&mirrors, &path(name), LARGEST_RELEASE, None))?
+                .map_err(PipelineError::Net)?;
             match fetched {
                 Fetched::New(document) => Ok(document.bytes),
-                Fetched::Unchanged(_) => Err(PipelineError::Internal("an unconditional request was answered `unchanged`".to_owned())),
+                Fetched::Unchanged(_) => Err(PipelineError::Internal(
+                    "an unconditional request was answered `unchanged`".to_owned(),
+                )),
             }
         };
         let not_found = |error: &PipelineError| matches!(error, PipelineError::Net(error) if NetError::is_not_found(error));
         match get("InRelease") {
-            Ok(text) => Ok(ReleaseFiles { text, signature: None, inline: true }),
+            Ok(text) => Ok(ReleaseFiles {
+                text,
+                signature: None,
+                inline: true,
+            }),
             Err(error) if not_found(&error) => {
                 let text = get("Release")?;
                 let signature = match get("Release.gpg") {
@@ -202,7 +269,11 @@ impl Pipeline<'_> {
                     Err(error) if not_found(&error) => None,
                     Err(error) => return Err(error),
                 };
-                Ok(ReleaseFiles { text, signature, inline: false })
+                Ok(ReleaseFiles {
+                    text,
+                    signature,
+                    inline: false,
+                })
             }
             Err(error) => Err(error),
         }
@@ -223,7 +294,11 @@ impl Pipeline<'_> {
         let at = candidates.snapshot.unwrap_or(now);
         let text = if source.trusted {
             // `[trusted=yes]` was written: what is signed is read without looking at the signature.
-            if files.inline { unverified_text(&files.text, &subject)? } else { files.text.clone() }
+            if files.inline {
+                unverified_text(&files.text, &subject)?
+            } else {
+                files.text.clone()
+            }
         } else {
             let keyring = self.keyring(source)?;
             // Keys may have expired since a snapshot was signed; what counts is the time of signing.
@@ -259,13 +334,22 @@ impl Pipeline<'_> {
             date: release.date,
             release: Digest::of(&files.text),
         };
-        let verified =
-            VerifiedRelease { release, locked, mirror: mirror.to_owned(), directory: directory.to_owned() };
+        let verified = VerifiedRelease {
+            release,
+            locked,
+            mirror: mirror.to_owned(),
+            directory: directory.to_owned(),
+        };
         Ok(Checked { verified, files })
     }
 
     /// Refuses an index older than one seen before, and remembers a newer one.
-    fn refuse_rollback(&self, source: &ArchiveSource, suite: &str, checked: &Checked) -> Result<(), PipelineError> {
+    fn refuse_rollback(
+        &self,
+        source: &ArchiveSource,
+        suite: &str,
+        checked: &Checked,
+    ) -> Result<(), PipelineError> {
         let key = seen_key(source, suite);
         let date = checked.verified.release.date;
         if let Some(seen) = self.seen(&key)? {
@@ -283,17 +367,30 @@ impl Pipeline<'_> {
                     source.archive, seen.date
                 );
                 self.reporter.warn(
-                    &Diagnostic::warning("index/behind", message)
-                        .help("the machines behind a mirror's name differ for some hours; it passes"),
+                    &Diagnostic::warning("index/behind", message).help(
+                        "the machines behind a mirror's name differ for some hours; it passes",
+                    ),
                 );
                 return Ok(());
             }
         }
         let stored = self.store.put(&checked.files.text)?;
-        let signature = checked.files.signature.as_ref().map(|bytes| self.store.put(bytes)).transpose()?;
-        let seen = SeenRelease { date, stored, signature, mirror: checked.verified.mirror.clone() };
-        let bytes = serde_json::to_vec(&seen).map_err(|error| PipelineError::Internal(error.to_string()))?;
-        self.store.record_put(RecordKind::ReleaseSeen, key.as_str(), &bytes)?;
+        let signature = checked
+            .files
+            .signature
+            .as_ref()
+            .map(|bytes| self.store.put(bytes))
+            .transpose()?;
+        let seen = SeenRelease {
+            date,
+            stored,
+            signature,
+            mirror: checked.verified.mirror.clone(),
+        };
+        let bytes = serde_json::to_vec(&seen)
+            .map_err(|error| PipelineError::Internal(error.to_string()))?;
+        self.store
+            .record_put(RecordKind::ReleaseSeen, key.as_str(), &bytes)?;
         Ok(())
     }
 
@@ -310,21 +407,36 @@ impl Pipeline<'_> {
         directory: &str,
         candidates: &Candidates,
     ) -> Result<VerifiedRelease, PipelineError> {
-        let offline = || PipelineError::Offline { what: format!("the index of `{}` `{suite}`", source.archive) };
+        let offline = || PipelineError::Offline {
+            what: format!("the index of `{}` `{suite}`", source.archive),
+        };
         let seen = self.seen(&seen_key(source, suite))?.ok_or_else(offline)?;
         let read = |stored: &Stored| -> Result<Vec<u8>, PipelineError> {
             let file = self.store.open_blob(&stored.digest)?.ok_or_else(offline)?;
             let bytes = kiln_archive::read_to_vec(&mut { file }, LARGEST_RELEASE)
                 .map_err(|error| FormatError::malformed("stored index", error.to_string()))?;
-            if Digest::of(&bytes) == stored.digest { Ok(bytes) } else { Err(offline()) }
+            if Digest::of(&bytes) == stored.digest {
+                Ok(bytes)
+            } else {
+                Err(offline())
+            }
         };
         let signature = seen.signature.as_ref().map(read).transpose()?;
         let text = read(&seen.stored)?;
         let inline = signature.is_none() && text.starts_with(b"-----BEGIN");
-        let files = ReleaseFiles { text, signature, inline };
+        let files = ReleaseFiles {
+            text,
+            signature,
+            inline,
+        };
         // Offline nothing newer can be had; the index is judged as of its own day, and its age said.
-        let as_of = Candidates { snapshot: Some(candidates.snapshot.unwrap_or(seen.date)), ..candidates.clone() };
-        Ok(self.verify_release(source, suite, &as_of, files, &seen.mirror, directory)?.verified)
+        let as_of = Candidates {
+            snapshot: Some(candidates.snapshot.unwrap_or(seen.date)),
+            ..candidates.clone()
+        };
+        Ok(self
+            .verify_release(source, suite, &as_of, files, &seen.mirror, directory)?
+            .verified)
     }
 
     fn keyring(&self, source: &ArchiveSource) -> Result<Keyring, PipelineError> {
@@ -334,7 +446,10 @@ impl Pipeline<'_> {
                 Some(embedded) => embedded,
                 None => {
                     let doing = || format!("reading keyring `{name}`");
-                    let file = File::open(name).map_err(|source| PipelineError::Io { doing: doing(), source })?;
+                    let file = File::open(name).map_err(|source| PipelineError::Io {
+                        doing: doing(),
+                        source,
+                    })?;
                     let bytes = kiln_archive::read_to_vec(&mut { file }, LARGEST_RELEASE)
                         .map_err(|error| FormatError::malformed(name, error.to_string()))?;
                     Keyring::parse(&bytes, name)?
@@ -369,13 +484,18 @@ struct Checked {
 
 fn seen_key(source: &ArchiveSource, suite: &str) -> String {
     let place = source.url.as_deref().unwrap_or(&source.archive);
-    format!("{place} {} {suite}", source.flat.as_deref().unwrap_or_default())
+    format!(
+        "{place} {} {suite}",
+        source.flat.as_deref().unwrap_or_default()
+    )
 }
 
 /// An address without user and password.
 fn shown(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
+        (Some(scheme), Some(at)) if at > scheme => {
+            format!("{}{}", &url[..scheme + 3], &url[at + 1..])
+        }
         _ => url.to_owned(),
     }
 }
@@ -386,7 +506,8 @@ fn index_files(
     architecture: Architecture,
 ) -> Result<Vec<OwnedIndexFile>, PipelineError> {
     let subject = || format!("{}/{}", shown(&release.mirror), release.directory);
-    let missing = |what: String| FormatError::malformed(subject(), format!("it lists no packages of {what}"));
+    let missing =
+        |what: String| FormatError::malformed(subject(), format!("it lists no packages of {what}"));
     let own = |file: IndexFile<'_>| OwnedIndexFile {
         path: file.path.to_owned(),
         by_hash: release.release.acquire_by_hash.then(|| file.by_hash_path()),
@@ -394,7 +515,10 @@ fn index_files(
         size: file.file.size,
     };
     if source.flat.is_some() {
-        let file = release.release.flat_packages().ok_or_else(|| missing("any kind".to_owned()))?;
+        let file = release
+            .release
+            .flat_packages()
+            .ok_or_else(|| missing("any kind".to_owned()))?;
         return Ok(vec![own(file)]);
     }
     let mut files = Vec::new();
@@ -425,7 +549,12 @@ fn wanted(source: &ArchiveSource, release: &VerifiedRelease, file: &OwnedIndexFi
         "" => path.to_owned(),
         directory => format!("{directory}/{path}"),
     };
-    let paths = file.by_hash.iter().chain([&file.path]).map(|path| below(path)).collect();
+    let paths = file
+        .by_hash
+        .iter()
+        .chain([&file.path])
+        .map(|path| below(path))
+        .collect();
     Wanted {
         what: format!("{} {} {}", source.archive, release.locked.suite, file.path),
         archive: source.archive.clone(),
@@ -444,12 +573,19 @@ struct IndexOrigin {
 }
 
 fn index_origin(source: &ArchiveSource, release: &VerifiedRelease) -> IndexOrigin {
-    IndexOrigin { suite: release.locked.suite.clone(), priority: priority(source, &release.release) }
+    IndexOrigin {
+        suite: release.locked.suite.clone(),
+        priority: priority(source, &release.release),
+    }
 }
 
 /// apt_preferences(5): an archive may ask not to be taken from unless told.
 fn priority(source: &ArchiveSource, release: &Release) -> i32 {
-    match (source.priority, release.not_automatic, release.but_automatic_upgrades) {
+    match (
+        source.priority,
+        release.not_automatic,
+        release.but_automatic_upgrades,
+    ) {
         (500, true, true) => 100,
         (500, true, false) => 1,
         (priority, ..) => priority,
@@ -462,10 +598,18 @@ impl Pipeline<'_> {
     ///
     /// # Errors
     /// When indexes cannot be had or trusted.
-    pub fn unknown_packages(&self, plan: &Plan) -> Result<Vec<(String, Vec<String>)>, PipelineError> {
+    pub fn unknown_packages(
+        &self,
+        plan: &Plan,
+    ) -> Result<Vec<(String, Vec<String>)>, PipelineError> {
         use kiln_types::Universe as _;
         let universe = self.universe(plan, plan.platform.architecture)?.universe;
-        let names: BTreeMap<&str, ()> = plan.request.include.iter().map(|request| (request.name.as_str(), ())).collect();
+        let names: BTreeMap<&str, ()> = plan
+            .request
+            .include
+            .iter()
+            .map(|request| (request.name.as_str(), ()))
+            .collect();
         Ok(names
             .into_keys()
             .filter(|name| universe.named(name).is_empty() && universe.providing(name).is_empty())

@@ -37,7 +37,9 @@ pub use gather::{GatheredImage, GatheredPlatform};
 pub use kiln_image::{CheckOutcome, Compression, ImageFacts, Layering};
 pub use kiln_net::NetSettings;
 pub use kiln_resolve::{Edge, OpenDependency, Resolution, ResolveError};
-pub use kiln_store::{Problem, PrunePolicy, Pruned, RecordKind, Store as BlobStore, StoreOptions, Usage, Wait};
+pub use kiln_store::{
+    Problem, PrunePolicy, Pruned, RecordKind, Store as BlobStore, StoreOptions, Usage, Wait,
+};
 pub use lock_stage::{LockOutcome, Tolerated};
 pub use mirrors::{MirrorSettings, apt_mirrors};
 pub use write::{Output, OutputError};
@@ -72,8 +74,14 @@ pub struct Pipeline<'a> {
 
 impl Pipeline<'_> {
     /// The addresses of a package's archive, best first.
-    pub(crate) fn package_mirrors(&self, source: Option<&ArchiveSource>, archive: &str) -> Vec<String> {
-        self.settings.mirrors.for_packages(source, archive, self.clock.now())
+    pub(crate) fn package_mirrors(
+        &self,
+        source: Option<&ArchiveSource>,
+        archive: &str,
+    ) -> Vec<String> {
+        self.settings
+            .mirrors
+            .for_packages(source, archive, self.clock.now())
     }
 }
 

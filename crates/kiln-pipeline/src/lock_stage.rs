@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use kiln_resolve::{Resolution, resolve};
 use kiln_types::{
-    Architecture, Digest, ImageName, Lock, LockedIndex, LockedPackage, PackageRecord, Plan, Stage, TargetId,
+    Architecture, Digest, ImageName, Lock, LockedIndex, LockedPackage, PackageRecord, Plan, Stage,
+    TargetId,
 };
 
 use crate::{Pipeline, PipelineError};
@@ -36,12 +37,18 @@ impl Pipeline<'_> {
     /// # Errors
     /// When indexes cannot be had or trusted, or a plan cannot be resolved; of several plans that
     /// cannot, all.
-    pub fn lock(&self, image: &ImageName, inputs: Digest, plans: &[Plan]) -> Result<LockOutcome, PipelineError> {
+    pub fn lock(
+        &self,
+        image: &ImageName,
+        inputs: Digest,
+        plans: &[Plan],
+    ) -> Result<LockOutcome, PipelineError> {
         let mut indexes: Vec<LockedIndex> = Vec::new();
         let mut packages: BTreeMap<(String, String, String), LockedPackage> = BTreeMap::new();
         let mut tolerated = Vec::new();
         let mut errors = Vec::new();
-        self.reporter.begin(Stage::Resolve, Some(plans.len() as u64), "targets");
+        self.reporter
+            .begin(Stage::Resolve, Some(plans.len() as u64), "targets");
         for plan in plans {
             let target = plan.target();
             match self.resolve(plan) {
@@ -58,7 +65,8 @@ impl Pipeline<'_> {
                 }
                 Err(error) => errors.push(error),
             }
-            self.reporter.advance(Stage::Resolve, 1, &target.to_string());
+            self.reporter
+                .advance(Stage::Resolve, 1, &target.to_string());
         }
         self.reporter.end(Stage::Resolve);
         match errors.len() {
@@ -75,7 +83,16 @@ impl Pipeline<'_> {
         }
         packages.sort();
         let snapshot = self.settings.mirrors.snapshot;
-        Ok(LockOutcome { lock: Lock { image: image.clone(), inputs, snapshot, indexes, packages }, tolerated })
+        Ok(LockOutcome {
+            lock: Lock {
+                image: image.clone(),
+                inputs,
+                snapshot,
+                indexes,
+                packages,
+            },
+            tolerated,
+        })
     }
 
     /// Resolves one plan, and says which indexes it read.
@@ -85,10 +102,11 @@ impl Pipeline<'_> {
     pub fn resolve(&self, plan: &Plan) -> Result<(Resolution, Vec<LockedIndex>), PipelineError> {
         let architecture: Architecture = plan.platform.architecture;
         let read = self.universe(plan, architecture)?;
-        let resolution = resolve(&read.universe, &plan.request).map_err(|source| PipelineError::Resolve {
-            target: format!("{} {}", plan.image, plan.target()),
-            source,
-        })?;
+        let resolution =
+            resolve(&read.universe, &plan.request).map_err(|source| PipelineError::Resolve {
+                target: format!("{} {}", plan.image, plan.target()),
+                source,
+            })?;
         Ok((resolution, read.indexes))
     }
 }
@@ -98,7 +116,11 @@ fn add(
     record: &PackageRecord,
     target: &TargetId,
 ) -> Result<(), PipelineError> {
-    let key = (record.name.to_string(), record.version.to_string(), record.architecture.clone());
+    let key = (
+        record.name.to_string(),
+        record.version.to_string(),
+        record.architecture.clone(),
+    );
     let package = packages.entry(key).or_insert_with(|| LockedPackage {
         name: record.name.clone(),
         version: record.version.clone(),

@@ -52,8 +52,16 @@ const SNAPSHOT_ARCHIVES: [&str; 2] = ["debian", "debian-security"];
 
 impl MirrorSettings {
     /// The addresses to try for an archive.
-    pub(crate) fn candidates(&self, source: &ArchiveSource, today: Timestamp) -> Option<Candidates> {
-        let told = |urls: Vec<String>, snapshot| Candidates { urls, certainty: Certainty::Told, snapshot };
+    pub(crate) fn candidates(
+        &self,
+        source: &ArchiveSource,
+        today: Timestamp,
+    ) -> Option<Candidates> {
+        let told = |urls: Vec<String>, snapshot| Candidates {
+            urls,
+            certainty: Certainty::Told,
+            snapshot,
+        };
         if let Some(url) = &source.url {
             return Some(told(vec![url.clone()], None));
         }
@@ -61,11 +69,19 @@ impl MirrorSettings {
         if let Some(at) = self.snapshot.filter(|_| kept) {
             return Some(told(vec![snapshot_url(&source.archive, at)], Some(at)));
         }
-        if let Some(urls) = self.mirrors.get(&source.archive).filter(|urls| !urls.is_empty()) {
+        if let Some(urls) = self
+            .mirrors
+            .get(&source.archive)
+            .filter(|urls| !urls.is_empty())
+        {
             return Some(told(urls.clone(), self.snapshot));
         }
         if !self.apt.is_empty() {
-            return Some(Candidates { urls: self.apt.clone(), certainty: Certainty::Guessed, snapshot: None });
+            return Some(Candidates {
+                urls: self.apt.clone(),
+                certainty: Certainty::Guessed,
+                snapshot: None,
+            });
         }
         // Midnight, so that all of a day's builds agree.
         let at = Timestamp::from_unix(today.unix().div_euclid(86_400) * 86_400);
@@ -74,7 +90,12 @@ impl MirrorSettings {
 
     /// The addresses to try for a locked package of an archive: those above, and at last the
     /// snapshot service as of the lock.
-    pub(crate) fn for_packages(&self, source: Option<&ArchiveSource>, archive: &str, today: Timestamp) -> Vec<String> {
+    pub(crate) fn for_packages(
+        &self,
+        source: Option<&ArchiveSource>,
+        archive: &str,
+        today: Timestamp,
+    ) -> Vec<String> {
         let fallback = ArchiveSource {
             archive: archive.to_owned(),
             suites: Vec::new(),
@@ -87,12 +108,18 @@ impl MirrorSettings {
             label: None,
             priority: 500,
         };
-        self.candidates(source.unwrap_or(&fallback), today).map(|candidates| candidates.urls).unwrap_or_default()
+        self.candidates(source.unwrap_or(&fallback), today)
+            .map(|candidates| candidates.urls)
+            .unwrap_or_default()
     }
 }
 
 fn snapshot_url(archive: &str, at: Timestamp) -> String {
-    let stamp: String = at.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    let stamp: String = at
+        .to_string()
+        .chars()
+        .filter(|c| !matches!(c, '-' | ':'))
+        .collect();
     format!("{SNAPSHOT_SERVICE}/{archive}/{stamp}")
 }
 
@@ -108,22 +135,31 @@ pub fn apt_mirrors(directory: &Path) -> Vec<String> {
         paths.extend(listed);
     }
     for path in paths {
-        let small = std::fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= 1 << 20);
+        let small =
+            std::fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= 1 << 20);
         if let (true, Ok(text)) = (small, std::fs::read_to_string(&path)) {
             texts.push((path.display().to_string(), text));
         }
     }
     let mut urls: Vec<String> = Vec::new();
     for (name, text) in texts {
-        let sources = match Path::new(&name).extension().and_then(|extension| extension.to_str()) {
+        let sources = match Path::new(&name)
+            .extension()
+            .and_then(|extension| extension.to_str())
+        {
             Some("sources") => parse_deb822(&name, &text).sources,
             Some("list") => parse_list(&name, &text).sources,
             _ => continue,
         };
-        for source in sources.into_iter().filter(|source| source.enabled && source.types.contains(&ArchiveType::Binary)) {
+        for source in sources
+            .into_iter()
+            .filter(|source| source.enabled && source.types.contains(&ArchiveType::Binary))
+        {
             for uri in source.uris {
                 let uri = uri.trim_end_matches('/').to_owned();
-                let usable = ["http://", "https://", "file:"].iter().any(|scheme| uri.starts_with(scheme));
+                let usable = ["http://", "https://", "file:"]
+                    .iter()
+                    .any(|scheme| uri.starts_with(scheme));
                 if usable && !urls.contains(&uri) {
                     urls.push(uri);
                 }
@@ -159,7 +195,9 @@ mod tests {
         let mut settings = MirrorSettings::default();
         let debian = source("debian");
         let urls = |settings: &MirrorSettings, source: &ArchiveSource| {
-            settings.candidates(source, TODAY).map(|candidates| candidates.urls)
+            settings
+                .candidates(source, TODAY)
+                .map(|candidates| candidates.urls)
         };
         let snapshot = "https://snapshot.debian.org/archive/debian/20261124T000000Z";
         assert_eq!(urls(&settings, &debian), Some(vec![snapshot.to_owned()]));
@@ -168,14 +206,22 @@ mod tests {
         settings.apt = vec!["http://apt/a".to_owned(), "http://apt/b".to_owned()];
         assert_eq!(urls(&settings, &debian), Some(settings.apt.clone()));
 
-        settings.mirrors.insert("debian".to_owned(), vec!["http://mirror".to_owned()]);
-        assert_eq!(urls(&settings, &debian), Some(vec!["http://mirror".to_owned()]));
+        settings
+            .mirrors
+            .insert("debian".to_owned(), vec!["http://mirror".to_owned()]);
+        assert_eq!(
+            urls(&settings, &debian),
+            Some(vec!["http://mirror".to_owned()])
+        );
 
         settings.snapshot = "20250101T120000Z".parse().ok();
         let snapshot = "https://snapshot.debian.org/archive/debian/20250101T120000Z";
         assert_eq!(urls(&settings, &debian), Some(vec![snapshot.to_owned()]));
 
-        let own = ArchiveSource { url: Some("file:/srv".to_owned()), ..debian };
+        let own = ArchiveSource {
+            url: Some("file:/srv".to_owned()),
+            ..debian
+        };
         assert_eq!(urls(&settings, &own), Some(vec!["file:/srv".to_owned()]));
     }
 }

@@ -15,24 +15,37 @@ use crate::{PipelineError, PlatformImage};
 
 /// Writes the layers of an image, bottom first, into a directory that does not exist yet (or is
 /// empty), whole or not at all.
-pub(crate) fn write_rootfs(store: &Store, image: &PlatformImage, directory: &Path) -> Result<(), PipelineError> {
+pub(crate) fn write_rootfs(
+    store: &Store,
+    image: &PlatformImage,
+    directory: &Path,
+) -> Result<(), PipelineError> {
     let mut tree = TreeWriter::create(directory)?;
     for layer in &image.layers {
         let subject = layer.digest.to_string();
-        let malformed = |error: &dyn std::fmt::Display| FormatError::malformed(&subject, error.to_string());
+        let malformed =
+            |error: &dyn std::fmt::Display| FormatError::malformed(&subject, error.to_string());
         let mut file = store
             .open_blob(&layer.digest)?
             .ok_or_else(|| PipelineError::Internal(format!("layer {subject} left the store")))?;
         let mut magic = [0; 4];
-        let io = |source: std::io::Error| PipelineError::Io { doing: format!("reading layer {subject}"), source };
+        let io = |source: std::io::Error| PipelineError::Io {
+            doing: format!("reading layer {subject}"),
+            source,
+        };
         std::io::Read::read_exact(&mut file, &mut magic).map_err(io)?;
         std::io::Seek::rewind(&mut file).map_err(io)?;
         let limits = Limits::default();
-        let raw = decoder(Codec::from_magic(&magic), Box::new(BufReader::new(file)), &limits)
-            .map_err(|error| malformed(&error))?;
+        let raw = decoder(
+            Codec::from_magic(&magic),
+            Box::new(BufReader::new(file)),
+            &limits,
+        )
+        .map_err(|error| malformed(&error))?;
         let mut reader = tar::Reader::new(raw, &limits);
         while let Some(entry) = reader.next().map_err(|error| malformed(&error))? {
-            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|error| malformed(&error));
+            let text =
+                |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|error| malformed(&error));
             let path = text(&entry.path)?;
             let link = text(&entry.link)?;
             let kind = match entry.kind {

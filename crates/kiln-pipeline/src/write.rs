@@ -27,13 +27,18 @@ impl FromStr for Output {
     type Err = OutputError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let transport: Transport = text.parse().map_err(|error: kiln_oci::TransportError| OutputError(error.to_string()))?;
+        let transport: Transport = text
+            .parse()
+            .map_err(|error: kiln_oci::TransportError| OutputError(error.to_string()))?;
         if matches!(transport, Transport::Registry { .. }) {
             return Err(OutputError(format!(
                 "`{text}`: this kiln does not push to registries; write `oci:DIR` and copy it with skopeo or crane"
             )));
         }
-        Ok(Self { text: text.to_owned(), transport })
+        Ok(Self {
+            text: text.to_owned(),
+            transport,
+        })
     }
 }
 
@@ -41,7 +46,10 @@ impl Output {
     /// Whether Docker's own format is written, which cannot hold zstd layers.
     #[must_use]
     pub const fn is_docker(&self) -> bool {
-        matches!(self.transport, Transport::DockerArchive { .. } | Transport::DockerDaemon { .. })
+        matches!(
+            self.transport,
+            Transport::DockerArchive { .. } | Transport::DockerDaemon { .. }
+        )
     }
 
     /// The name in a container engine, for outputs that go to one: the caller loads it there.
@@ -68,12 +76,22 @@ impl Pipeline<'_> {
     ) -> Result<Vec<String>, PipelineError> {
         let oci = |error: kiln_oci::OciError| PipelineError::Oci(error);
         match &output.transport {
-            Transport::Oci { directory: place, tag } => {
-                layout::write(&directory.join(place), &roots(images, tag.as_deref())?, self.store).map_err(oci)?;
+            Transport::Oci {
+                directory: place,
+                tag,
+            } => {
+                layout::write(
+                    &directory.join(place),
+                    &roots(images, tag.as_deref())?,
+                    self.store,
+                )
+                .map_err(oci)?;
             }
             Transport::OciArchive { file, tag } => {
                 let roots = roots(images, tag.as_deref())?;
-                whole_file(&directory.join(file), &mut |out| archive::write(out, &roots, self.store).map_err(oci))?;
+                whole_file(&directory.join(file), &mut |out| {
+                    archive::write(out, &roots, self.store).map_err(oci)
+                })?;
             }
             Transport::DockerArchive { file, reference } => {
                 let mut list = Vec::new();
@@ -83,7 +101,10 @@ impl Pipeline<'_> {
                         Some(reference) => vec![reference.clone()],
                         None => references(image)?,
                     };
-                    list.push(docker_archive::DockerImage { manifest: platform.image.manifest.clone(), references });
+                    list.push(docker_archive::DockerImage {
+                        manifest: platform.image.manifest.clone(),
+                        references,
+                    });
                 }
                 if reference.is_some() && list.len() > 1 {
                     return Err(several(&output.text, list.len()));
@@ -93,14 +114,18 @@ impl Pipeline<'_> {
                 })?;
             }
             Transport::RootFs { directory: place } => {
-                let [image] = images else { return Err(several(&output.text, images.len())) };
+                let [image] = images else {
+                    return Err(several(&output.text, images.len()));
+                };
                 let [platform] = image.platforms.as_slice() else {
                     return Err(platforms(&output.text, image));
                 };
                 write_rootfs(self.store, &platform.image, &directory.join(place))?;
             }
             Transport::DockerDaemon { .. } | Transport::Registry { .. } => {
-                return Err(PipelineError::Internal("an engine or registry is not written by the pipeline".to_owned()));
+                return Err(PipelineError::Internal(
+                    "an engine or registry is not written by the pipeline".to_owned(),
+                ));
             }
         }
         Ok(vec![output.text.clone()])
@@ -116,11 +141,20 @@ impl Pipeline<'_> {
         references: &[String],
         out: &mut dyn Write,
     ) -> Result<(), PipelineError> {
-        let references = references.iter().map(|text| parse_reference(text)).collect::<Result<Vec<_>, _>>()?;
-        let image = docker_archive::DockerImage { manifest: image.manifest.clone(), references };
+        let references = references
+            .iter()
+            .map(|text| parse_reference(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let image = docker_archive::DockerImage {
+            manifest: image.manifest.clone(),
+            references,
+        };
         let mut out = BufWriter::with_capacity(256 << 10, out);
         docker_archive::write(&mut out, &[image], self.store).map_err(PipelineError::Oci)?;
-        out.flush().map_err(|source| PipelineError::Io { doing: "writing the archive".to_owned(), source })
+        out.flush().map_err(|source| PipelineError::Io {
+            doing: "writing the archive".to_owned(),
+            source,
+        })
     }
 }
 
@@ -133,21 +167,31 @@ fn roots(images: &[GatheredImage], tag: Option<&str>) -> Result<Vec<Root>, Pipel
         .iter()
         .map(|image| Root {
             descriptor: image.index.clone(),
-            tag: tag.map(str::to_owned).or_else(|| image.tags.first().cloned()),
+            tag: tag
+                .map(str::to_owned)
+                .or_else(|| image.tags.first().cloned()),
         })
         .collect())
 }
 
 fn references(image: &GatheredImage) -> Result<Vec<Reference>, PipelineError> {
-    image.tags.iter().map(|tag| parse_reference(&format!("{}:{tag}", image.name))).collect()
+    image
+        .tags
+        .iter()
+        .map(|tag| parse_reference(&format!("{}:{tag}", image.name)))
+        .collect()
 }
 
 fn parse_reference(text: &str) -> Result<Reference, PipelineError> {
-    text.parse().map_err(|error: kiln_oci::ReferenceError| PipelineError::Output(error.to_string()))
+    text.parse()
+        .map_err(|error: kiln_oci::ReferenceError| PipelineError::Output(error.to_string()))
 }
 
 /// The platform for an archive that holds only one: the only one, or this machine's.
-fn one_platform<'a>(image: &'a GatheredImage, output: &str) -> Result<&'a GatheredPlatform, PipelineError> {
+fn one_platform<'a>(
+    image: &'a GatheredImage,
+    output: &str,
+) -> Result<&'a GatheredPlatform, PipelineError> {
     let native = match std::env::consts::ARCH {
         "aarch64" => Architecture::Arm64,
         _ => Architecture::Amd64,
@@ -162,9 +206,15 @@ fn one_platform<'a>(image: &'a GatheredImage, output: &str) -> Result<&'a Gather
 }
 
 fn platforms(output: &str, image: &GatheredImage) -> PipelineError {
-    let names: Vec<String> = image.platforms.iter().map(|gathered| gathered.platform.to_string()).collect();
+    let names: Vec<String> = image
+        .platforms
+        .iter()
+        .map(|gathered| gathered.platform.to_string())
+        .collect();
     let names = names.join(", ");
-    PipelineError::Output(format!("`{output}` holds one platform, and there are {names}: choose with `--platform`"))
+    PipelineError::Output(format!(
+        "`{output}` holds one platform, and there are {names}: choose with `--platform`"
+    ))
 }
 
 fn several(output: &str, count: usize) -> PipelineError {
@@ -178,9 +228,18 @@ fn whole_file(
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> Result<(), PipelineError>,
 ) -> Result<(), PipelineError> {
-    let io = |source: std::io::Error| PipelineError::Io { doing: format!("writing `{}`", path.display()), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let file = tempfile::Builder::new().prefix(".kiln-").tempfile_in(folder).map_err(io)?;
+    let io = |source: std::io::Error| PipelineError::Io {
+        doing: format!("writing `{}`", path.display()),
+        source,
+    };
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let file = tempfile::Builder::new()
+        .prefix(".kiln-")
+        .tempfile_in(folder)
+        .map_err(io)?;
     let mut out = BufWriter::with_capacity(256 << 10, file);
     write(&mut out)?;
     let file = out.into_inner().map_err(|error| io(error.into_error()))?;

@@ -87,7 +87,9 @@ impl FromStr for Platform {
         match text.strip_prefix("linux/").unwrap_or(text) {
             "amd64" | "x86_64" => Ok(Self::linux(Architecture::Amd64)),
             "arm64" | "aarch64" | "arm64/v8" => Ok(Self::linux(Architecture::Arm64)),
-            _ => Err(PlatformError { found: text.to_owned() }),
+            _ => Err(PlatformError {
+                found: text.to_owned(),
+            }),
         }
     }
 }

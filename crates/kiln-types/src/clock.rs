@@ -37,15 +37,30 @@ impl Timestamp {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        let month = if shifted < 10 {
+            shifted + 3
+        } else {
+            shifted - 9
+        };
         let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1–12 and 1–31")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "1–12 and 1–31"
+        )]
         (year, month as u8, day as u8)
     }
 
     /// The timestamp of a date and a time of day in UTC; `None` where a part is out of range.
     #[must_use]
-    pub fn from_civil(year: i64, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Option<Self> {
+    pub fn from_civil(
+        year: i64,
+        month: u8,
+        day: u8,
+        hour: u8,
+        minute: u8,
+        second: u8,
+    ) -> Option<Self> {
         const DAYS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
         let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
         let length = match month {
@@ -77,7 +92,10 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = self.date();
         let seconds = self.0.rem_euclid(86_400);
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
     }
 }
 
@@ -94,13 +112,29 @@ impl FromStr for Timestamp {
 
     /// Accepts `YYYY-MM-DDTHH:MM:SSZ`, `YYYYMMDDTHHMMSSZ` (snapshot.debian.org) and `YYYY-MM-DD`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || TimestampError { found: text.chars().take(64).collect() };
-        let shape: String =
-            text.bytes().map(|byte| if byte.is_ascii_digit() { '0' } else { char::from(byte) }).collect();
-        if !matches!(shape.as_str(), "0000-00-00T00:00:00Z" | "00000000T000000Z" | "0000-00-00") {
+        let error = || TimestampError {
+            found: text.chars().take(64).collect(),
+        };
+        let shape: String = text
+            .bytes()
+            .map(|byte| {
+                if byte.is_ascii_digit() {
+                    '0'
+                } else {
+                    char::from(byte)
+                }
+            })
+            .collect();
+        if !matches!(
+            shape.as_str(),
+            "0000-00-00T00:00:00Z" | "00000000T000000Z" | "0000-00-00"
+        ) {
             return Err(error());
         }
-        let mut digits = text.bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0');
+        let mut digits = text
+            .bytes()
+            .filter(u8::is_ascii_digit)
+            .map(|byte| byte - b'0');
         let mut two = || {
             let tens = digits.next().unwrap_or(0);
             tens * 10 + digits.next().unwrap_or(0)
@@ -156,13 +190,26 @@ mod tests {
             assert_eq!(Timestamp::from_unix(unix).to_string(), text);
             assert_eq!(text.parse::<Timestamp>().unwrap().unix(), unix);
         }
-        assert_eq!("20261124T030001Z".parse::<Timestamp>().unwrap().unix(), 1_795_489_201);
-        assert_eq!("2000-02-29".parse::<Timestamp>().unwrap().unix(), 951_782_400);
+        assert_eq!(
+            "20261124T030001Z".parse::<Timestamp>().unwrap().unix(),
+            1_795_489_201
+        );
+        assert_eq!(
+            "2000-02-29".parse::<Timestamp>().unwrap().unix(),
+            951_782_400
+        );
     }
 
     #[test]
     fn refuses_what_is_not_a_time() {
-        for text in ["", "2026", "2026-02-30T00:00:00Z", "2026-11-24T25:00:00Z", "2026-11-24 03:00:00", "é"] {
+        for text in [
+            "",
+            "2026",
+            "2026-02-30T00:00:00Z",
+            "2026-11-24T25:00:00Z",
+            "2026-11-24 03:00:00",
+            "é",
+        ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }

@@ -37,7 +37,9 @@ impl Digest {
     /// # Errors
     /// When `hex` is not exactly 64 hex digits.
     pub fn from_hex(hex: &str) -> Result<Self, DigestError> {
-        let error = || DigestError { found: hex.chars().take(80).collect() };
+        let error = || DigestError {
+            found: hex.chars().take(80).collect(),
+        };
         let digits = hex.as_bytes();
         if digits.len() != 64 {
             return Err(error());
@@ -98,7 +100,9 @@ impl FromStr for Digest {
         let lower = hex.filter(|hex| !hex.bytes().any(|byte| byte.is_ascii_uppercase()));
         match lower {
             Some(hex) => Self::from_hex(hex),
-            None => Err(DigestError { found: text.chars().take(80).collect() }),
+            None => Err(DigestError {
+                found: text.chars().take(80).collect(),
+            }),
         }
     }
 }
@@ -156,7 +160,11 @@ pub struct HashReader<R> {
 impl<R: Read> HashReader<R> {
     /// Wraps a reader.
     pub fn new(inner: R) -> Self {
-        Self { inner, hasher: Sha256::new(), length: 0 }
+        Self {
+            inner,
+            hasher: Sha256::new(),
+            length: 0,
+        }
     }
 
     /// The digest and number of bytes read so far, and the reader itself.
@@ -185,7 +193,11 @@ pub struct HashWriter<W> {
 impl<W: Write> HashWriter<W> {
     /// Wraps a writer.
     pub fn new(inner: W) -> Self {
-        Self { inner, hasher: Sha256::new(), length: 0 }
+        Self {
+            inner,
+            hasher: Sha256::new(),
+            length: 0,
+        }
     }
 
     /// The number of bytes written so far.
@@ -226,7 +238,14 @@ mod tests {
 
     #[test]
     fn refuses_other_spellings() {
-        for text in ["", "sha256:", "sha512:00", &EMPTY[7..], &EMPTY.to_uppercase(), "sha256:é"] {
+        for text in [
+            "",
+            "sha256:",
+            "sha512:00",
+            &EMPTY[7..],
+            &EMPTY.to_uppercase(),
+            "sha256:é",
+        ] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
     }

@@ -6,8 +6,8 @@ use std::io::{self, Read, Seek};
 use std::sync::Arc;
 
 use crate::{
-    Alternatives, Classify, Comparison, Digest, ErrorClass, FileEntry, MultiArch, PackageName, PackageVersion,
-    Provide, Relation, RelativePath,
+    Alternatives, Classify, Comparison, Digest, ErrorClass, FileEntry, MultiArch, PackageName,
+    PackageVersion, Provide, Relation, RelativePath,
 };
 
 /// A package version in a [`Universe`]; an index that means nothing outside it.
@@ -132,8 +132,16 @@ pub struct FormatError {
 
 impl FormatError {
     /// An error of a kind.
-    pub fn new(kind: FormatErrorKind, subject: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { subject: subject.into(), reason: reason.into(), kind }
+    pub fn new(
+        kind: FormatErrorKind,
+        subject: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            subject: subject.into(),
+            reason: reason.into(),
+            kind,
+        }
     }
 
     /// The bytes break the format.
@@ -145,7 +153,9 @@ impl FormatError {
 impl Classify for FormatError {
     fn class(&self) -> ErrorClass {
         match self.kind {
-            FormatErrorKind::Malformed | FormatErrorKind::Lies | FormatErrorKind::Limit => ErrorClass::Integrity,
+            FormatErrorKind::Malformed | FormatErrorKind::Lies | FormatErrorKind::Limit => {
+                ErrorClass::Integrity
+            }
             FormatErrorKind::Io => ErrorClass::Environment,
             FormatErrorKind::Unsupported => ErrorClass::User,
         }

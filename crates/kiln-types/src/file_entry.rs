@@ -38,7 +38,10 @@ impl RelativePath {
     /// When a part is `..`, when a part is longer than 255 bytes or the whole longer than
     /// [`Self::MAX`], or when there is a NUL or other control character.
     pub fn new(text: &str) -> Result<Self, RelativePathError> {
-        let error = |reason| RelativePathError { found: text.chars().take(120).collect(), reason };
+        let error = |reason| RelativePathError {
+            found: text.chars().take(120).collect(),
+            reason,
+        };
         if text.len() > Self::MAX {
             return Err(error("longer than 4096 bytes"));
         }
@@ -77,7 +80,11 @@ impl RelativePath {
     /// The directory that holds this entry; the root's parent is the root.
     #[must_use]
     pub fn parent(&self) -> Self {
-        Self(self.0.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.to_owned()))
+        Self(
+            self.0
+                .rsplit_once('/')
+                .map_or(String::new(), |(parent, _)| parent.to_owned()),
+        )
     }
 
     /// The last part of the path.
@@ -90,7 +97,10 @@ impl RelativePath {
     #[must_use]
     pub fn is_below(&self, directory: &str) -> bool {
         directory.is_empty()
-            || self.0.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            || self
+                .0
+                .strip_prefix(directory)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -156,7 +166,12 @@ mod tests {
 
     #[test]
     fn paths_are_normalised_and_stay_below_the_root() {
-        for (written, kept) in [("./usr/bin/", "usr/bin"), ("/etc//passwd", "etc/passwd"), ("./", ""), ("a/./b", "a/b")] {
+        for (written, kept) in [
+            ("./usr/bin/", "usr/bin"),
+            ("/etc//passwd", "etc/passwd"),
+            ("./", ""),
+            ("a/./b", "a/b"),
+        ] {
             assert_eq!(RelativePath::new(written).unwrap().as_str(), kept);
         }
         for bad in ["../etc", "a/../../b", "a\0b", "a\nb", "..", "a/.."] {
@@ -164,6 +179,9 @@ mod tests {
         }
         assert!(RelativePath::new("usr/lib").unwrap().is_below("usr"));
         assert!(!RelativePath::new("usrlib").unwrap().is_below("usr"));
-        assert_eq!(RelativePath::new("a").unwrap().parent(), RelativePath::root());
+        assert_eq!(
+            RelativePath::new("a").unwrap().parent(),
+            RelativePath::root()
+        );
     }
 }

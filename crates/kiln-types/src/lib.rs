@@ -26,8 +26,9 @@ pub use clock::{Clock, FixedClock, Timestamp, TimestampError};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use digest::{Digest, DigestError, HashReader, HashWriter, Sha256};
 pub use distribution::{
-    BlobSource, Control, DatabaseOptions, FormatError, FormatErrorKind, InstalledPackage, OpenPackage, PackageFormat,
-    PackageId, PackageRecord, Priority, ReadSeek, SynthesisedFile, Universe,
+    BlobSource, Control, DatabaseOptions, FormatError, FormatErrorKind, InstalledPackage,
+    OpenPackage, PackageFormat, PackageId, PackageRecord, Priority, ReadSeek, SynthesisedFile,
+    Universe,
 };
 pub use error::{Classify, ErrorClass};
 pub use file_entry::{EntryKind, FileEntry, RelativePath, RelativePathError};

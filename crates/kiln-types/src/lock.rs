@@ -45,7 +45,11 @@ impl FromStr for TargetId {
             "arm64" => Architecture::Arm64,
             _ => return Err(error()),
         };
-        Ok(Self { line: line.to_owned(), variant: variant.to_owned(), architecture })
+        Ok(Self {
+            line: line.to_owned(),
+            variant: variant.to_owned(),
+            architecture,
+        })
     }
 }
 
@@ -57,7 +61,9 @@ impl Serialize for TargetId {
 
 impl<'de> Deserialize<'de> for TargetId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -117,14 +123,23 @@ pub struct Lock {
 
 impl Lock {
     /// The packages of one target, in the lock's order.
-    pub fn packages_of<'a>(&'a self, target: &'a TargetId) -> impl Iterator<Item = &'a LockedPackage> {
-        self.packages.iter().filter(move |package| package.targets.binary_search(target).is_ok())
+    pub fn packages_of<'a>(
+        &'a self,
+        target: &'a TargetId,
+    ) -> impl Iterator<Item = &'a LockedPackage> {
+        self.packages
+            .iter()
+            .filter(move |package| package.targets.binary_search(target).is_ok())
     }
 
     /// All targets of this lock, sorted.
     #[must_use]
     pub fn targets(&self) -> Vec<TargetId> {
-        let mut targets: Vec<_> = self.packages.iter().flat_map(|package| package.targets.clone()).collect();
+        let mut targets: Vec<_> = self
+            .packages
+            .iter()
+            .flat_map(|package| package.targets.clone())
+            .collect();
         targets.sort();
         targets.dedup();
         targets

@@ -281,15 +281,22 @@ mod content {
         Bytes { bytes: Vec<u8> },
     }
 
-    pub(super) fn serialize<S: Serializer>(content: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        content: &[u8],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(content) {
             Ok(text) => Content::Text(text.to_owned()),
-            Err(_) => Content::Bytes { bytes: content.to_vec() },
+            Err(_) => Content::Bytes {
+                bytes: content.to_vec(),
+            },
         }
         .serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
         Ok(match Content::deserialize(deserializer)? {
             Content::Text(text) => text.into_bytes(),
             Content::Bytes { bytes } => bytes,

@@ -78,7 +78,12 @@ impl std::fmt::Display for Relation {
             write!(f, ":{qualifier}")?;
         }
         if let Some(constraint) = &self.constraint {
-            write!(f, " ({} {})", constraint.comparison.as_str(), constraint.version)?;
+            write!(
+                f,
+                " ({} {})",
+                constraint.comparison.as_str(),
+                constraint.version
+            )?;
         }
         Ok(())
     }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kiln_pipeline::{BlobStore, MirrorSettings, NetSettings, Pipeline, PipelineSettings, StoreOptions, apt_mirrors};
+use kiln_pipeline::{
+    BlobStore, MirrorSettings, NetSettings, Pipeline, PipelineSettings, StoreOptions, apt_mirrors,
+};
 use kiln_types::{Clock, Diagnostic, Timestamp};
 use serde::Serialize;
 
@@ -22,8 +24,13 @@ impl Clock for MachineClock {
         if let Some(fixed) = self.0 {
             return fixed;
         }
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that reads the clock"
+        )]
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
 }
@@ -47,11 +54,19 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(global: &Global, world: World, started: Instant) -> anyhow::Result<Self> {
         let settings = Settings::load(global, &world)?;
-        let no_color = world.environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_color = world
+            .environment
+            .get("NO_COLOR")
+            .is_some_and(|value| !value.is_empty());
         let painter = Painter::new(global.color, no_color, render::stdout_is_terminal());
         let err_painter = Painter::new(global.color, no_color, render::stderr_is_terminal());
-        let shown = render::stderr_is_terminal() && !global.no_progress && !global.quiet && !global.json;
-        let now = world.environment.get("KILN_NOW").map(|text| text.parse::<Timestamp>()).transpose()?;
+        let shown =
+            render::stderr_is_terminal() && !global.no_progress && !global.quiet && !global.json;
+        let now = world
+            .environment
+            .get("KILN_NOW")
+            .map(|text| text.parse::<Timestamp>())
+            .transpose()?;
         Ok(Self {
             settings,
             clock: MachineClock(now),
@@ -73,7 +88,9 @@ impl Context {
 
     /// Opens the store.
     pub(crate) fn store(&self) -> Result<BlobStore, Failure> {
-        let options = StoreOptions { sync: self.settings.sync.value };
+        let options = StoreOptions {
+            sync: self.settings.sync.value,
+        };
         let store = BlobStore::open_with(&self.settings.home.value, &options)
             .map_err(|error| Failure::from(kiln_pipeline::PipelineError::from(error)))?;
         store.stamp_at(self.clock.now());
@@ -94,7 +111,11 @@ impl Context {
             },
             net: NetSettings {
                 http_proxy: settings.http_proxy.value.clone(),
-                https_proxy: settings.https_proxy.value.clone().or_else(|| settings.http_proxy.value.clone()),
+                https_proxy: settings
+                    .https_proxy
+                    .value
+                    .clone()
+                    .or_else(|| settings.http_proxy.value.clone()),
                 no_proxy: settings.no_proxy.value.clone(),
                 ca_file: settings.ca_file.value.clone(),
                 stall_timeout: Duration::from_secs(settings.stall_seconds.value.max(1)),
@@ -106,12 +127,25 @@ impl Context {
     }
 
     /// The stages.
-    pub(crate) fn pipeline<'a>(&'a self, store: &'a BlobStore, settings: &'a PipelineSettings) -> Pipeline<'a> {
-        Pipeline { store, settings, clock: &self.clock, reporter: &self.progress }
+    pub(crate) fn pipeline<'a>(
+        &'a self,
+        store: &'a BlobStore,
+        settings: &'a PipelineSettings,
+    ) -> Pipeline<'a> {
+        Pipeline {
+            store,
+            settings,
+            clock: &self.clock,
+            reporter: &self.progress,
+        }
     }
 
     /// Prints data: JSON where asked for, otherwise the text.
-    pub(crate) fn answer<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(crate) fn answer<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
         self.tell_warnings();
         if self.json {
             let mut json = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
@@ -144,7 +178,11 @@ impl Context {
     }
 
     /// Prints warnings about a text.
-    pub(crate) fn tell_diagnostics(&self, list: &[Diagnostic], text_of: &dyn Fn(&str) -> Option<String>) {
+    pub(crate) fn tell_diagnostics(
+        &self,
+        list: &[Diagnostic],
+        text_of: &dyn Fn(&str) -> Option<String>,
+    ) {
         if !self.quiet && !list.is_empty() {
             render::tell(&render::diagnostics(list, text_of, self.err_painter));
         }

@@ -22,11 +22,19 @@ pub(crate) fn load(
     references: &[String],
 ) -> Result<String, Failure> {
     let platform = native()
-        .and_then(|native| image.platforms.iter().find(|gathered| gathered.platform == native))
+        .and_then(|native| {
+            image
+                .platforms
+                .iter()
+                .find(|gathered| gathered.platform == native)
+        })
         .or_else(|| image.platforms.first())
         .with_context(|| format!("image `{}` has no platform", image.name))?;
     let client = client(context)?;
-    #[expect(clippy::disallowed_methods, reason = "the engine's own client knows how to reach it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the engine's own client knows how to reach it"
+    )]
     let mut child = Command::new(&client)
         .arg("load")
         .stdin(Stdio::piped())
@@ -38,7 +46,9 @@ pub(crate) fn load(
         Some(mut input) => pipeline.write_docker_archive(&platform.image, references, &mut input),
         None => Ok(()),
     };
-    let output = child.wait_with_output().with_context(|| format!("`{client} load`"))?;
+    let output = child
+        .wait_with_output()
+        .with_context(|| format!("`{client} load`"))?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
         let message = message.trim();
@@ -50,13 +60,24 @@ pub(crate) fn load(
 }
 
 fn client(context: &Context) -> anyhow::Result<String> {
-    let path = context.world.environment.get("PATH").map(String::as_str).unwrap_or_default();
+    let path = context
+        .world
+        .environment
+        .get("PATH")
+        .map(String::as_str)
+        .unwrap_or_default();
     for client in CLIENTS {
-        if path.split(':').any(|folder| std::path::Path::new(folder).join(client).is_file()) {
+        if path
+            .split(':')
+            .any(|folder| std::path::Path::new(folder).join(client).is_file())
+        {
             return Ok(client.to_owned());
         }
     }
-    bail!("no container engine's client is on PATH: expected one of {}", CLIENTS.join(", "))
+    bail!(
+        "no container engine's client is on PATH: expected one of {}",
+        CLIENTS.join(", ")
+    )
 }
 
 fn native() -> Option<Platform> {

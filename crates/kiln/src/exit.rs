@@ -36,7 +36,10 @@ impl Exit {
 impl From<ErrorClass> for Exit {
     fn from(class: ErrorClass) -> Self {
         match class {
-            ErrorClass::User | ErrorClass::Network | ErrorClass::Environment | ErrorClass::Internal => Self::Failed,
+            ErrorClass::User
+            | ErrorClass::Network
+            | ErrorClass::Environment
+            | ErrorClass::Internal => Self::Failed,
             ErrorClass::Policy => Self::No,
             ErrorClass::Unknown => Self::Unknown,
             ErrorClass::Integrity => Self::Integrity,

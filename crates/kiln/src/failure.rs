@@ -14,7 +14,11 @@ use crate::render::{self, Painter};
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A document is wrong; the texts are those that the diagnostics point into.
-    Diagnostics { list: Vec<Diagnostic>, texts: BTreeMap<String, String>, exit: Exit },
+    Diagnostics {
+        list: Vec<Diagnostic>,
+        texts: BTreeMap<String, String>,
+        exit: Exit,
+    },
     /// The answer was printed and is not a yes.
     Answered(Exit),
     /// The command line makes no sense.
@@ -28,9 +32,11 @@ pub(crate) enum Failure {
 impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
         match error {
-            PipelineError::Diagnostics(list) => {
-                Self::Diagnostics { list, texts: BTreeMap::new(), exit: Exit::Failed }
-            }
+            PipelineError::Diagnostics(list) => Self::Diagnostics {
+                list,
+                texts: BTreeMap::new(),
+                exit: Exit::Failed,
+            },
             error => Self::Pipeline(error),
         }
     }
@@ -52,7 +58,11 @@ impl Failure {
     /// Diagnostics of one text.
     pub(crate) fn of_text(list: Vec<Diagnostic>, name: &str, text: &str) -> Self {
         let texts = BTreeMap::from([(name.to_owned(), text.to_owned())]);
-        Self::Diagnostics { list, texts, exit: Exit::Failed }
+        Self::Diagnostics {
+            list,
+            texts,
+            exit: Exit::Failed,
+        }
     }
 
     /// How the process ends.
@@ -73,7 +83,10 @@ impl Failure {
             Self::Answered(_) => {}
             Self::Diagnostics { list, texts, .. } => {
                 text = render::diagnostics(list, &|file| texts.get(file).cloned(), painter);
-                let errors = list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+                let errors = list
+                    .iter()
+                    .filter(|diagnostic| diagnostic.severity == Severity::Error)
+                    .count();
                 if errors > 1 {
                     let _ = writeln!(text, "{errors} errors");
                 }
@@ -115,11 +128,15 @@ impl Failure {
             Self::Other(_) => "environment",
         };
         let diagnostics = match self {
-            Self::Diagnostics { list, .. } | Self::Pipeline(PipelineError::Index(list)) => list.clone(),
+            Self::Diagnostics { list, .. } | Self::Pipeline(PipelineError::Index(list)) => {
+                list.clone()
+            }
             _ => Vec::new(),
         };
         let message = match self {
-            Self::Diagnostics { list, .. } => list.first().map(ToString::to_string).unwrap_or_default(),
+            Self::Diagnostics { list, .. } => {
+                list.first().map(ToString::to_string).unwrap_or_default()
+            }
             Self::Usage(message) => message.clone(),
             Self::Pipeline(error) => error.to_string(),
             Self::Other(error) => format!("{error:#}"),
@@ -129,6 +146,8 @@ impl Failure {
             Self::Pipeline(error) => error.help(),
             _ => None,
         };
-        Some(json!({ "error": { "reason": reason, "message": message, "help": help, "diagnostics": diagnostics } }))
+        Some(
+            json!({ "error": { "reason": reason, "message": message, "help": help, "diagnostics": diagnostics } }),
+        )
     }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use kiln_definition::{
-    Definition, Document, PlanOptions, catalog, inputs_digest, lock, parse, plans, platforms, variants,
+    Definition, Document, PlanOptions, catalog, inputs_digest, lock, parse, plans, platforms,
+    variants,
 };
 use kiln_pipeline::{BlobStore, PipelineError, RecordKind};
 use kiln_types::{Diagnostic, Digest, Lock, Plan, Platform, Severity};
@@ -56,13 +57,21 @@ impl std::fmt::Display for LockPlace {
 
 /// Whether a text names a file rather than an image of the catalog.
 fn looks_like_a_file(text: &str) -> bool {
-    text.contains('/') || text.ends_with(".yaml") || text.ends_with(".yml") || text == "." || text == ".."
+    text.contains('/')
+        || text.ends_with(".yaml")
+        || text.ends_with(".yml")
+        || text == "."
+        || text == ".."
 }
 
 /// The file that a person means: a folder stands for the `image.yaml` in it.
 fn definition_file(text: &str) -> PathBuf {
     let path = PathBuf::from(text);
-    if path.is_dir() { path.join("image.yaml") } else { path }
+    if path.is_dir() {
+        path.join("image.yaml")
+    } else {
+        path
+    }
 }
 
 /// Reads a document with a limit on its size.
@@ -73,7 +82,8 @@ pub(crate) fn read_document(path: &Path) -> Result<Document, Failure> {
         return Err(anyhow::anyhow!("`{}` is larger than 16 MiB", path.display()).into());
     }
     let bytes = std::fs::read(path).with_context(describe)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("`{}` is not UTF-8 text", path.display()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| anyhow::anyhow!("`{}` is not UTF-8 text", path.display()))?;
     Ok(Document::new(path.display().to_string(), text))
 }
 
@@ -83,7 +93,9 @@ pub(crate) fn load(image: &str) -> Result<Loaded, Failure> {
         let path = definition_file(image);
         (read_document(&path)?, Place::File(path), None)
     } else {
-        let (name, tag) = image.split_once(':').map_or((image, None), |(name, tag)| (name, Some(tag.to_owned())));
+        let (name, tag) = image
+            .split_once(':')
+            .map_or((image, None), |(name, tag)| (name, Some(tag.to_owned())));
         match catalog::document(name) {
             Some(document) => (document, Place::Catalog(name.to_owned()), tag),
             None if Path::new(image).is_file() => {
@@ -94,10 +106,18 @@ pub(crate) fn load(image: &str) -> Result<Loaded, Failure> {
         }
     };
     let parsed = parse(&document);
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        parsed.diagnostics.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    let (errors, warnings): (Vec<_>, Vec<_>) = parsed
+        .diagnostics
+        .into_iter()
+        .partition(|diagnostic| diagnostic.severity == Severity::Error);
     match parsed.value {
-        Some(definition) if errors.is_empty() => Ok(Loaded { document, definition, place, warnings, tag }),
+        Some(definition) if errors.is_empty() => Ok(Loaded {
+            document,
+            definition,
+            place,
+            warnings,
+            tag,
+        }),
         _ => Err(Failure::of_text(errors, &document.name, &document.text)),
     }
 }
@@ -105,15 +125,33 @@ pub(crate) fn load(image: &str) -> Result<Loaded, Failure> {
 fn unknown_image(name: &str) -> Failure {
     let names: Vec<&str> = catalog::names().collect();
     let help = match kiln_definition::nearest(name, names.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`? a definition file is named by its path: `./{name}`"),
-        None => format!("the catalog has: {}; a definition file is named by its path: `./{name}`", names.join(", ")),
+        Some(near) => {
+            format!("did you mean `{near}`? a definition file is named by its path: `./{name}`")
+        }
+        None => format!(
+            "the catalog has: {}; a definition file is named by its path: `./{name}`",
+            names.join(", ")
+        ),
     };
-    let diagnostic = Diagnostic::error("image/unknown", format!("there is no image `{name}` in the catalog")).help(help);
-    Failure::Diagnostics { list: vec![diagnostic], texts: BTreeMap::new(), exit: crate::exit::Exit::Failed }
+    let diagnostic = Diagnostic::error(
+        "image/unknown",
+        format!("there is no image `{name}` in the catalog"),
+    )
+    .help(help);
+    Failure::Diagnostics {
+        list: vec![diagnostic],
+        texts: BTreeMap::new(),
+        exit: crate::exit::Exit::Failed,
+    }
 }
 
 /// Lists of names where an empty one means a default and `all` everything.
-fn chosen(given: &[String], all: &[String], default: Vec<String>, what: &str) -> Result<Vec<String>, Failure> {
+fn chosen(
+    given: &[String],
+    all: &[String],
+    default: Vec<String>,
+    what: &str,
+) -> Result<Vec<String>, Failure> {
     if given.is_empty() {
         return Ok(default);
     }
@@ -125,7 +163,9 @@ fn chosen(given: &[String], all: &[String], default: Vec<String>, what: &str) ->
             let near = kiln_definition::nearest(name, all.iter().map(String::as_str));
             let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
             let known = all.join("`, `");
-            return Err(Failure::Usage(format!("there is no {what} `{name}`: expected `{known}` or `all`{hint}")));
+            return Err(Failure::Usage(format!(
+                "there is no {what} `{name}`: expected `{known}` or `all`{hint}"
+            )));
         }
     }
     Ok(given.to_vec())
@@ -140,18 +180,33 @@ impl Loaded {
                 .ok_or_else(|| format!("the catalog's `{name}` has no file `{path}`")),
             Place::File(definition) => {
                 let folder = definition.parent().unwrap_or(Path::new(""));
-                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                let folder = if folder.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    folder
+                };
                 let file = folder.join(path);
                 // A link beside the definition must not bring in a file from elsewhere.
-                let real = |path: &Path| path.canonicalize().map_err(|error| format!("cannot read `{}`: {error}", path.display()));
+                let real = |path: &Path| {
+                    path.canonicalize()
+                        .map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+                };
                 if !real(&file)?.starts_with(real(folder)?) {
-                    return Err(format!("`{}` leads out of the definition's folder", file.display()));
+                    return Err(format!(
+                        "`{}` leads out of the definition's folder",
+                        file.display()
+                    ));
                 }
-                let meta = std::fs::metadata(&file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
+                let meta = std::fs::metadata(&file)
+                    .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
                 if !meta.is_file() || meta.len() > LARGEST {
-                    return Err(format!("`{}` is not a file of at most 16 MiB", file.display()));
+                    return Err(format!(
+                        "`{}` is not a file of at most 16 MiB",
+                        file.display()
+                    ));
                 }
-                std::fs::read(&file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))
+                std::fs::read(&file)
+                    .map_err(|error| format!("cannot read `{}`: {error}", file.display()))
             }
         }
     }
@@ -163,30 +218,52 @@ impl Loaded {
 
     /// All plans of the definition: what a lock covers.
     pub(crate) fn all_plans(&self, selection: &Selection) -> Result<Vec<Plan>, Failure> {
-        self.evaluate(&PlanOptions { sets: sets(selection)?, ..PlanOptions::default() })
+        self.evaluate(&PlanOptions {
+            sets: sets(selection)?,
+            ..PlanOptions::default()
+        })
     }
 
     /// The plans that a command line selects, out of all of them.
     pub(crate) fn select(&self, selection: &Selection, all: &[Plan]) -> Result<Vec<Plan>, Failure> {
-        let line_names: Vec<String> = self.definition.versions.iter().map(|line| line.name.value.clone()).collect();
+        let line_names: Vec<String> = self
+            .definition
+            .versions
+            .iter()
+            .map(|line| line.name.value.clone())
+            .collect();
         let variant_names = variants(&self.definition);
         let (tag_line, tag_variant) = self.tag_parts(&line_names, &variant_names)?;
-        let default_line = tag_line.or_else(|| line_names.first().cloned()).into_iter().collect();
+        let default_line = tag_line
+            .or_else(|| line_names.first().cloned())
+            .into_iter()
+            .collect();
         let default_variant = vec![tag_variant.unwrap_or_else(|| "standard".to_owned())];
         let lines = chosen(&selection.lines, &line_names, default_line, "version line")?;
-        let variants = chosen(&selection.variants, &variant_names, default_variant, "variant")?;
+        let variants = chosen(
+            &selection.variants,
+            &variant_names,
+            default_variant,
+            "variant",
+        )?;
         let declared = platforms(&self.definition);
-        let platforms = if selection.platforms.is_empty() || selection.platforms.iter().any(|name| name == "all") {
+        let platforms = if selection.platforms.is_empty()
+            || selection.platforms.iter().any(|name| name == "all")
+        {
             declared
         } else {
             let mut wanted = Vec::new();
             for text in &selection.platforms {
                 let platform: Platform =
-                    text.parse().map_err(|error: kiln_types::PlatformError| Failure::Usage(error.to_string()))?;
+                    text.parse().map_err(|error: kiln_types::PlatformError| {
+                        Failure::Usage(error.to_string())
+                    })?;
                 if !declared.contains(&platform) {
                     let known: Vec<String> = declared.iter().map(ToString::to_string).collect();
                     let known = known.join("`, `");
-                    return Err(Failure::Usage(format!("`{platform}` is not a platform of this image: expected `{known}`")));
+                    return Err(Failure::Usage(format!(
+                        "`{platform}` is not a platform of this image: expected `{known}`"
+                    )));
                 }
                 wanted.push(platform);
             }
@@ -195,7 +272,9 @@ impl Loaded {
         let selected = all
             .iter()
             .filter(|plan| {
-                lines.contains(&plan.line) && variants.contains(&plan.variant) && platforms.contains(&plan.platform)
+                lines.contains(&plan.line)
+                    && variants.contains(&plan.variant)
+                    && platforms.contains(&plan.platform)
             })
             .cloned()
             .collect();
@@ -208,7 +287,9 @@ impl Loaded {
         lines: &[String],
         variants: &[String],
     ) -> Result<(Option<String>, Option<String>), Failure> {
-        let Some(tag) = &self.tag else { return Ok((None, None)) };
+        let Some(tag) = &self.tag else {
+            return Ok((None, None));
+        };
         if tag == "latest" {
             return Ok((None, None));
         }
@@ -219,14 +300,18 @@ impl Loaded {
             return Ok((None, Some(tag.clone())));
         }
         for variant in variants {
-            if let Some(line) = tag.strip_suffix(variant.as_str()).and_then(|rest| rest.strip_suffix('-'))
+            if let Some(line) = tag
+                .strip_suffix(variant.as_str())
+                .and_then(|rest| rest.strip_suffix('-'))
                 && lines.iter().any(|known| known == line)
             {
                 return Ok((Some(line.to_owned()), Some(variant.clone())));
             }
         }
         let known = lines.join("`, `");
-        Err(Failure::Usage(format!("`:{tag}` is not a version line of this image, with or without a variant: expected one of `{known}`, then perhaps `-dev`")))
+        Err(Failure::Usage(format!(
+            "`:{tag}` is not a version line of this image, with or without a variant: expected one of `{known}`, then perhaps `-dev`"
+        )))
     }
 
     /// Where the lock of this definition stands.
@@ -240,7 +325,8 @@ impl Loaded {
 
     /// Prints what is doubtful about the definition.
     pub(crate) fn tell_warnings(&self, context: &Context) {
-        let text_of = |file: &str| (file == self.document.name).then(|| self.document.text.to_string());
+        let text_of =
+            |file: &str| (file == self.document.name).then(|| self.document.text.to_string());
         context.tell_diagnostics(&self.warnings, &text_of);
     }
 }
@@ -251,28 +337,39 @@ fn sets(selection: &Selection) -> Result<BTreeMap<String, String>, Failure> {
         .iter()
         .map(|text| match text.split_once('=') {
             Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-            _ => Err(Failure::Usage(format!("`--set {text}` is not of the form VAR=VALUE"))),
+            _ => Err(Failure::Usage(format!(
+                "`--set {text}` is not of the form VAR=VALUE"
+            ))),
         })
         .collect()
 }
 
 /// Reads the lock at a place, if there is one.
-pub(crate) fn read_lock(place: &LockPlace, store: Option<&BlobStore>) -> Result<Option<Lock>, Failure> {
+pub(crate) fn read_lock(
+    place: &LockPlace,
+    store: Option<&BlobStore>,
+) -> Result<Option<Lock>, Failure> {
     let document = match place {
         LockPlace::File(path) if !path.exists() => return Ok(None),
         LockPlace::File(path) => read_document(path)?,
         LockPlace::Store(image) => {
             let Some(store) = store else { return Ok(None) };
-            let bytes = store.record_get(RecordKind::Lock, image.as_str()).map_err(PipelineError::from)?;
-            let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Ok(None) };
+            let bytes = store
+                .record_get(RecordKind::Lock, image.as_str())
+                .map_err(PipelineError::from)?;
+            let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+                return Ok(None);
+            };
             Document::new(place.to_string(), text)
         }
     };
-    lock::from_text(&document).map(Some).map_err(|list| Failure::Diagnostics {
-        list,
-        texts: BTreeMap::from([(document.name.to_string(), document.text.to_string())]),
-        exit: crate::exit::Exit::Integrity,
-    })
+    lock::from_text(&document)
+        .map(Some)
+        .map_err(|list| Failure::Diagnostics {
+            list,
+            texts: BTreeMap::from([(document.name.to_string(), document.text.to_string())]),
+            exit: crate::exit::Exit::Integrity,
+        })
 }
 
 /// Writes a lock to its place, whole or not at all.
@@ -280,12 +377,19 @@ pub(crate) fn write_lock(place: &LockPlace, lock: &Lock, store: &BlobStore) -> R
     let text = lock::to_text(lock);
     match place {
         LockPlace::Store(image) => {
-            store.record_put(RecordKind::Lock, image.as_str(), text.as_bytes()).map_err(PipelineError::from)?;
+            store
+                .record_put(RecordKind::Lock, image.as_str(), text.as_bytes())
+                .map_err(PipelineError::from)?;
         }
         LockPlace::File(path) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
             let write = || -> std::io::Result<()> {
-                let mut file = tempfile::Builder::new().prefix(".lock").tempfile_in(folder)?;
+                let mut file = tempfile::Builder::new()
+                    .prefix(".lock")
+                    .tempfile_in(folder)?;
                 std::io::Write::write_all(&mut file, text.as_bytes())?;
                 let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
                 file.as_file().set_permissions(mode)?;

@@ -29,7 +29,10 @@ use failure::Failure;
 use settings::World;
 
 fn main() -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "the one place that takes the time of a run")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that takes the time of a run"
+    )]
     let started = Instant::now();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -90,12 +93,22 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 /// The outside world, read once.
 fn world() -> World {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the working directory")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks for the working directory"
+    )]
     let directory = std::env::current_dir().unwrap_or_default();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    World { environment, directory, processors }
+    World {
+        environment,
+        directory,
+        processors,
+    }
 }

@@ -23,7 +23,13 @@ pub(crate) struct Progress {
 impl Progress {
     /// Progress that is shown (on a terminal, unless switched off) or not.
     pub(crate) fn new(shown: bool, painter: Painter) -> Self {
-        Self { shown, painter, started: Instant::now(), bar: Mutex::new(None), warnings: Mutex::new(Vec::new()) }
+        Self {
+            shown,
+            painter,
+            started: Instant::now(),
+            bar: Mutex::new(None),
+            warnings: Mutex::new(Vec::new()),
+        }
     }
 
     /// Takes the line away and gives the warnings that came in, each once.
@@ -33,7 +39,11 @@ impl Progress {
         {
             bar.finish_and_clear();
         }
-        let mut warnings = self.warnings.lock().map(|mut held| std::mem::take(&mut *held)).unwrap_or_default();
+        let mut warnings = self
+            .warnings
+            .lock()
+            .map(|mut held| std::mem::take(&mut *held))
+            .unwrap_or_default();
         warnings.sort();
         warnings.dedup();
         warnings
@@ -46,7 +56,11 @@ impl Progress {
             (Some(_), false) => "{prefix:>10} {bar:24} {pos:>10} of {len} {wide_msg}",
             (None, _) => "{prefix:>10} {spinner} {wide_msg}",
         };
-        let plain = if self.painter.is_plain() { "#>-" } else { "━╸ " };
+        let plain = if self.painter.is_plain() {
+            "#>-"
+        } else {
+            "━╸ "
+        };
         match ProgressStyle::with_template(template) {
             Ok(style) => bar.with_style(style.progress_chars(plain)),
             Err(_) => bar,

@@ -38,7 +38,11 @@ impl Painter {
     }
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.color {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     pub(crate) fn bold(self, text: &str) -> String {
@@ -101,8 +105,15 @@ impl Table {
     /// A table with these columns; a name that begins with `>` is of numbers.
     pub(crate) fn new(columns: &[&'static str]) -> Self {
         let right = columns.iter().map(|name| name.starts_with('>')).collect();
-        let header = columns.iter().map(|name| name.trim_start_matches('>')).collect();
-        Self { header, right, rows: Vec::new() }
+        let header = columns
+            .iter()
+            .map(|name| name.trim_start_matches('>'))
+            .collect();
+        Self {
+            header,
+            right,
+            rows: Vec::new(),
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -111,7 +122,11 @@ impl Table {
 
     /// The table as text, with a final newline.
     pub(crate) fn render(&self, painter: Painter) -> String {
-        let mut widths: Vec<usize> = self.header.iter().map(|cell| cell.chars().count()).collect();
+        let mut widths: Vec<usize> = self
+            .header
+            .iter()
+            .map(|cell| cell.chars().count())
+            .collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
@@ -130,7 +145,11 @@ impl Table {
         let mut line = String::new();
         for ((cell, width), right) in cells.iter().zip(widths).zip(&self.right) {
             let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let _ = if *right { write!(line, "{padding}{cell}  ") } else { write!(line, "{cell}{padding}  ") };
+            let _ = if *right {
+                write!(line, "{padding}{cell}  ")
+            } else {
+                write!(line, "{cell}{padding}  ")
+            };
         }
         line.trim_end().to_owned()
     }
@@ -151,7 +170,11 @@ pub(crate) fn size(bytes: u64) -> String {
         value /= 1000.0;
         unit = next;
     }
-    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+    if value < 9.95 {
+        format!("{value:.1} {unit}")
+    } else {
+        format!("{value:.0} {unit}")
+    }
 }
 
 /// A duration for people.
@@ -168,7 +191,11 @@ pub(crate) fn duration(elapsed: std::time::Duration) -> String {
 
 /// Diagnostics as people read them: place, severity, code, message, then what was expected, what
 /// was found, what to do, and the line itself where the text is at hand.
-pub(crate) fn diagnostics(list: &[Diagnostic], text_of: &dyn Fn(&str) -> Option<String>, painter: Painter) -> String {
+pub(crate) fn diagnostics(
+    list: &[Diagnostic],
+    text_of: &dyn Fn(&str) -> Option<String>,
+    painter: Painter,
+) -> String {
     let mut text = String::new();
     for diagnostic in list {
         let severity = painter.severity(diagnostic.severity);
@@ -177,26 +204,39 @@ pub(crate) fn diagnostics(list: &[Diagnostic], text_of: &dyn Fn(&str) -> Option<
         match &diagnostic.location {
             Some(location) => {
                 let _ = writeln!(text, "{location}: {severity}: {message} {code}");
-                if let Some(line) = text_of(&location.file).as_deref().and_then(|all| source_line(all, location.line)) {
+                if let Some(line) = text_of(&location.file)
+                    .as_deref()
+                    .and_then(|all| source_line(all, location.line))
+                {
                     let number = location.line.to_string();
                     let column = usize::try_from(location.column.max(1) - 1).unwrap_or(0);
-                    let marker: String =
-                        line.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                    let marker: String = line
+                        .chars()
+                        .take(column)
+                        .map(|c| if c == '\t' { '\t' } else { ' ' })
+                        .collect();
                     let width = usize::try_from(location.length).unwrap_or(1).clamp(1, 60);
                     let room = line.chars().count().saturating_sub(column).max(1);
                     let underline = "^".repeat(width.min(room));
                     let gap = " ".repeat(number.len());
                     let _ = writeln!(text, "  {} {line}", painter.dim(&format!("{number} |")));
-                    let _ = writeln!(text, "  {gap} {} {marker}{}", painter.dim("|"), painter.red(&underline));
+                    let _ = writeln!(
+                        text,
+                        "  {gap} {} {marker}{}",
+                        painter.dim("|"),
+                        painter.red(&underline)
+                    );
                 }
             }
             None => {
                 let _ = writeln!(text, "{severity}: {message} {code}");
             }
         }
-        for (label, value) in
-            [("expected", &diagnostic.expected), ("found", &diagnostic.found), ("help", &diagnostic.help)]
-        {
+        for (label, value) in [
+            ("expected", &diagnostic.expected),
+            ("found", &diagnostic.found),
+            ("help", &diagnostic.help),
+        ] {
             if let Some(value) = value {
                 let _ = writeln!(text, "  {}: {value}", painter.dim(label));
             }
@@ -236,6 +276,9 @@ mod tests {
         let mut table = Table::new(&["name", ">size"]);
         table.row(["a".to_owned(), "10 B".to_owned()]);
         table.row(["longer".to_owned(), "1 B".to_owned()]);
-        assert_eq!(table.render(painter), "NAME    SIZE\na       10 B\nlonger   1 B\n");
+        assert_eq!(
+            table.render(painter),
+            "NAME    SIZE\na       10 B\nlonger   1 B\n"
+        );
     }
 }

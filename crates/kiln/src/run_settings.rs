@@ -49,13 +49,23 @@ fn writable(plan: &Plan) -> Vec<Writable> {
         .map(|path| {
             let text = path.path.to_string();
             let (uid, gid) = (path.uid, path.gid);
-            Writable { volume: volumes.contains(text.as_str()), path: text, uid, gid, mode: path.mode.unwrap_or(0o755) }
+            Writable {
+                volume: volumes.contains(text.as_str()),
+                path: text,
+                uid,
+                gid,
+                mode: path.mode.unwrap_or(0o755),
+            }
         })
         .collect()
 }
 
 fn reference(plan: &Plan) -> String {
-    let suffix = if plan.variant == "standard" { String::new() } else { format!("-{}", plan.variant) };
+    let suffix = if plan.variant == "standard" {
+        String::new()
+    } else {
+        format!("-{}", plan.variant)
+    };
     format!("{}:{}{suffix}", plan.image, plan.line)
 }
 
@@ -81,7 +91,10 @@ fn docker(plan: &Plan) -> String {
             parts.push(format!("--volume {}-data:{}", plan.image, path.path));
         } else {
             let (uid, gid, mode) = (path.uid, path.gid, path.mode);
-            parts.push(format!("--tmpfs {}:uid={uid},gid={gid},mode={mode:o}", path.path));
+            parts.push(format!(
+                "--tmpfs {}:uid={uid},gid={gid},mode={mode:o}",
+                path.path
+            ));
         }
     }
     for text in &plan.config.ports {
@@ -97,12 +110,16 @@ fn compose(plan: &Plan) -> String {
         "services:\n  {name}:\n    image: {}\n    read_only: true\n    cap_drop: [ALL]\n    security_opt: [no-new-privileges:true]\n",
         reference(plan)
     );
-    let (volumes, scratch): (Vec<_>, Vec<_>) = writable(plan).into_iter().partition(|path| path.volume);
+    let (volumes, scratch): (Vec<_>, Vec<_>) =
+        writable(plan).into_iter().partition(|path| path.volume);
     if !scratch.is_empty() {
         text.push_str("    tmpfs:\n");
         for path in scratch {
             let (uid, gid, mode) = (path.uid, path.gid, path.mode);
-            text.push_str(&format!("      - {}:uid={uid},gid={gid},mode={mode:o}\n", path.path));
+            text.push_str(&format!(
+                "      - {}:uid={uid},gid={gid},mode={mode:o}\n",
+                path.path
+            ));
         }
     }
     if !plan.config.ports.is_empty() {
@@ -130,12 +147,20 @@ fn kubernetes(plan: &Plan) -> String {
             uid != 0
         ));
     }
-    text.push_str(&format!("  containers:\n    - name: {name}\n      image: {}\n", reference(plan)));
+    text.push_str(&format!(
+        "  containers:\n    - name: {name}\n      image: {}\n",
+        reference(plan)
+    ));
     if !plan.config.ports.is_empty() {
         text.push_str("      ports:\n");
         for text_port in &plan.config.ports {
-            let protocol = text_port.split_once('/').map_or("TCP".to_owned(), |(_, protocol)| protocol.to_uppercase());
-            text.push_str(&format!("        - {{containerPort: {}, protocol: {protocol}}}\n", port(text_port)));
+            let protocol = text_port
+                .split_once('/')
+                .map_or("TCP".to_owned(), |(_, protocol)| protocol.to_uppercase());
+            text.push_str(&format!(
+                "        - {{containerPort: {}, protocol: {protocol}}}\n",
+                port(text_port)
+            ));
         }
     }
     text.push_str(
@@ -145,13 +170,19 @@ fn kubernetes(plan: &Plan) -> String {
     if !paths.is_empty() {
         text.push_str("      volumeMounts:\n");
         for path in &paths {
-            text.push_str(&format!("        - {{name: {}, mountPath: {}}}\n", volume_name(&path.path), path.path));
+            text.push_str(&format!(
+                "        - {{name: {}, mountPath: {}}}\n",
+                volume_name(&path.path),
+                path.path
+            ));
         }
         text.push_str("  volumes:\n");
         for path in &paths {
             let name = volume_name(&path.path);
             if path.volume {
-                text.push_str(&format!("    - {{name: {name}, persistentVolumeClaim: {{claimName: {name}}}}}\n"));
+                text.push_str(&format!(
+                    "    - {{name: {name}, persistentVolumeClaim: {{claimName: {name}}}}}\n"
+                ));
             } else {
                 text.push_str(&format!("    - {{name: {name}, emptyDir: {{}}}}\n"));
             }
@@ -162,8 +193,17 @@ fn kubernetes(plan: &Plan) -> String {
 
 /// A DNS label from a path: `/var/lib/nginx` is `var-lib-nginx`.
 fn volume_name(path: &str) -> String {
-    let name: String =
-        path.trim_matches('/').chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let name: String = path
+        .trim_matches('/')
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .collect();
     let name: String = name.chars().take(63).collect();
     name.trim_matches('-').to_owned()
 }

@@ -31,10 +31,16 @@ fn schema() -> Value {
 fn the_committed_schema_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/cli.json");
     let text = format!("{:#}\n", schema());
-    #[expect(clippy::disallowed_methods, reason = "the switch that writes the file instead of comparing it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the switch that writes the file instead of comparing it"
+    )]
     if std::env::var_os("UPDATE_SCHEMAS").is_some() {
         std::fs::write(path, &text).unwrap();
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == text, "schemas/cli.json is not current: run `cargo xtask schemas`");
+    assert!(
+        committed == text,
+        "schemas/cli.json is not current: run `cargo xtask schemas`"
+    );
 }

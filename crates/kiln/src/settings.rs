@@ -101,7 +101,10 @@ pub(crate) struct World {
 
 impl World {
     fn get(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.environment
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 }
 
@@ -121,25 +124,40 @@ impl Source<'_> {
         default: T,
     ) -> Result<Setting<T>> {
         if let Some((name, value)) = flag {
-            return Ok(Setting { value, origin: Origin::Flag(name.to_owned()) });
+            return Ok(Setting {
+                value,
+                origin: Origin::Flag(name.to_owned()),
+            });
         }
         for name in variables {
             if let Some(text) = self.world.get(name) {
-                let value = parse(text).with_context(|| format!("environment variable `{name}`"))?;
-                return Ok(Setting { value, origin: Origin::Environment((*name).to_owned()) });
+                let value =
+                    parse(text).with_context(|| format!("environment variable `{name}`"))?;
+                return Ok(Setting {
+                    value,
+                    origin: Origin::Environment((*name).to_owned()),
+                });
             }
         }
         for (path, file) in self.files {
             if let Some(value) = field(file) {
-                return Ok(Setting { value, origin: Origin::File(path.clone()) });
+                return Ok(Setting {
+                    value,
+                    origin: Origin::File(path.clone()),
+                });
             }
         }
-        Ok(Setting { value: default, origin: Origin::Default })
+        Ok(Setting {
+            value: default,
+            origin: Origin::Default,
+        })
     }
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
-    text.trim().parse().map_err(|_| anyhow::anyhow!("`{text}` is not a number in range"))
+    text.trim()
+        .parse()
+        .map_err(|_| anyhow::anyhow!("`{text}` is not a number in range"))
 }
 
 fn boolean(text: &str) -> Result<bool> {
@@ -157,7 +175,10 @@ fn mirrors(text: &str) -> Result<BTreeMap<String, Vec<String>>> {
             let (archive, urls) = part
                 .split_once('=')
                 .with_context(|| format!("`{part}` is not of the form ARCHIVE=URL[,URL]"))?;
-            Ok((archive.to_owned(), urls.split(',').map(str::to_owned).collect()))
+            Ok((
+                archive.to_owned(),
+                urls.split(',').map(str::to_owned).collect(),
+            ))
         })
         .collect()
 }
@@ -167,26 +188,46 @@ impl Settings {
     pub(crate) fn load(global: &Global, world: &World) -> Result<Self> {
         let mut files = Vec::new();
         if let Some(path) = &global.config {
-            let file = read(path)?.with_context(|| format!("settings file `{}` does not exist", path.display()))?;
+            let file = read(path)?
+                .with_context(|| format!("settings file `{}` does not exist", path.display()))?;
             files.push((path.clone(), file));
         } else {
             let home = world.get("HOME").map(Path::new);
-            let config_home =
-                world.get("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| home.map(|home| home.join(".config")));
-            let candidates =
-                [Some(world.directory.join("kiln.toml")), config_home.map(|path| path.join("kiln/config.toml"))];
+            let config_home = world
+                .get("XDG_CONFIG_HOME")
+                .map(PathBuf::from)
+                .or_else(|| home.map(|home| home.join(".config")));
+            let candidates = [
+                Some(world.directory.join("kiln.toml")),
+                config_home.map(|path| path.join("kiln/config.toml")),
+            ];
             for path in candidates.into_iter().flatten() {
                 if let Some(file) = read(&path)? {
                     files.push((path, file));
                 }
             }
         }
-        let source = Source { world, files: &files };
+        let source = Source {
+            world,
+            files: &files,
+        };
         let text = |text: &str| Ok(Some(text.to_owned()));
         let path = |text: &str| Ok(PathBuf::from(text));
         Ok(Self {
-            home: source.pick(None, &["KILN_HOME"], path, |file| file.home.clone(), default_home(world)?)?,
-            jobs: source.pick(None, &["KILN_JOBS"], number, |file| file.jobs, world.processors.clamp(1, 64))?,
+            home: source.pick(
+                None,
+                &["KILN_HOME"],
+                path,
+                |file| file.home.clone(),
+                default_home(world)?,
+            )?,
+            jobs: source.pick(
+                None,
+                &["KILN_JOBS"],
+                number,
+                |file| file.jobs,
+                world.processors.clamp(1, 64),
+            )?,
             offline: source.pick(
                 global.offline.then_some(("--offline", true)),
                 &["KILN_OFFLINE"],
@@ -201,7 +242,13 @@ impl Settings {
                 |file| file.snapshot.map(Some),
                 None,
             )?,
-            mirrors: source.pick(None, &["KILN_MIRRORS"], mirrors, |file| file.mirrors.clone(), BTreeMap::new())?,
+            mirrors: source.pick(
+                None,
+                &["KILN_MIRRORS"],
+                mirrors,
+                |file| file.mirrors.clone(),
+                BTreeMap::new(),
+            )?,
             apt_sources: source.pick(
                 None,
                 &["KILN_APT_DIR"],
@@ -238,7 +285,13 @@ impl Settings {
                 None,
             )?,
             retries: source.pick(None, &["KILN_RETRIES"], number, |file| file.retries, 3)?,
-            stall_seconds: source.pick(None, &["KILN_STALL_SECONDS"], number, |file| file.stall_seconds, 30)?,
+            stall_seconds: source.pick(
+                None,
+                &["KILN_STALL_SECONDS"],
+                number,
+                |file| file.stall_seconds,
+                30,
+            )?,
             parallel: source.pick(None, &["KILN_PARALLEL"], number, |file| file.parallel, 8)?,
             sync: source.pick(None, &["KILN_SYNC"], boolean, |file| file.sync, false)?,
         })
@@ -246,12 +299,17 @@ impl Settings {
 }
 
 fn default_home(world: &World) -> Result<PathBuf> {
-    if let Some(cache) = world.get("XDG_CACHE_HOME").filter(|path| path.starts_with('/')) {
+    if let Some(cache) = world
+        .get("XDG_CACHE_HOME")
+        .filter(|path| path.starts_with('/'))
+    {
         return Ok(Path::new(cache).join("kiln"));
     }
     match world.get("HOME") {
         Some(home) => Ok(Path::new(home).join(".cache/kiln")),
-        None => bail!("neither KILN_HOME nor HOME is set: say where the store shall be with KILN_HOME=DIR"),
+        None => bail!(
+            "neither KILN_HOME nor HOME is set: say where the store shall be with KILN_HOME=DIR"
+        ),
     }
 }
 
@@ -260,14 +318,18 @@ const LARGEST: u64 = 1 << 20;
 
 fn read(path: &Path) -> Result<Option<File>> {
     let text = match std::fs::metadata(path) {
-        Ok(meta) if meta.len() > LARGEST => bail!("settings file `{}` is larger than 1 MiB", path.display()),
-        Ok(_) => {
-            std::fs::read_to_string(path).with_context(|| format!("cannot read settings `{}`", path.display()))?
+        Ok(meta) if meta.len() > LARGEST => {
+            bail!("settings file `{}` is larger than 1 MiB", path.display())
         }
+        Ok(_) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read settings `{}`", path.display()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read settings `{}`", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read settings `{}`", path.display()));
+        }
     };
-    let file = toml::from_str(&text).with_context(|| format!("settings file `{}`", path.display()))?;
+    let file =
+        toml::from_str(&text).with_context(|| format!("settings file `{}`", path.display()))?;
     Ok(Some(file))
 }
 
@@ -276,8 +338,15 @@ mod tests {
     use super::*;
 
     fn world(directory: &Path, variables: &[(&str, &str)]) -> World {
-        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        World { environment, directory: directory.to_owned(), processors: 2 }
+        let environment = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        World {
+            environment,
+            directory: directory.to_owned(),
+            processors: 2,
+        }
     }
 
     #[test]
@@ -288,39 +357,63 @@ mod tests {
         let load = |global: &Global, world: &World| Settings::load(global, world).unwrap();
 
         let settings = load(&Global::default(), &world);
-        assert_eq!((settings.jobs.value, &settings.jobs.origin), (2, &Origin::Default));
+        assert_eq!(
+            (settings.jobs.value, &settings.jobs.origin),
+            (2, &Origin::Default)
+        );
         assert_eq!(settings.home.value, folder.path().join(".cache/kiln"));
 
-        std::fs::write(folder.path().join("kiln.toml"), "jobs = 7\noffline = false\n").unwrap();
+        std::fs::write(
+            folder.path().join("kiln.toml"),
+            "jobs = 7\noffline = false\n",
+        )
+        .unwrap();
         let settings = load(&Global::default(), &world);
         assert_eq!(settings.jobs.value, 7);
         assert!(matches!(settings.jobs.origin, Origin::File(_)));
 
-        world.environment.insert("KILN_JOBS".to_owned(), "5".to_owned());
-        world.environment.insert("KILN_OFFLINE".to_owned(), "no".to_owned());
-        let settings = load(&Global { offline: true, ..Global::default() }, &world);
+        world
+            .environment
+            .insert("KILN_JOBS".to_owned(), "5".to_owned());
+        world
+            .environment
+            .insert("KILN_OFFLINE".to_owned(), "no".to_owned());
+        let settings = load(
+            &Global {
+                offline: true,
+                ..Global::default()
+            },
+            &world,
+        );
         assert_eq!(settings.jobs.value, 5);
         assert!(settings.offline.value);
-        assert_eq!(settings.offline.origin, Origin::Flag("--offline".to_owned()));
+        assert_eq!(
+            settings.offline.origin,
+            Origin::Flag("--offline".to_owned())
+        );
     }
 
     #[test]
     fn errors_name_the_place() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kiln.toml"), "job = 7\n").unwrap();
-        let error = Settings::load(&Global::default(), &world(folder.path(), &[("HOME", "/h")])).unwrap_err();
+        let error = Settings::load(&Global::default(), &world(folder.path(), &[("HOME", "/h")]))
+            .unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains("kiln.toml") && text.contains("job"), "{text}");
 
         std::fs::remove_file(folder.path().join("kiln.toml")).unwrap();
         let variables = [("HOME", "/h"), ("KILN_JOBS", "many")];
-        let error = Settings::load(&Global::default(), &world(folder.path(), &variables)).unwrap_err();
+        let error =
+            Settings::load(&Global::default(), &world(folder.path(), &variables)).unwrap_err();
         assert!(format!("{error:#}").contains("KILN_JOBS"));
     }
 
     #[test]
     fn mirrors_from_the_environment() {
-        let parsed = mirrors("debian=http://a/debian,http://b/debian debian-security=file:/srv/sec").unwrap();
+        let parsed =
+            mirrors("debian=http://a/debian,http://b/debian debian-security=file:/srv/sec")
+                .unwrap();
         assert_eq!(parsed["debian"], ["http://a/debian", "http://b/debian"]);
         assert_eq!(parsed["debian-security"], ["file:/srv/sec"]);
         assert!(mirrors("http://a").is_err());

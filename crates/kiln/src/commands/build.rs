@@ -2,7 +2,9 @@
 
 use clap::Args;
 use kiln_definition::tags;
-use kiln_pipeline::{BuildOptions, Compression, GatheredImage, Layering, Output, Pipeline, PlatformImage, Work};
+use kiln_pipeline::{
+    BuildOptions, Compression, GatheredImage, Layering, Output, Pipeline, PlatformImage, Work,
+};
 use kiln_types::{Lock, Plan};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -180,7 +182,9 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
     let selected = loaded.select(&args.selection, &all)?;
     loaded.tell_warnings(context);
     let store = context.store()?;
-    let guard = store.hold(&kiln_pipeline::Wait::at_most(std::time::Duration::from_secs(600)));
+    let guard = store.hold(&kiln_pipeline::Wait::at_most(
+        std::time::Duration::from_secs(600),
+    ));
     let _guard = guard.map_err(kiln_pipeline::PipelineError::from)?;
     let place = loaded.lock_place(&args.selection);
     let (lock, resolved) = obtain(context, &store, &loaded, &all, &place, args.update)?;
@@ -192,7 +196,12 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
         match output.daemon_reference() {
             Some(reference) => {
                 for image in &images {
-                    written.push(crate::engine::load(context, &pipeline, image, std::slice::from_ref(&reference))?);
+                    written.push(crate::engine::load(
+                        context,
+                        &pipeline,
+                        image,
+                        std::slice::from_ref(&reference),
+                    )?);
                 }
             }
             None => written.extend(pipeline.write(&images, output, &context.world.directory)?),
@@ -206,7 +215,10 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
     }
     let answer = BuildAnswer {
         images: images.iter().map(image_answer).collect(),
-        lock: LockAnswer { place: place.to_string(), resolved },
+        lock: LockAnswer {
+            place: place.to_string(),
+            resolved,
+        },
         outputs: written,
         elapsed_ms: context.elapsed().as_secs_f64() * 1000.0,
     };
@@ -243,14 +255,21 @@ fn build(
 fn outputs(args: &BuildArgs, compression: Compression) -> Result<Vec<Output>, Failure> {
     let mut outputs = Vec::new();
     for text in &args.outputs {
-        let output: Output = text.parse().map_err(|error: kiln_pipeline::OutputError| Failure::Usage(error.to_string()))?;
+        let output: Output = text
+            .parse()
+            .map_err(|error: kiln_pipeline::OutputError| Failure::Usage(error.to_string()))?;
         if compression == Compression::Zstd && output.is_docker() {
-            return Err(Failure::Usage(format!("`{text}`: docker archives cannot hold zstd layers; leave out `--compression zstd`")));
+            return Err(Failure::Usage(format!(
+                "`{text}`: docker archives cannot hold zstd layers; leave out `--compression zstd`"
+            )));
         }
         outputs.push(output);
     }
     if args.load && compression == Compression::Zstd {
-        return Err(Failure::Usage("`--load`: docker archives cannot hold zstd layers; leave out `--compression zstd`".to_owned()));
+        return Err(Failure::Usage(
+            "`--load`: docker archives cannot hold zstd layers; leave out `--compression zstd`"
+                .to_owned(),
+        ));
     }
     Ok(outputs)
 }
@@ -307,11 +326,19 @@ fn engine_references(image: &GatheredImage, place: &Place) -> Vec<String> {
         Place::Catalog(_) => "kiln/",
         Place::File(_) => "",
     };
-    image.tags.iter().map(|tag| format!("{prefix}{}:{tag}", image.name)).collect()
+    image
+        .tags
+        .iter()
+        .map(|tag| format!("{prefix}{}:{tag}", image.name))
+        .collect()
 }
 
 fn reference(image: &GatheredImage) -> String {
-    format!("{}:{}", image.name, image.tags.first().map_or("latest", String::as_str))
+    format!(
+        "{}:{}",
+        image.name,
+        image.tags.first().map_or("latest", String::as_str)
+    )
 }
 
 /// The short table that a person wants.
@@ -319,10 +346,27 @@ fn table(context: &Context, answer: &BuildAnswer) -> String {
     let mut text = String::new();
     for image in &answer.images {
         let tags = image.tags.get(1..).unwrap_or_default().join(", ");
-        let also = if tags.is_empty() { String::new() } else { context.painter.dim(&format!("  also {tags}")) };
-        text.push_str(&format!("{}{also}\n", context.painter.bold(&image.reference)));
+        let also = if tags.is_empty() {
+            String::new()
+        } else {
+            context.painter.dim(&format!("  also {tags}"))
+        };
+        text.push_str(&format!(
+            "{}{also}\n",
+            context.painter.bold(&image.reference)
+        ));
         text.push_str(&format!("{}\n\n", image.digest));
-        let mut table = Table::new(&["platform", "digest", ">packages", ">compressed", ">unpacked", "user", "shell", ">setuid", "from the store"]);
+        let mut table = Table::new(&[
+            "platform",
+            "digest",
+            ">packages",
+            ">compressed",
+            ">unpacked",
+            "user",
+            "shell",
+            ">setuid",
+            "from the store",
+        ]);
         for platform in &image.platforms {
             let shell = platform.shells.first().map_or("none", String::as_str);
             table.row([
@@ -331,7 +375,11 @@ fn table(context: &Context, answer: &BuildAnswer) -> String {
                 platform.packages.to_string(),
                 render::size(platform.compressed),
                 render::size(platform.unpacked),
-                if platform.user.is_empty() { "root".to_owned() } else { platform.user.clone() },
+                if platform.user.is_empty() {
+                    "root".to_owned()
+                } else {
+                    platform.user.clone()
+                },
                 shell.to_owned(),
                 platform.setuid.len().to_string(),
                 from_store(platform),
@@ -343,9 +391,16 @@ fn table(context: &Context, answer: &BuildAnswer) -> String {
     for output in &answer.outputs {
         text.push_str(&format!("written  {output}\n"));
     }
-    let resolved = if answer.lock.resolved { "resolved now" } else { "as it was" };
+    let resolved = if answer.lock.resolved {
+        "resolved now"
+    } else {
+        "as it was"
+    };
     text.push_str(&format!("lock     {} ({resolved})\n", answer.lock.place));
-    text.push_str(&format!("time     {}\n", render::duration(context.elapsed())));
+    text.push_str(&format!(
+        "time     {}\n",
+        render::duration(context.elapsed())
+    ));
     text
 }
 

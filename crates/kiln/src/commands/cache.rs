@@ -73,7 +73,11 @@ struct KindAnswer {
 pub(crate) fn run(context: &Context, args: &CacheArgs) -> Result<(), Failure> {
     match &args.command {
         None | Some(CacheCommand::Size) => size(context),
-        Some(CacheCommand::Prune { max_age, max_size, dry_run }) => prune(context, *max_age, *max_size, *dry_run),
+        Some(CacheCommand::Prune {
+            max_age,
+            max_size,
+            dry_run,
+        }) => prune(context, *max_age, *max_size, *dry_run),
         Some(CacheCommand::Verify) => verify(context),
         Some(CacheCommand::ForgetReleases) => forget_releases(context),
     }
@@ -82,10 +86,21 @@ pub(crate) fn run(context: &Context, args: &CacheArgs) -> Result<(), Failure> {
 fn size(context: &Context) -> Result<(), Failure> {
     let store = context.store()?;
     let usage = store.usage().map_err(PipelineError::from)?;
-    let kind = |name: &str, count: u64, bytes: u64| KindAnswer { kind: name.to_owned(), count, bytes };
-    let mut kinds: Vec<KindAnswer> =
-        usage.blobs_of.iter().map(|(name, tally)| kind(name, tally.count, tally.bytes)).collect();
-    kinds.push(kind("unfinished downloads", usage.partial.count, usage.partial.bytes));
+    let kind = |name: &str, count: u64, bytes: u64| KindAnswer {
+        kind: name.to_owned(),
+        count,
+        bytes,
+    };
+    let mut kinds: Vec<KindAnswer> = usage
+        .blobs_of
+        .iter()
+        .map(|(name, tally)| kind(name, tally.count, tally.bytes))
+        .collect();
+    kinds.push(kind(
+        "unfinished downloads",
+        usage.partial.count,
+        usage.partial.bytes,
+    ));
     let answer = CacheAnswer {
         place: store.root().display().to_string(),
         bytes: usage.bytes,
@@ -95,22 +110,46 @@ fn size(context: &Context) -> Result<(), Failure> {
     context.answer(&answer, || {
         let mut table = Table::new(&["blobs of", ">count", ">size"]);
         for kind in &answer.kinds {
-            table.row([kind.kind.clone(), kind.count.to_string(), render::size(kind.bytes)]);
+            table.row([
+                kind.kind.clone(),
+                kind.count.to_string(),
+                render::size(kind.bytes),
+            ]);
         }
         let total = render::size(answer.bytes);
-        format!("{}{} blobs, {total} in {}\n", table.render(context.painter), answer.blobs, answer.place)
+        format!(
+            "{}{} blobs, {total} in {}\n",
+            table.render(context.painter),
+            answer.blobs,
+            answer.place
+        )
     })
 }
 
 /// Without limits, what nobody has used for this long goes: 90 days.
 const DEFAULT_AGE: u64 = 90 * 86_400;
 
-fn prune(context: &Context, max_age: Option<u64>, max_size: Option<u64>, dry_run: bool) -> Result<(), Failure> {
+fn prune(
+    context: &Context,
+    max_age: Option<u64>,
+    max_size: Option<u64>,
+    dry_run: bool,
+) -> Result<(), Failure> {
     use kiln_types::Clock as _;
     let store = context.store()?;
-    let max_age = if max_age.is_none() && max_size.is_none() { Some(DEFAULT_AGE) } else { max_age };
-    let policy = PrunePolicy { max_age, max_size, ..PrunePolicy::default() };
-    let pruned = store.prune(&policy, context.clock.now(), dry_run).map_err(PipelineError::from)?;
+    let max_age = if max_age.is_none() && max_size.is_none() {
+        Some(DEFAULT_AGE)
+    } else {
+        max_age
+    };
+    let policy = PrunePolicy {
+        max_age,
+        max_size,
+        ..PrunePolicy::default()
+    };
+    let pruned = store
+        .prune(&policy, context.clock.now(), dry_run)
+        .map_err(PipelineError::from)?;
     if pruned.busy {
         context.say("the store is in use by another kiln; nothing was removed");
     }
@@ -121,7 +160,10 @@ fn prune(context: &Context, max_age: Option<u64>, max_size: Option<u64>, dry_run
     context.answer(&json, || {
         let (freed, kept) = (render::size(pruned.bytes()), render::size(pruned.kept));
         let verb = if dry_run { "would remove" } else { "removed" };
-        format!("{verb} {} blobs, {freed}; {kept} stay\n", pruned.blobs.count)
+        format!(
+            "{verb} {} blobs, {freed}; {kept} stay\n",
+            pruned.blobs.count
+        )
     })
 }
 
@@ -130,28 +172,46 @@ fn verify(context: &Context) -> Result<(), Failure> {
     let store = context.store()?;
     context.progress.begin(Stage::Assemble, None, "");
     let problems = store
-        .verify(&mut |done, _| context.progress.advance(Stage::Assemble, 0, &format!("{} hashed", render::size(done))))
+        .verify(&mut |done, _| {
+            context.progress.advance(
+                Stage::Assemble,
+                0,
+                &format!("{} hashed", render::size(done)),
+            )
+        })
         .map_err(PipelineError::from)?;
     let list: Vec<String> = problems.iter().map(Problem::to_string).collect();
     context.answer(&serde_json::json!({ "problems": list }), || {
         let mut text: String = list.iter().map(|problem| format!("{problem}\n")).collect();
         text.push_str(&match list.len() {
             0 => "every blob is what it should be\n".to_owned(),
-            count => format!("{count} problems; what was wrong is removed and will be made or fetched again\n"),
+            count => format!(
+                "{count} problems; what was wrong is removed and will be made or fetched again\n"
+            ),
         });
         text
     })?;
-    if list.is_empty() { Ok(()) } else { Err(Failure::Answered(Exit::Integrity)) }
+    if list.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Answered(Exit::Integrity))
+    }
 }
 
 fn forget_releases(context: &Context) -> Result<(), Failure> {
     let store = context.store()?;
-    let seen = store.record_list(RecordKind::ReleaseSeen).map_err(PipelineError::from)?;
+    let seen = store
+        .record_list(RecordKind::ReleaseSeen)
+        .map_err(PipelineError::from)?;
     let count = seen.len();
     for record in seen {
-        store.record_remove(RecordKind::ReleaseSeen, record.key).map_err(PipelineError::from)?;
+        store
+            .record_remove(RecordKind::ReleaseSeen, record.key)
+            .map_err(PipelineError::from)?;
     }
-    context.answer(&serde_json::json!({ "forgotten": count }), || format!("{count} indexes forgotten\n"))
+    context.answer(&serde_json::json!({ "forgotten": count }), || {
+        format!("{count} indexes forgotten\n")
+    })
 }
 
 fn parse_age(text: &str) -> Result<u64, String> {
@@ -164,12 +224,19 @@ fn parse_age(text: &str) -> Result<u64, String> {
         "s" => 1,
         _ => return Err(error()),
     };
-    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(error)
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(error)
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
     let error = || format!("`{text}` is not a size such as `5GB` or `500MB`");
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (digits, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
     let factor = match unit.to_ascii_uppercase().as_str() {
         "" | "B" => 1,
         "K" | "KB" => 1_000,
@@ -178,7 +245,11 @@ fn parse_size(text: &str) -> Result<u64, String> {
         "T" | "TB" => 1_000_000_000_000,
         _ => return Err(error()),
     };
-    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(error)
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(error)
 }
 
 #[cfg(test)]

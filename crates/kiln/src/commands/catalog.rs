@@ -15,10 +15,13 @@ use crate::render::Table;
 
 /// List the images that kiln carries, or write one out to start from
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = "Examples:\n  \
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
     kiln catalog\n  \
     kiln catalog export nginx             writes ./nginx/image.yaml and what it needs\n  \
-    kiln catalog export nginx my-nginx")]
+    kiln catalog export nginx my-nginx"
+)]
 pub(crate) struct CatalogArgs {
     #[command(subcommand)]
     command: Option<CatalogCommand>,
@@ -29,7 +32,9 @@ enum CatalogCommand {
     /// List the images (the default)
     List,
     /// Write an image's definition to a folder, to start from
-    #[command(after_help = "Examples:\n  kiln catalog export nginx\n  kiln catalog export nginx my-nginx")]
+    #[command(
+        after_help = "Examples:\n  kiln catalog export nginx\n  kiln catalog export nginx my-nginx"
+    )]
     Export {
         /// The image
         image: String,
@@ -79,15 +84,25 @@ fn list(context: &Context) -> Result<(), Failure> {
     for name in catalog::names() {
         let definition = load(name)?.definition;
         let text = |value: &Option<kiln_definition::Spanned<String>>| {
-            value.as_ref().map(|text| text.value.clone()).unwrap_or_default()
+            value
+                .as_ref()
+                .map(|text| text.value.clone())
+                .unwrap_or_default()
         };
         images.push(CatalogImage {
             name: name.to_owned(),
             title: text(&definition.about.title),
             summary: text(&definition.about.summary),
-            versions: definition.versions.iter().map(|line| line.name.value.clone()).collect(),
+            versions: definition
+                .versions
+                .iter()
+                .map(|line| line.name.value.clone())
+                .collect(),
             variants: kiln_definition::variants(&definition),
-            platforms: kiln_definition::platforms(&definition).iter().map(ToString::to_string).collect(),
+            platforms: kiln_definition::platforms(&definition)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         });
     }
     let answer = CatalogAnswer { images };
@@ -107,14 +122,26 @@ fn list(context: &Context) -> Result<(), Failure> {
 }
 
 fn export(context: &Context, image: &str, folder: &Path) -> Result<(), Failure> {
-    let Some(files) = catalog::get(image) else { return load(image).map(|_| ()) };
+    let Some(files) = catalog::get(image) else {
+        return load(image).map(|_| ());
+    };
     if folder.exists() {
-        return Err(anyhow::anyhow!("`{}` exists already: name another folder, nothing was written", folder.display()).into());
+        return Err(anyhow::anyhow!(
+            "`{}` exists already: name another folder, nothing was written",
+            folder.display()
+        )
+        .into());
     }
     // Whole or not at all: everything goes into a folder beside it, which then takes the name.
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = folder
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let describe = || format!("cannot write `{}`", folder.display());
-    let building = tempfile::Builder::new().prefix(".kiln-export").tempdir_in(parent).with_context(describe)?;
+    let building = tempfile::Builder::new()
+        .prefix(".kiln-export")
+        .tempdir_in(parent)
+        .with_context(describe)?;
     let mut written = Vec::new();
     for file in files {
         let path = building.path().join(file.path);
@@ -128,8 +155,14 @@ fn export(context: &Context, image: &str, folder: &Path) -> Result<(), Failure> 
     std::fs::set_permissions(building.path(), mode).with_context(describe)?;
     std::fs::rename(building.keep(), folder).with_context(describe)?;
     context.answer(&serde_json::json!({ "written": written }), || {
-        let mut text: String = written.iter().map(|path| format!("written  {path}\n")).collect();
-        text.push_str(&format!("build it with: kiln build ./{}\n", folder.display()));
+        let mut text: String = written
+            .iter()
+            .map(|path| format!("written  {path}\n"))
+            .collect();
+        text.push_str(&format!(
+            "build it with: kiln build ./{}\n",
+            folder.display()
+        ));
         text
     })
 }

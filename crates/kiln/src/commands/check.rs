@@ -57,13 +57,18 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let mut checked = Vec::new();
     for what in definitions(&args.what)? {
         let document = match &what {
-            What::Catalog(name) => catalog::document(name).unwrap_or_else(|| Document::new(name.clone(), "")),
+            What::Catalog(name) => {
+                catalog::document(name).unwrap_or_else(|| Document::new(name.clone(), ""))
+            }
             What::File(path) => read_document(path)?,
         };
         texts.insert(document.name.to_string(), document.text.to_string());
         checked.push(document.name.to_string());
         let parsed = parse(&document);
-        let sound = !parsed.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let sound = !parsed
+            .diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error);
         found.extend(parsed.diagnostics);
         if sound && parsed.value.is_some() {
             found.extend(beyond_the_text(context, &what, args.no_index)?);
@@ -71,18 +76,42 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
     }
     found.sort();
     found.dedup();
-    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-    let warnings = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count();
+    let errors = found
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .count();
+    let warnings = found
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Warning)
+        .count();
     let passed = errors == 0 && !(args.strict && warnings > 0);
-    let answer = CheckAnswer { checked, passed, diagnostics: found };
+    let answer = CheckAnswer {
+        checked,
+        passed,
+        diagnostics: found,
+    };
     context.answer(&answer, || {
-        let mut text = render::diagnostics(&answer.diagnostics, &|file| texts.get(file).cloned(), context.painter);
+        let mut text = render::diagnostics(
+            &answer.diagnostics,
+            &|file| texts.get(file).cloned(),
+            context.painter,
+        );
         let count = answer.checked.len();
-        let definitions = if count == 1 { "1 definition".to_owned() } else { format!("{count} definitions") };
-        text.push_str(&format!("{definitions} checked: {errors} errors, {warnings} warnings\n"));
+        let definitions = if count == 1 {
+            "1 definition".to_owned()
+        } else {
+            format!("{count} definitions")
+        };
+        text.push_str(&format!(
+            "{definitions} checked: {errors} errors, {warnings} warnings\n"
+        ));
         text
     })?;
-    if answer.passed { Ok(()) } else { Err(Failure::Answered(Exit::No)) }
+    if answer.passed {
+        Ok(())
+    } else {
+        Err(Failure::Answered(Exit::No))
+    }
 }
 
 enum What {
@@ -99,7 +128,10 @@ fn definitions(arguments: &[String]) -> Result<Vec<What>, Failure> {
             let mut files = Vec::new();
             find(path, 0, &mut files)?;
             if files.is_empty() {
-                return Err(anyhow::anyhow!("there is no `image.yaml` in `{argument}` or below it").into());
+                return Err(anyhow::anyhow!(
+                    "there is no `image.yaml` in `{argument}` or below it"
+                )
+                .into());
             }
             files.sort();
             list.extend(files.into_iter().map(What::File));
@@ -121,7 +153,8 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Fai
     for entry in entries {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() && depth < DEEPEST && !entry.file_name().to_string_lossy().starts_with('.') {
+        if kind.is_dir() && depth < DEEPEST && !entry.file_name().to_string_lossy().starts_with('.')
+        {
             find(&path, depth + 1, files)?;
         } else if kind.is_file() && entry.file_name() == "image.yaml" {
             files.push(path);
@@ -131,7 +164,11 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Fai
 }
 
 /// What only evaluation and the indexes can tell.
-fn beyond_the_text(context: &Context, what: &What, no_index: bool) -> Result<Vec<Diagnostic>, Failure> {
+fn beyond_the_text(
+    context: &Context,
+    what: &What,
+    no_index: bool,
+) -> Result<Vec<Diagnostic>, Failure> {
     let name = match what {
         What::Catalog(name) => name.clone(),
         What::File(path) if path.components().count() == 1 => format!("./{}", path.display()),
@@ -153,17 +190,29 @@ fn beyond_the_text(context: &Context, what: &What, no_index: bool) -> Result<Vec
     let mut unknown: BTreeMap<String, (BTreeSet<String>, Vec<String>)> = BTreeMap::new();
     for plan in &plans {
         for (package, similar) in pipeline.unknown_packages(plan)? {
-            let entry = unknown.entry(package).or_insert_with(|| (BTreeSet::new(), similar));
+            let entry = unknown
+                .entry(package)
+                .or_insert_with(|| (BTreeSet::new(), similar));
             entry.0.insert(plan.target().to_string());
         }
     }
     let diagnostics = unknown.into_iter().map(|(package, (targets, similar))| {
         let targets: Vec<String> = targets.into_iter().collect();
-        let message = format!("no index has a package `{package}` (for {})", targets.join(", "));
+        let message = format!(
+            "no index has a package `{package}` (for {})",
+            targets.join(", ")
+        );
         let mut diagnostic = Diagnostic::error("definition/unknown-package", message);
         let packages = loaded.definition.settings.contents.packages.iter();
-        let variants = loaded.definition.variants.iter().flat_map(|variant| &variant.settings.contents.packages);
-        if let Some(entry) = packages.chain(variants).find(|entry| names(&entry.text.value, &package)) {
+        let variants = loaded
+            .definition
+            .variants
+            .iter()
+            .flat_map(|variant| &variant.settings.contents.packages);
+        if let Some(entry) = packages
+            .chain(variants)
+            .find(|entry| names(&entry.text.value, &package))
+        {
             diagnostic = diagnostic.at(entry.text.span.location());
         }
         match similar.as_slice() {
@@ -177,7 +226,7 @@ fn beyond_the_text(context: &Context, what: &What, no_index: bool) -> Result<Vec
 
 /// Whether an entry of a package list asks for this package.
 fn names(entry: &str, package: &str) -> bool {
-    entry
-        .strip_prefix(package)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', '/', ' ', '(', '<', '>', '~']))
+    entry.strip_prefix(package).is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(['=', '/', ' ', '(', '<', '>', '~'])
+    })
 }

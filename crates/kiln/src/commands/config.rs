@@ -8,11 +8,13 @@ use crate::render::Table;
 
 /// Show the settings, and where each came from
 #[derive(Debug, Args)]
-#[command(after_help = "Settings: flag, then environment (KILN_*), then ./kiln.toml, then the user's\n\
+#[command(
+    after_help = "Settings: flag, then environment (KILN_*), then ./kiln.toml, then the user's\n\
     config.toml below XDG_CONFIG_HOME/kiln, then the default.\n\n\
     Examples:\n  \
     kiln config show\n  \
-    KILN_MIRRORS=\"debian=http://mirror.example/debian\" kiln config show")]
+    KILN_MIRRORS=\"debian=http://mirror.example/debian\" kiln config show"
+)]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     command: Option<ConfigCommand>,
@@ -75,6 +77,9 @@ mod tests {
     fn passwords_are_not_shown() {
         let mut value = serde_json::json!({ "a": ["http://me:secret@mirror/debian"], "b": "x@y" });
         redact(&mut value);
-        assert_eq!(value, serde_json::json!({ "a": ["http://***@mirror/debian"], "b": "x@y" }));
+        assert_eq!(
+            value,
+            serde_json::json!({ "a": ["http://***@mirror/debian"], "b": "x@y" })
+        );
     }
 }

@@ -57,23 +57,32 @@ pub(crate) struct ChangeAnswer {
 pub(crate) fn run(context: &Context, args: &DiffArgs) -> Result<(), Failure> {
     let (old, new) = (lock_of(context, &args.a)?, lock_of(context, &args.b)?);
     let diff = diff_locks(&old, &new, None);
-    context.answer(&DiffAnswer { changes: change_answers(&diff) }, || match diff.changes.len() {
-        0 => "no package changed\n".to_owned(),
-        _ => change_lines(context.painter, &diff),
-    })
+    context.answer(
+        &DiffAnswer {
+            changes: change_answers(&diff),
+        },
+        || match diff.changes.len() {
+            0 => "no package changed\n".to_owned(),
+            _ => change_lines(context.painter, &diff),
+        },
+    )
 }
 
 fn lock_of(context: &Context, text: &str) -> Result<Lock, Failure> {
     let path = Path::new(text);
-    let is_lock = path.extension().is_some_and(|extension| extension == "lock" || extension == "json");
+    let is_lock = path
+        .extension()
+        .is_some_and(|extension| extension == "lock" || extension == "json");
     if is_lock {
         let document = read_document(path)?;
-        return from_text(&document).map_err(|list| Failure::of_text(list, &document.name, &document.text));
+        return from_text(&document)
+            .map_err(|list| Failure::of_text(list, &document.name, &document.text));
     }
     let place = load(text)?.lock_place(&Selection::default());
     let store = context.store()?;
-    read_lock(&place, Some(&store))?
-        .ok_or_else(|| anyhow::anyhow!("there is no lock at {place}: make one with `kiln lock {text}`").into())
+    read_lock(&place, Some(&store))?.ok_or_else(|| {
+        anyhow::anyhow!("there is no lock at {place}: make one with `kiln lock {text}`").into()
+    })
 }
 
 /// Changes for programs.
@@ -101,8 +110,12 @@ pub(crate) fn change_lines(painter: Painter, diff: &LockDiff) -> String {
         let line = match parts(&changed.change) {
             ("added", _, Some(to)) => painter.green(&format!("+ {package} {to}")),
             ("removed", Some(from), _) => painter.red(&format!("- {package} {from}")),
-            ("up", Some(from), Some(to)) => format!("{} {package} {from} -> {to}", painter.green("^")),
-            ("down", Some(from), Some(to)) => format!("{} {package} {from} -> {to}", painter.red("v")),
+            ("up", Some(from), Some(to)) => {
+                format!("{} {package} {from} -> {to}", painter.green("^"))
+            }
+            ("down", Some(from), Some(to)) => {
+                format!("{} {package} {from} -> {to}", painter.red("v"))
+            }
             (_, _, to) => format!("~ {package} {} (another file)", to.unwrap_or_default()),
         };
         let targets: Vec<String> = changed.targets.iter().map(ToString::to_string).collect();

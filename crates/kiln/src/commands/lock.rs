@@ -64,7 +64,10 @@ pub(crate) fn run(context: &Context, args: &LockArgs) -> Result<(), Failure> {
     // A lock that cannot be read is replaced: resolving again is what was asked for.
     let before = before.unwrap_or_default();
     let lock = resolve(context, &store, &loaded, &all, &place)?;
-    let diff = before.as_ref().map(|before| diff_locks(before, &lock, None)).unwrap_or_default();
+    let diff = before
+        .as_ref()
+        .map(|before| diff_locks(before, &lock, None))
+        .unwrap_or_default();
     let answer = LockAnswer {
         place: place.to_string(),
         fits: true,
@@ -78,28 +81,46 @@ pub(crate) fn run(context: &Context, args: &LockArgs) -> Result<(), Failure> {
             text.push_str("no package changed\n");
         }
         let targets = answer.targets.len();
-        text.push_str(&format!("{} packages for {targets} targets in {}\n", answer.packages, answer.place));
+        text.push_str(&format!(
+            "{} packages for {targets} targets in {}\n",
+            answer.packages, answer.place
+        ));
         text
     })
 }
 
-fn check(context: &Context, place: &LockPlace, lock: Option<Lock>, all: &[Plan]) -> Result<(), Failure> {
+fn check(
+    context: &Context,
+    place: &LockPlace,
+    lock: Option<Lock>,
+    all: &[Plan],
+) -> Result<(), Failure> {
     let fits = lock.as_ref().is_some_and(|lock| lock.inputs == inputs(all));
     let answer = LockAnswer {
         place: place.to_string(),
         fits,
         packages: lock.as_ref().map_or(0, |lock| lock.packages.len()),
-        targets: lock.iter().flat_map(Lock::targets).map(|target| target.to_string()).collect(),
+        targets: lock
+            .iter()
+            .flat_map(Lock::targets)
+            .map(|target| target.to_string())
+            .collect(),
         changes: Vec::new(),
     };
     context.answer(&answer, || match (&lock, fits) {
         (None, _) => format!("there is no lock at {place}: make one with `kiln lock`\n"),
         (Some(_), false) => {
-            format!("{place} does not fit the definition any more: resolve again with `kiln lock`\n")
+            format!(
+                "{place} does not fit the definition any more: resolve again with `kiln lock`\n"
+            )
         }
         (Some(_), true) => format!("{place} fits the definition\n"),
     })?;
-    if fits { Ok(()) } else { Err(Failure::Answered(Exit::No)) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Failure::Answered(Exit::No))
+    }
 }
 
 /// The lock to build with: the one that is there if it fits, otherwise a new one. Says whether it
@@ -116,7 +137,9 @@ pub(crate) fn obtain(
         if lock.inputs == inputs(all) {
             return Ok((lock, false));
         }
-        context.say(&format!("{place} does not fit the definition any more; resolving again"));
+        context.say(&format!(
+            "{place} does not fit the definition any more; resolving again"
+        ));
     }
     Ok((resolve(context, store, loaded, all, place)?, true))
 }
@@ -133,7 +156,9 @@ fn resolve(
     let outcome = pipeline.lock(&loaded.definition.name.value, inputs(all), all)?;
     for open in &outcome.tolerated {
         let (target, package, relation) = (&open.target, &open.package, &open.relation);
-        context.say_more(&format!("{target}: `{package}` needs `{relation}`, which is excluded"));
+        context.say_more(&format!(
+            "{target}: `{package}` needs `{relation}`, which is excluded"
+        ));
     }
     write_lock(place, &outcome.lock, store)?;
     Ok(outcome.lock)

@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use kiln_definition::{
-    distribution_document, distribution_ids, profile_document, profile_names, show as show_definition,
+    distribution_document, distribution_ids, profile_document, profile_names,
+    show as show_definition,
 };
 use kiln_pipeline::BuildOptions;
 use kiln_types::Plan;
@@ -98,13 +99,20 @@ struct PackageAnswer {
 }
 
 pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
-    for (name, kind) in [(&args.profile, "profile"), (&args.distribution, "distribution")] {
+    for (name, kind) in [
+        (&args.profile, "profile"),
+        (&args.distribution, "distribution"),
+    ] {
         if let Some(name) = name {
             let text = builtin(kind, name)?;
-            return context.answer(&serde_json::json!({ kind: name, "text": text }), || text.to_owned());
+            return context.answer(&serde_json::json!({ kind: name, "text": text }), || {
+                text.to_owned()
+            });
         }
     }
-    let Some(image) = &args.image else { return Err(Failure::Usage("an IMAGE is wanted".to_owned())) };
+    let Some(image) = &args.image else {
+        return Err(Failure::Usage("an IMAGE is wanted".to_owned()));
+    };
     let loaded = load(image)?;
     let all = loaded.all_plans(&args.selection)?;
     let selected = loaded.select(&args.selection, &all)?;
@@ -135,7 +143,10 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
                         sha256: package.sha256.hex(),
                     })
                     .collect();
-                TargetPackages { target: target.to_string(), packages }
+                TargetPackages {
+                    target: target.to_string(),
+                    packages,
+                }
             })
             .collect();
         let answer = PackagesAnswer { targets };
@@ -157,7 +168,12 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
             })
         })
         .collect();
-    context.answer(&json, || images.iter().map(|(target, image)| layers_text(context, target, image)).collect())
+    context.answer(&json, || {
+        images
+            .iter()
+            .map(|(target, image)| layers_text(context, target, image))
+            .collect()
+    })
 }
 
 fn packages_text(context: &Context, answer: &PackagesAnswer) -> String {
@@ -181,7 +197,11 @@ fn packages_text(context: &Context, answer: &PackagesAnswer) -> String {
 }
 
 fn layers_text(context: &Context, target: &str, image: &kiln_pipeline::PlatformImage) -> String {
-    let mut text = format!("{}  {}\n", context.painter.bold(target), image.manifest.digest);
+    let mut text = format!(
+        "{}  {}\n",
+        context.painter.bold(target),
+        image.manifest.digest
+    );
     let mut table = Table::new(&["layer", ">compressed", ">unpacked", "packages"]);
     for layer in &image.layers {
         let names: Vec<&str> = layer.packages.iter().map(String::as_str).take(8).collect();
@@ -190,41 +210,81 @@ fn layers_text(context: &Context, target: &str, image: &kiln_pipeline::PlatformI
         if more > 0 {
             packages.push_str(&format!(" and {more} more"));
         }
-        table.row([layer.title.clone(), render::size(layer.size), render::size(layer.raw_size), packages]);
+        table.row([
+            layer.title.clone(),
+            render::size(layer.size),
+            render::size(layer.raw_size),
+            packages,
+        ]);
     }
     text.push_str(&table.render(context.painter));
     let facts = &image.facts;
     let list = |paths: &[kiln_types::RelativePath]| match paths {
         [] => "none".to_owned(),
-        paths => paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        paths => paths
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" "),
     };
-    text.push_str(&format!("files            {}, {}\n", facts.files, render::size(facts.size)));
-    text.push_str(&format!("user             {}\n", if image.user.is_empty() { "root" } else { &image.user }));
+    text.push_str(&format!(
+        "files            {}, {}\n",
+        facts.files,
+        render::size(facts.size)
+    ));
+    text.push_str(&format!(
+        "user             {}\n",
+        if image.user.is_empty() {
+            "root"
+        } else {
+            &image.user
+        }
+    ));
     text.push_str(&format!("shells           {}\n", list(&facts.shells)));
-    text.push_str(&format!("package managers {}\n", list(&facts.package_managers)));
+    text.push_str(&format!(
+        "package managers {}\n",
+        list(&facts.package_managers)
+    ));
     text.push_str(&format!("setuid           {}\n", list(&facts.setuid)));
-    text.push_str(&format!("world-writable   {}\n", list(&facts.world_writable)));
-    let checks: Vec<String> = image.checks.iter().map(|check| format!("{} ok", check.check)).collect();
+    text.push_str(&format!(
+        "world-writable   {}\n",
+        list(&facts.world_writable)
+    ));
+    let checks: Vec<String> = image
+        .checks
+        .iter()
+        .map(|check| format!("{} ok", check.check))
+        .collect();
     text.push_str(&format!("checks           {}\n\n", checks.join(", ")));
     text
 }
 
 fn show_run(context: &Context, selected: &[Plan], choice: RunChoice) -> Result<(), Failure> {
-    let Some(plan) = selected.first() else { return Ok(()) };
+    let Some(plan) = selected.first() else {
+        return Ok(());
+    };
     let wanted: &[RunFor] = match choice {
         RunChoice::All => &[RunFor::Docker, RunFor::Compose, RunFor::Kubernetes],
         RunChoice::Docker => &[RunFor::Docker],
         RunChoice::Compose => &[RunFor::Compose],
         RunChoice::Kubernetes => &[RunFor::Kubernetes],
     };
-    let texts: Vec<(RunFor, String)> = wanted.iter().map(|with| (*with, run_settings::render(plan, *with))).collect();
-    let json: serde_json::Map<String, serde_json::Value> =
-        texts.iter().map(|(with, text)| (with.name().to_owned(), text.clone().into())).collect();
+    let texts: Vec<(RunFor, String)> = wanted
+        .iter()
+        .map(|with| (*with, run_settings::render(plan, *with)))
+        .collect();
+    let json: serde_json::Map<String, serde_json::Value> = texts
+        .iter()
+        .map(|(with, text)| (with.name().to_owned(), text.clone().into()))
+        .collect();
     context.answer(&json, || {
         if let [(_, text)] = texts.as_slice() {
             return text.clone();
         }
-        texts.iter().map(|(with, text)| format!("# {}\n{text}\n", with.title())).collect()
+        texts
+            .iter()
+            .map(|(with, text)| format!("# {}\n{text}\n", with.title()))
+            .collect()
     })
 }
 
@@ -236,5 +296,10 @@ fn builtin(kind: &str, name: &str) -> Result<String, Failure> {
     };
     document
         .map(|document| document.text.to_string())
-        .ok_or_else(|| Failure::Usage(format!("there is no {kind} `{name}`: expected one of {}", known.join(", "))))
+        .ok_or_else(|| {
+            Failure::Usage(format!(
+                "there is no {kind} `{name}`: expected one of {}",
+                known.join(", ")
+            ))
+        })
 }

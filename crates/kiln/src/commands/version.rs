@@ -25,6 +25,10 @@ pub(crate) struct VersionAnswer {
 }
 
 pub(crate) fn run(context: &Context) -> Result<(), Failure> {
-    let answer = VersionAnswer { version: env!("CARGO_PKG_VERSION"), definition_format: 1, lock_format: 1 };
+    let answer = VersionAnswer {
+        version: env!("CARGO_PKG_VERSION"),
+        definition_format: 1,
+        lock_format: 1,
+    };
     context.answer(&answer, || format!("kiln {}\n", answer.version))
 }

@@ -81,15 +81,24 @@ pub(crate) fn run(context: &Context, args: &WhyArgs) -> Result<(), Failure> {
                 chosen: edge.chosen.to_string(),
             })
             .collect();
-        let needed_by = resolution.why_all(&args.package).filter_map(|edge| edge.requirer.as_ref()).map(ToString::to_string);
+        let needed_by = resolution
+            .why_all(&args.package)
+            .filter_map(|edge| edge.requirer.as_ref())
+            .map(ToString::to_string);
         let excluded_from = resolution
             .tolerated
             .iter()
-            .filter(|open| open.excluded_by.iter().any(|name| name.as_str() == args.package))
+            .filter(|open| {
+                open.excluded_by
+                    .iter()
+                    .any(|name| name.as_str() == args.package)
+            })
             .map(|open| format!("{} needs {}", open.package, open.relation));
         targets.push(TargetWhy {
             target: plan.target().to_string(),
-            version: resolution.package(&args.package).map(|record| record.version.to_string()),
+            version: resolution
+                .package(&args.package)
+                .map(|record| record.version.to_string()),
             chain,
             needed_by: needed_by.collect(),
             excluded_from: excluded_from.collect(),
@@ -98,7 +107,11 @@ pub(crate) fn run(context: &Context, args: &WhyArgs) -> Result<(), Failure> {
     let present = targets.iter().any(|target| target.version.is_some());
     let answer = WhyAnswer { targets };
     context.answer(&answer, || text(&args.package, &answer.targets))?;
-    if present { Ok(()) } else { Err(Failure::Answered(Exit::No)) }
+    if present {
+        Ok(())
+    } else {
+        Err(Failure::Answered(Exit::No))
+    }
 }
 
 fn text(package: &str, targets: &[TargetWhy]) -> String {
@@ -106,8 +119,17 @@ fn text(package: &str, targets: &[TargetWhy]) -> String {
     let mut groups: Vec<(Vec<&str>, &TargetWhy)> = Vec::new();
     for target in targets {
         let same = |other: &TargetWhy| {
-            (&other.version, &other.chain, &other.needed_by, &other.excluded_from)
-                == (&target.version, &target.chain, &target.needed_by, &target.excluded_from)
+            (
+                &other.version,
+                &other.chain,
+                &other.needed_by,
+                &other.excluded_from,
+            ) == (
+                &target.version,
+                &target.chain,
+                &target.needed_by,
+                &target.excluded_from,
+            )
         };
         match groups.iter_mut().find(|(_, other)| same(other)) {
             Some((names, _)) => names.push(&target.target),
@@ -122,13 +144,26 @@ fn text(package: &str, targets: &[TargetWhy]) -> String {
             Some(version) => {
                 for (depth, step) in why.chain.iter().enumerate() {
                     let indent = "  ".repeat(depth + 1);
-                    let chosen = if step.relation == step.chosen { String::new() } else { format!(" -> {}", step.chosen) };
+                    let chosen = if step.relation == step.chosen {
+                        String::new()
+                    } else {
+                        format!(" -> {}", step.chosen)
+                    };
                     match &step.requirer {
-                        None => text.push_str(&format!("{indent}the definition asks for {}{chosen}\n", step.relation)),
-                        Some(requirer) => text.push_str(&format!("{indent}{requirer} needs {}{chosen}\n", step.relation)),
+                        None => text.push_str(&format!(
+                            "{indent}the definition asks for {}{chosen}\n",
+                            step.relation
+                        )),
+                        Some(requirer) => text.push_str(&format!(
+                            "{indent}{requirer} needs {}{chosen}\n",
+                            step.relation
+                        )),
                     }
                 }
-                text.push_str(&format!("  {package} {version}, needed by: {}\n", list(&why.needed_by)));
+                text.push_str(&format!(
+                    "  {package} {version}, needed by: {}\n",
+                    list(&why.needed_by)
+                ));
             }
         }
         for open in &why.excluded_from {
@@ -139,5 +174,9 @@ fn text(package: &str, targets: &[TargetWhy]) -> String {
 }
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() { "the definition alone".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "the definition alone".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
