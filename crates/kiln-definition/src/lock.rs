@@ -418,8 +418,8 @@ static VERSION: Rule = Rule {
 
 /// Whether the parts of a target are names.
 fn is_target(target: &TargetId) -> bool {
-    (crate::format::VERSION_LINE.holds)(&target.line)
-        && (crate::format::VARIANT.holds)(&target.variant)
+    (crate::format::rules::VERSION_LINE.holds)(&target.line)
+        && (crate::format::rules::VARIANT.holds)(&target.variant)
 }
 
 /// Whether a part is `..`, also when it is written with percent signs.
@@ -457,7 +457,7 @@ static PACKAGE: Object = Object {
     keys: &[&[
         required(
             "name",
-            Shape::Word(&crate::format::PACKAGE_NAME),
+            Shape::Word(&crate::format::rules::PACKAGE_NAME),
             "its name",
         ),
         required("version", Shape::Word(&VERSION), "its version"),
@@ -496,7 +496,7 @@ static LOCK: Object = Object {
         ),
         required(
             "image",
-            Shape::Word(&crate::format::IMAGE_NAME),
+            Shape::Word(&crate::format::rules::IMAGE_NAME),
             "the image",
         ),
         required(

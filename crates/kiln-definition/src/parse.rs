@@ -45,10 +45,10 @@ pub fn parse_profile(document: &Document) -> Parsed<Profile> {
         let name = text_of(root, "profile")?;
         let tag_suffix = text_of(root, "tag-suffix")
             .map_or_else(|| format!("-{}", name.value), |suffix| suffix.value);
-        if !tag_suffix.is_empty() && !(format::TAG.holds)(&format!("a{tag_suffix}")) {
+        if !tag_suffix.is_empty() && !(format::rules::TAG.holds)(&format!("a{tag_suffix}")) {
             reader
                 .error("bad-value", "the suffix cannot end a tag", &name.span)
-                .expected = Some(format::TAG.form.to_owned());
+                .expected = Some(format::rules::TAG.form.to_owned());
         }
         Some(Profile {
             summary: text_of(root, "summary"),
