@@ -27,6 +27,17 @@ pub(crate) enum Place {
     File(PathBuf),
 }
 
+impl Place {
+    /// What stands before the image's name in a container engine: images of the catalog go below
+    /// `kiln/`, because `nginx:latest` there is somebody else's.
+    pub(crate) const fn engine_prefix(&self) -> &'static str {
+        match self {
+            Self::Catalog(_) => "kiln/",
+            Self::File(_) => "",
+        }
+    }
+}
+
 /// A definition that was read and is free of errors.
 pub(crate) struct Loaded {
     pub(crate) document: Document,

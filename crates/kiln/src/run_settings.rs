@@ -60,29 +60,31 @@ fn writable(plan: &Plan) -> Vec<Writable> {
         .collect()
 }
 
-fn reference(plan: &Plan) -> String {
+/// The name under which `kiln build --load` brings the image into an engine.
+fn reference(plan: &Plan, prefix: &str) -> String {
     let suffix = if plan.variant == "standard" {
         String::new()
     } else {
         format!("-{}", plan.variant)
     };
-    format!("{}:{}{suffix}", plan.image, plan.line)
+    format!("{prefix}{}:{}{suffix}", plan.image, plan.line)
 }
 
 fn port(port: &str) -> &str {
     port.split('/').next().unwrap_or(port)
 }
 
-/// The settings as text.
-pub(crate) fn render(plan: &Plan, with: RunFor) -> String {
+/// The settings as text; `prefix` stands before the image's name.
+pub(crate) fn render(plan: &Plan, with: RunFor, prefix: &str) -> String {
+    let reference = reference(plan, prefix);
     match with {
-        RunFor::Docker => docker(plan),
-        RunFor::Compose => compose(plan),
-        RunFor::Kubernetes => kubernetes(plan),
+        RunFor::Docker => docker(plan, &reference),
+        RunFor::Compose => compose(plan, &reference),
+        RunFor::Kubernetes => kubernetes(plan, &reference),
     }
 }
 
-fn docker(plan: &Plan) -> String {
+fn docker(plan: &Plan, reference: &str) -> String {
     let mut parts = vec![
         "docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges".to_owned(),
     ];
@@ -100,15 +102,15 @@ fn docker(plan: &Plan) -> String {
     for text in &plan.config.ports {
         parts.push(format!("--publish {0}:{text}", port(text)));
     }
-    parts.push(reference(plan));
+    parts.push(reference.to_owned());
     format!("{}\n", parts.join(" \\\n  "))
 }
 
-fn compose(plan: &Plan) -> String {
+fn compose(plan: &Plan, reference: &str) -> String {
     let name = plan.image.as_str().rsplit('/').next().unwrap_or_default();
     let mut text = format!(
         "services:\n  {name}:\n    image: {}\n    read_only: true\n    cap_drop: [ALL]\n    security_opt: [no-new-privileges:true]\n",
-        reference(plan)
+        reference
     );
     let (volumes, scratch): (Vec<_>, Vec<_>) =
         writable(plan).into_iter().partition(|path| path.volume);
@@ -138,7 +140,7 @@ fn compose(plan: &Plan) -> String {
     text
 }
 
-fn kubernetes(plan: &Plan) -> String {
+fn kubernetes(plan: &Plan, reference: &str) -> String {
     let name = plan.image.as_str().rsplit('/').next().unwrap_or_default();
     let mut text = String::from("spec:\n");
     if let Some((uid, gid)) = plan.accounts.run_as {
@@ -149,7 +151,7 @@ fn kubernetes(plan: &Plan) -> String {
     }
     text.push_str(&format!(
         "  containers:\n    - name: {name}\n      image: {}\n",
-        reference(plan)
+        reference
     ));
     if !plan.config.ports.is_empty() {
         text.push_str("      ports:\n");

@@ -325,7 +325,8 @@ fn read(path: &Path) -> Result<Option<File>> {
             .with_context(|| format!("cannot read settings `{}`", path.display()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read settings `{}`", path.display()));
+            return Err(error)
+                .with_context(|| format!("cannot read settings `{}`", path.display()));
         }
     };
     let file =

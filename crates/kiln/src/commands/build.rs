@@ -319,13 +319,9 @@ fn image_answer(image: &GatheredImage) -> ImageAnswer {
     }
 }
 
-/// The names in an engine. Images of the catalog go below `kiln/`, because `nginx:latest` there is
-/// somebody else's.
+/// The names in an engine.
 fn engine_references(image: &GatheredImage, place: &Place) -> Vec<String> {
-    let prefix = match place {
-        Place::Catalog(_) => "kiln/",
-        Place::File(_) => "",
-    };
+    let prefix = place.engine_prefix();
     image
         .tags
         .iter()

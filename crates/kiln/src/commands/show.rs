@@ -118,7 +118,7 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     let selected = loaded.select(&args.selection, &all)?;
     loaded.tell_warnings(context);
     if let Some(choice) = args.run {
-        return show_run(context, &selected, choice);
+        return show_run(context, &selected, choice, loaded.place.engine_prefix());
     }
     if !args.packages && !args.layers {
         return context.answer(&selected, || show_definition(&loaded.definition, &selected));
@@ -259,7 +259,12 @@ fn layers_text(context: &Context, target: &str, image: &kiln_pipeline::PlatformI
     text
 }
 
-fn show_run(context: &Context, selected: &[Plan], choice: RunChoice) -> Result<(), Failure> {
+fn show_run(
+    context: &Context,
+    selected: &[Plan],
+    choice: RunChoice,
+    prefix: &str,
+) -> Result<(), Failure> {
     let Some(plan) = selected.first() else {
         return Ok(());
     };
@@ -271,7 +276,7 @@ fn show_run(context: &Context, selected: &[Plan], choice: RunChoice) -> Result<(
     };
     let texts: Vec<(RunFor, String)> = wanted
         .iter()
-        .map(|with| (*with, run_settings::render(plan, *with)))
+        .map(|with| (*with, run_settings::render(plan, *with, prefix)))
         .collect();
     let json: serde_json::Map<String, serde_json::Value> = texts
         .iter()
