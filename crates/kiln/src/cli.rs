@@ -19,7 +19,8 @@ use crate::render::ColorChoice;
         kiln build nginx --load                 build the catalog's nginx and load it into docker\n  \
         kiln build ./image.yaml -o oci:out      build your own definition into an OCI layout\n  \
         kiln catalog                            what there is to build\n  \
-        kiln why nginx libssl3t64               why a package is in an image\n\n\
+        kiln why nginx libssl3t64               why a package is in an image\n  \
+        kiln show nginx --run                   how to run it with a read-only root file system\n\n\
         Exit codes: 0 done · 1 could not be done · 2 the answer is no · 3 cannot be known ·\n\
         4 an input is not what it claims · 64 usage"
 )]
@@ -37,22 +38,22 @@ pub(crate) struct Global {
     /// Print JSON (schemas/cli.json) on standard output, and nothing else
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say only what was asked for and what went wrong
+    /// Print only the answer and errors: no warnings, no remarks
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Say more; twice, still more
+    /// Print more, such as the dependencies that exclusions leave open
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// When to colour
+    /// When to colour the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
-    /// Show no progress
+    /// Show no progress on standard error
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
-    /// Use only what the store holds; touch no network
+    /// Use only what the store holds, and leave the network alone
     #[arg(long, global = true)]
     pub(crate) offline: bool,
-    /// Read settings from this file instead of ./kiln.toml and the user's
+    /// Read settings from this file instead of ./kiln.toml and your own (see `kiln config --help`)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -76,19 +77,19 @@ pub(crate) enum Command {
 /// Which of a definition's targets a command means.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Selection {
-    /// A variant, or `all`; repeatable [default: standard]
+    /// A variant, such as `dev`, or `all`; repeatable [default: standard]
     #[arg(long = "variant", value_name = "VARIANT")]
     pub(crate) variants: Vec<String>,
-    /// A version line, or `all` [default: the first of the definition]
+    /// A version line, such as `1.26`, or `all`; repeatable [default: the first of the definition]
     #[arg(long = "version", value_name = "LINE")]
     pub(crate) lines: Vec<String>,
-    /// Platforms, separated by commas, or `all` [default: all of the definition]
+    /// Platforms, such as `linux/arm64`, separated by commas, or `all` [default: all of the definition]
     #[arg(long = "platform", value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platforms: Vec<String>,
-    /// Set a variable of the definition
+    /// Give a variable of the definition (`vars`) another value; repeatable
     #[arg(long = "set", value_name = "VAR=VALUE")]
     pub(crate) sets: Vec<String>,
-    /// The lock to use [default: beside the definition; for catalog images, in the store]
+    /// The lock [default: image.lock beside image.yaml; for catalog images, in the store]
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
 }

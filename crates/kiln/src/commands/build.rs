@@ -16,11 +16,12 @@ use crate::failure::Failure;
 use crate::loading::{Loaded, Place, load};
 use crate::render::{self, Table};
 
-/// Build an image from a declaration, into the store or wherever you say
+/// Build an image from a definition, and write or load it where you say
 ///
 /// IMAGE is a name of the catalog (`nginx`, `nginx:1.26-dev`), a definition file, or a folder with
-/// an `image.yaml`. The image is kept in kiln's store under its name; `-o` and `--load` bring it
-/// elsewhere. With a lock that fits the definition nothing is resolved and no index is read.
+/// an `image.yaml`; a file or folder is told from a name by a `/` or by `.yaml`. The image is kept
+/// in kiln's store; `-o` and `--load` bring it elsewhere. With a lock that fits the definition
+/// nothing is resolved and no index is read; without one, the packages of today are locked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln build nginx\n  \
@@ -41,10 +42,10 @@ pub(crate) struct BuildArgs {
     /// of the catalog under kiln/NAME:TAG
     #[arg(long)]
     load: bool,
-    /// Resolve again, even though there is a lock
+    /// Resolve again, although there is a lock that fits
     #[arg(long)]
     update: bool,
-    /// How packages share layers
+    /// How packages become layers
     #[arg(long, value_name = "HOW", default_value = "shared")]
     layers: LayersChoice,
     /// How layers are compressed
@@ -68,7 +69,7 @@ enum LayersChoice {
 enum CompressionChoice {
     /// What every engine reads
     Gzip,
-    /// Smaller, for registries and OCI layouts; docker archives cannot hold it
+    /// Smaller, for OCI layouts and archives; docker archives cannot hold it
     Zstd,
 }
 

@@ -10,7 +10,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::{self, Table};
 
-/// Look after the store: its size, its integrity, what may go
+/// Look after the store: its size, what may go, and whether it is intact
+///
+/// The store holds downloaded packages, what was made of them, and the images that were built.
+/// Everything in it can be made or fetched again, except the locks of catalog images.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln cache                              how large it is, and where\n  \
@@ -26,12 +29,12 @@ pub(crate) struct CacheArgs {
 enum CacheCommand {
     /// How large the store is, and where (the default)
     Size,
-    /// Remove what has not been used for long, or beyond a size
+    /// Remove what has not been used for long (90 days unless stated), or what exceeds a size
     Prune {
-        /// Remove what has not been used for this long: 30d, 12h
+        /// Remove what has not been used for this long, such as `30d` or `12h`
         #[arg(long, value_name = "AGE", value_parser = parse_age)]
         max_age: Option<u64>,
-        /// Keep at most this much, the latest used first: 5GB, 500MB
+        /// Keep at most this much, such as `5GB` or `500MB`; what was used last stays
         #[arg(long, value_name = "SIZE", value_parser = parse_size)]
         max_size: Option<u64>,
         /// Only say what would go
@@ -40,7 +43,7 @@ enum CacheCommand {
     },
     /// Hash every blob again, and remove what is not what it should be (exit 4)
     Verify,
-    /// Forget which indexes were seen, so that older ones are accepted again
+    /// Forget which package indexes were seen, so that older ones are accepted again
     ForgetReleases,
 }
 

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::loading::{load, read_document};
 use crate::render;
 
-/// Check definitions: errors, and what a careful person would change
+/// Check definitions for errors, and for what a careful person would change
 ///
 /// Reads definition files, folders of them, or images of the catalog. Also asks the package
 /// indexes whether every package exists, unless `--no-index`. Exit 2 when there is an error (with
@@ -27,13 +27,13 @@ use crate::render;
     kiln check images/ --strict\n  \
     kiln check nginx --no-index --json")]
 pub(crate) struct CheckArgs {
-    /// Definition files, folders, or images of the catalog [default: ./image.yaml]
+    /// Definition files, folders, or images of the catalog
     #[arg(value_name = "FILE|DIR|IMAGE", default_value = "image.yaml")]
     what: Vec<String>,
-    /// Do not ask the package indexes
+    /// Do not ask the package indexes whether the packages exist
     #[arg(long)]
     no_index: bool,
-    /// Warnings fail too
+    /// Fail on warnings too
     #[arg(long)]
     strict: bool,
 }

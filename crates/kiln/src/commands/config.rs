@@ -9,8 +9,11 @@ use crate::render::Table;
 /// Show the settings, and where each came from
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Settings: flag, then environment (KILN_*), then ./kiln.toml, then the user's\n\
-    config.toml below XDG_CONFIG_HOME/kiln, then the default.\n\n\
+    after_help = "A setting comes from a flag, else from the environment, else from ./kiln.toml, else from\n\
+    kiln/config.toml below XDG_CONFIG_HOME (~/.config), else it has its default. Variables:\n\
+    KILN_HOME, KILN_JOBS, KILN_OFFLINE, KILN_SNAPSHOT, KILN_MIRRORS, KILN_APT_DIR (apt-sources),\n\
+    KILN_HTTP_PROXY, KILN_HTTPS_PROXY, KILN_NO_PROXY, KILN_CA_FILE, KILN_RETRIES,\n\
+    KILN_STALL_SECONDS, KILN_PARALLEL, KILN_SYNC.\n\n\
     Examples:\n  \
     kiln config show\n  \
     KILN_MIRRORS=\"debian=http://mirror.example/debian\" kiln config show"

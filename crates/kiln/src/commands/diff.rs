@@ -17,7 +17,8 @@ use crate::render::Painter;
 
 /// Show the packages that went up, down, came or went between two locks
 ///
-/// A and B are lock files, or images, whose lock is meant.
+/// A and B are lock files (`*.lock`, `*.json`), or images, whose lock is meant. The exit code is 0
+/// whether or not they differ.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln diff old.lock image.lock\n  \

@@ -13,10 +13,11 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::loading::{Loaded, LockPlace, inputs, load, read_lock, write_lock};
 
-/// Resolve a definition into exact packages, for all its variants and platforms
+/// Resolve a definition into exact packages, and write them down
 ///
-/// The lock names archives, never mirrors, and each package by version, path, size and SHA-256. It
-/// is written beside the definition (`image.lock`); for images of the catalog, into the store.
+/// One lock holds all version lines, variants and platforms, whichever are selected. It names
+/// archives, never mirrors, and each package by version, path, size and SHA-256. It is written
+/// beside the definition (`image.lock`); for images of the catalog, into the store.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln lock ./image.yaml                        resolve, and say what changed\n  \

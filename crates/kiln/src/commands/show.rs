@@ -20,8 +20,9 @@ use crate::run_settings::{self, RunFor};
 
 /// Show what a definition becomes, and what an image holds
 ///
-/// Without a flag: the definition with everything evaluated, as YAML. `--packages` and `--layers`
-/// show the image that it becomes (built if need be).
+/// Without a flag: the definition with profile, distribution and variables put in, as YAML.
+/// `--packages` shows the lock (made if need be), `--layers` the image (built if need be), `--run`
+/// the settings to run it with.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln show nginx                         the evaluated definition\n  \
@@ -35,19 +36,19 @@ pub(crate) struct ShowArgs {
     image: Option<String>,
     #[command(flatten)]
     selection: Selection,
-    /// The packages of its lock
+    /// Show the packages of its lock
     #[arg(long, conflicts_with_all = ["run", "layers"])]
     packages: bool,
-    /// Its layers, and what is known of its files
+    /// Show its layers, and what is known of its files
     #[arg(long, conflicts_with_all = ["run"])]
     layers: bool,
-    /// How to run it: all, or one of docker, compose, kubernetes
+    /// Show how to run it with nothing more than it declares
     #[arg(long, value_name = "WITH", num_args = 0..=1, default_missing_value = "all")]
     run: Option<RunChoice>,
-    /// A built-in profile, as written
+    /// Print a built-in profile: `standard` or `dev`
     #[arg(long, value_name = "NAME", conflicts_with_all = ["image", "distribution"])]
     profile: Option<String>,
-    /// A built-in distribution, as written
+    /// Print a built-in distribution, such as `debian-13`
     #[arg(long, value_name = "ID", conflicts_with = "image")]
     distribution: Option<String>,
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Print the version of kiln, and what it knows
+/// Print the version of kiln; with `--json`, of the formats it reads too
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  kiln version\n  kiln version --json")]
 pub(crate) struct VersionArgs {}

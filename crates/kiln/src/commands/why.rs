@@ -11,6 +11,9 @@ use crate::failure::Failure;
 use crate::loading::load;
 
 /// Show the chain of dependencies that brings a package into an image
+///
+/// Also which packages need it; for one that is not there, which excluded dependencies ask for it
+/// (exit 2). The answer is about the package indexes as they are now, not about a lock.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln why nginx libssl3t64\n  \
@@ -19,7 +22,7 @@ use crate::loading::load;
 pub(crate) struct WhyArgs {
     /// An image of the catalog, a definition file, or a folder with one
     image: String,
-    /// A package
+    /// The package to explain
     package: String,
     #[command(flatten)]
     selection: Selection,
