@@ -12,13 +12,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use kiln_types::{
-    Alternatives, FormatError, FormatErrorKind, MultiArch, PackageId, PackageRecord, PackageRequest, Relation,
-    Universe,
+    Alternatives, FormatError, FormatErrorKind, MultiArch, PackageId, PackageRecord,
+    PackageRequest, Relation, Universe,
 };
 
-/// How many memberships of packages in groups one resolution may hold. Debian's largest requests
-/// stay below 200,000; a universe in which everything offers everything would need terabytes.
-const MEMBERSHIPS: usize = 20_000_000;
+/// How many effort of packages in groups one resolution may hold, and how many Provides it may
+/// look at, in sum. Debian's largest requests stay below a hundredth of it; a universe in which
+/// everything offers everything would need terabytes.
+const EFFORT: usize = 20_000_000;
 
 /// A version of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +70,7 @@ struct State {
     by_name: HashMap<Rc<str>, Name>,
     groups: HashMap<String, Rc<Group>>,
     targets: HashMap<String, Rc<[Package]>>,
-    memberships: usize,
+    effort: usize,
 }
 
 /// The universe under one request.
@@ -90,7 +91,12 @@ impl<'u> Catalog<'u> {
             .filter(|name| !request.include.iter().any(|wanted| wanted.name == **name))
             .map(|name| name.as_str().to_owned())
             .collect();
-        Self { universe, excluded, strict, state: RefCell::default() }
+        Self {
+            universe,
+            excluded,
+            strict,
+            state: RefCell::default(),
+        }
     }
 
     pub(crate) fn universe(&self) -> &'u dyn Universe {
@@ -106,8 +112,12 @@ impl<'u> Catalog<'u> {
         let name = Name(dense(state.names.len()));
         let text: Rc<str> = text.into();
         let excluded = self.excluded.contains(&*text);
-        let entry =
-            NameEntry { text: text.clone(), excluded, versions: OnceCell::new(), providers: OnceCell::new() };
+        let entry = NameEntry {
+            text: text.clone(),
+            excluded,
+            versions: OnceCell::new(),
+            providers: OnceCell::new(),
+        };
         state.names.push(Rc::new(entry));
         state.by_name.insert(text, name);
         name
@@ -141,7 +151,13 @@ impl<'u> Catalog<'u> {
             if state.by_id.insert(id, package).is_some() {
                 continue;
             }
-            let new = Entry { id, record, name, groups: OnceCell::new(), conflicts: OnceCell::new() };
+            let new = Entry {
+                id,
+                record,
+                name,
+                groups: OnceCell::new(),
+                conflicts: OnceCell::new(),
+            };
             state.packages.push(Rc::new(new));
             versions.push(package);
         }
@@ -164,7 +180,13 @@ impl<'u> Catalog<'u> {
         let mut providers = Vec::new();
         for owner in names {
             for &package in self.versions(self.name(owner.as_str()))?.iter() {
-                if self.record(package).provides.iter().any(|provide| provide.name == *entry.text) {
+                let record = self.record(package);
+                self.count(record.provides.len(), &entry.text)?;
+                if record
+                    .provides
+                    .iter()
+                    .any(|provide| provide.name == *entry.text)
+                {
                     providers.push(package);
                 }
             }
@@ -186,7 +208,12 @@ impl<'u> Catalog<'u> {
         if let Some(groups) = entry.groups.get() {
             return Ok(groups.clone());
         }
-        let groups = entry.record.depends.iter().map(|group| self.group(group)).collect::<Result<_, _>>()?;
+        let groups = entry
+            .record
+            .depends
+            .iter()
+            .map(|group| self.group(group))
+            .collect::<Result<_, _>>()?;
         Ok(entry.groups.get_or_init(|| groups).clone())
     }
 
@@ -207,7 +234,11 @@ impl<'u> Catalog<'u> {
             let targets = self.targets(relation)?;
             let own = |target: &Package| self.name_of(*target) == entry.name;
             conflicts.push(if targets.iter().any(own) {
-                targets.iter().copied().filter(|target| !own(target)).collect()
+                targets
+                    .iter()
+                    .copied()
+                    .filter(|target| !own(target))
+                    .collect()
             } else {
                 targets
             });
@@ -224,7 +255,10 @@ impl<'u> Catalog<'u> {
         }
         let targets: Rc<[Package]> = self.evaluate(relation)?.into();
         self.count(targets.len(), &text)?;
-        self.state.borrow_mut().targets.insert(text, targets.clone());
+        self.state
+            .borrow_mut()
+            .targets
+            .insert(text, targets.clone());
         Ok(targets)
     }
 
@@ -240,7 +274,10 @@ impl<'u> Catalog<'u> {
         };
         let fits = |version: &str| match &relation.constraint {
             None => true,
-            Some(wanted) => self.universe.satisfies(version, wanted.comparison, wanted.version.as_str()),
+            Some(wanted) => {
+                self.universe
+                    .satisfies(version, wanted.comparison, wanted.version.as_str())
+            }
         };
         let allowed = |record: &PackageRecord| !any || record.multi_arch == MultiArch::Allowed;
         let name = self.name(&relation.name);
@@ -258,6 +295,7 @@ impl<'u> Catalog<'u> {
                 if record.name.as_str() == relation.name && targets.contains(&package) {
                     continue;
                 }
+                self.count(record.provides.len(), text)?;
                 let offers = record.provides.iter().any(|provide| {
                     provide.name == text
                         && match &provide.version {
@@ -280,7 +318,11 @@ impl<'u> Catalog<'u> {
     }
 
     fn group(&self, alternatives: &Alternatives) -> Result<Rc<Group>, FormatError> {
-        let text = alternatives.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
+        let text = alternatives
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" | ");
         if let Some(group) = self.state.borrow().groups.get(&text) {
             return Ok(group.clone());
         }
@@ -301,7 +343,11 @@ impl<'u> Catalog<'u> {
             members.append(&mut targets);
         }
         self.count(members.len(), &text)?;
-        let group = Rc::new(Group { text: text.clone(), members, excluded: excluded.into_iter().collect() });
+        let group = Rc::new(Group {
+            text: text.clone(),
+            members,
+            excluded: excluded.into_iter().collect(),
+        });
         self.state.borrow_mut().groups.insert(text, group.clone());
         Ok(group)
     }
@@ -316,7 +362,13 @@ impl<'u> Catalog<'u> {
             keys.entry(entry.name).or_insert_with(|| {
                 let record = &entry.record;
                 let mention = Reverse(self.universe.first_mention(entry.id));
-                (record.name.as_str() != wanted, !record.essential, record.priority, mention, entry.name)
+                (
+                    record.name.as_str() != wanted,
+                    !record.essential,
+                    record.priority,
+                    mention,
+                    entry.name,
+                )
             });
         }
         // Stable: the versions of one name arrive most preferred first.
@@ -325,8 +377,8 @@ impl<'u> Catalog<'u> {
 
     fn count(&self, more: usize, subject: &str) -> Result<(), FormatError> {
         let mut state = self.state.borrow_mut();
-        state.memberships = state.memberships.saturating_add(more);
-        if state.memberships > MEMBERSHIPS {
+        state.effort = state.effort.saturating_add(more);
+        if state.effort > EFFORT {
             let reason = "too many packages satisfy too many relations";
             return Err(FormatError::new(FormatErrorKind::Limit, subject, reason));
         }
@@ -335,11 +387,20 @@ impl<'u> Catalog<'u> {
 
     fn entry(&self, package: Package) -> Rc<Entry> {
         let state = self.state.borrow();
-        state.packages.get(package.0 as usize).expect("packages are numbered by this catalog").clone()
+        state
+            .packages
+            .get(package.0 as usize)
+            .expect("packages are numbered by this catalog")
+            .clone()
     }
 
     fn name_entry(&self, name: Name) -> Rc<NameEntry> {
-        self.state.borrow().names.get(name.0 as usize).expect("names are numbered by this catalog").clone()
+        self.state
+            .borrow()
+            .names
+            .get(name.0 as usize)
+            .expect("names are numbered by this catalog")
+            .clone()
     }
 }
 

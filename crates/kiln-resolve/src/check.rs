@@ -15,11 +15,17 @@ pub(crate) fn holds(
     chosen: &BTreeSet<Package>,
 ) -> Result<bool, FormatError> {
     let mut names = BTreeSet::new();
-    if !chosen.iter().all(|package| names.insert(catalog.name_of(*package))) {
+    if !chosen
+        .iter()
+        .all(|package| names.insert(catalog.name_of(*package)))
+    {
         return Ok(false);
     }
     let has = |package: &Package| chosen.contains(package);
-    if !wanted.iter().all(|request| request.versions.iter().any(has)) {
+    if !wanted
+        .iter()
+        .all(|request| request.versions.iter().any(has))
+    {
         return Ok(false);
     }
     for &package in chosen {
@@ -53,7 +59,13 @@ pub(crate) fn reachable(
     while let Some(package) = todo.pop() {
         if reached.insert(package) {
             for group in catalog.groups(package)?.iter() {
-                todo.extend(group.members.iter().copied().filter(|member| chosen.contains(member)));
+                todo.extend(
+                    group
+                        .members
+                        .iter()
+                        .copied()
+                        .filter(|member| chosen.contains(member)),
+                );
             }
         }
     }

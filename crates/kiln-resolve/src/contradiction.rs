@@ -14,7 +14,10 @@ use crate::ResolveError;
 use crate::search::{Item, Outcome, Search};
 
 /// A minimal core within `items`, which must have no solution.
-pub(crate) fn minimise(search: &Search<'_, '_>, items: BTreeSet<Item>) -> Result<BTreeSet<Item>, ResolveError> {
+pub(crate) fn minimise(
+    search: &Search<'_, '_>,
+    items: BTreeSet<Item>,
+) -> Result<BTreeSet<Item>, ResolveError> {
     // There may be several minimal cores. What is tried first is what goes if it can: two orders,
     // and the shorter core wins.
     let mut deepest_first: Vec<Item> = items.iter().copied().collect();
@@ -30,13 +33,21 @@ fn shrink(search: &Search<'_, '_>, mut items: Vec<Item>) -> Result<BTreeSet<Item
         let mut at = 0;
         while at < items.len() {
             let end = at.saturating_add(part).min(items.len());
-            let without: BTreeSet<Item> =
-                items.iter().enumerate().filter(|(i, _)| !(at..end).contains(i)).map(|(_, item)| *item).collect();
+            let without: BTreeSet<Item> = items
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| !(at..end).contains(i))
+                .map(|(_, item)| *item)
+                .collect();
             match search.solve(Some(&without))? {
                 Outcome::Found(_) => at = end,
                 Outcome::Contradiction(seen) => {
                     // Items before `at` may go too, when this search did without them.
-                    let before = items.iter().take(at).filter(|item| seen.contains(item)).count();
+                    let before = items
+                        .iter()
+                        .take(at)
+                        .filter(|item| seen.contains(item))
+                        .count();
                     items.retain(|item| seen.contains(item));
                     at = before;
                 }

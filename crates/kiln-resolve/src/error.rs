@@ -71,9 +71,10 @@ pub enum ResolveError {
 impl Classify for ResolveError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Request(_) | Self::Conflict { .. } | Self::OpenDependency(_) | Self::TooHard { .. } => {
-                ErrorClass::User
-            }
+            Self::Request(_)
+            | Self::Conflict { .. }
+            | Self::OpenDependency(_)
+            | Self::TooHard { .. } => ErrorClass::User,
             Self::Universe(error) => error.class(),
         }
     }
@@ -88,7 +89,13 @@ impl Classify for RequestError {
 impl fmt::Display for OpenDependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let excluded: Vec<&str> = self.excluded_by.iter().map(|name| name.as_str()).collect();
-        write!(f, "`{}` needs `{}`, but {} excluded", self.package, self.relation, are(&excluded))
+        write!(
+            f,
+            "`{}` needs `{}`, but {} excluded",
+            self.package,
+            self.relation,
+            are(&excluded)
+        )
     }
 }
 
@@ -98,15 +105,27 @@ fn are(names: &[&str]) -> String {
 }
 
 fn suggestion(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("; did you mean {}?", ticks(names)) }
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {}?", ticks(names))
+    }
 }
 
 pub(crate) fn ticks<S: AsRef<str>>(names: &[S]) -> String {
-    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn listed(versions: &[String]) -> String {
-    if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
+    if versions.is_empty() {
+        "none".to_owned()
+    } else {
+        versions.join(", ")
+    }
 }
 
 /// One item stands on the line of the heading (or alone); several stand on a line each.

@@ -22,7 +22,10 @@ pub(crate) struct Wanted {
 ///
 /// # Errors
 /// With everything that is wrong with the requests.
-pub(crate) fn interpret(catalog: &Catalog<'_>, request: &PackageRequest) -> Result<Vec<Wanted>, ResolveError> {
+pub(crate) fn interpret(
+    catalog: &Catalog<'_>,
+    request: &PackageRequest,
+) -> Result<Vec<Wanted>, ResolveError> {
     let mut wanted = Vec::new();
     let mut errors = Vec::new();
     for item in &request.include {
@@ -31,16 +34,29 @@ pub(crate) fn interpret(catalog: &Catalog<'_>, request: &PackageRequest) -> Resu
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(wanted) } else { Err(ResolveError::Request(errors)) }
+    if errors.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(ResolveError::Request(errors))
+    }
 }
 
-fn look_up(catalog: &Catalog<'_>, item: &Request) -> Result<Result<Wanted, RequestError>, ResolveError> {
+fn look_up(
+    catalog: &Catalog<'_>,
+    item: &Request,
+) -> Result<Result<Wanted, RequestError>, ResolveError> {
     let text = wording(item);
     let asked = item.name.as_str().to_owned();
     let name = catalog.name(&asked);
-    let relation = Relation { name: asked.clone(), qualifier: None, constraint: item.constraint.clone() };
+    let relation = Relation {
+        name: asked.clone(),
+        qualifier: None,
+        constraint: item.constraint.clone(),
+    };
     let in_suite = |package: &Package| {
-        item.suite.as_ref().is_none_or(|suite| catalog.record(*package).suite == *suite)
+        item.suite
+            .as_ref()
+            .is_none_or(|suite| catalog.record(*package).suite == *suite)
     };
     let targets = catalog.targets(&relation)?;
     let all = catalog.versions(name)?;
@@ -65,9 +81,17 @@ fn look_up(catalog: &Catalog<'_>, item: &Request) -> Result<Result<Wanted, Reque
                 })
                 .collect();
             let constraint = text.strip_prefix(&asked).unwrap_or(&text).trim().to_owned();
-            return Ok(Err(RequestError::NoVersion { name: asked, constraint, available }));
+            return Ok(Err(RequestError::NoVersion {
+                name: asked,
+                constraint,
+                available,
+            }));
         }
-        return Ok(Ok(Wanted { text, name, versions }));
+        return Ok(Ok(Wanted {
+            text,
+            name,
+            versions,
+        }));
     }
     // A virtual name stands for its only provider, as in apt ("Note, selecting … instead of …").
     let offered: Vec<Package> = targets
@@ -75,18 +99,33 @@ fn look_up(catalog: &Catalog<'_>, item: &Request) -> Result<Result<Wanted, Reque
         .copied()
         .filter(|package| !catalog.is_excluded(catalog.name_of(*package)) && in_suite(package))
         .collect();
-    let names: BTreeSet<Name> = offered.iter().map(|package| catalog.name_of(*package)).collect();
+    let names: BTreeSet<Name> = offered
+        .iter()
+        .map(|package| catalog.name_of(*package))
+        .collect();
     let mut names = names.into_iter();
     match (names.next(), names.next()) {
-        (Some(only), None) => Ok(Ok(Wanted { text, name: only, versions: offered })),
+        (Some(only), None) => Ok(Ok(Wanted {
+            text,
+            name: only,
+            versions: offered,
+        })),
         (Some(_), Some(_)) => {
-            let providers: BTreeSet<String> =
-                offered.iter().map(|package| catalog.record(*package).name.to_string()).collect();
-            Ok(Err(RequestError::Virtual { name: asked, providers: providers.into_iter().collect() }))
+            let providers: BTreeSet<String> = offered
+                .iter()
+                .map(|package| catalog.record(*package).name.to_string())
+                .collect();
+            Ok(Err(RequestError::Virtual {
+                name: asked,
+                providers: providers.into_iter().collect(),
+            }))
         }
         (None, _) => {
             let similar = catalog.universe().similar(&asked, 3);
-            Ok(Err(RequestError::UnknownPackage { name: asked, similar }))
+            Ok(Err(RequestError::UnknownPackage {
+                name: asked,
+                similar,
+            }))
         }
     }
 }
@@ -94,7 +133,11 @@ fn look_up(catalog: &Catalog<'_>, item: &Request) -> Result<Result<Wanted, Reque
 fn fits(catalog: &Catalog<'_>, item: &Request, package: Package) -> bool {
     item.constraint.as_ref().is_none_or(|wanted| {
         let record = catalog.record(package);
-        catalog.universe().satisfies(record.version.as_str(), wanted.comparison, wanted.version.as_str())
+        catalog.universe().satisfies(
+            record.version.as_str(),
+            wanted.comparison,
+            wanted.version.as_str(),
+        )
     })
 }
 
@@ -102,7 +145,11 @@ fn fits(catalog: &Catalog<'_>, item: &Request, package: Package) -> bool {
 fn wording(item: &Request) -> String {
     let mut text = item.name.to_string();
     if let Some(constraint) = &item.constraint {
-        text.push_str(&format!(" ({} {})", constraint.comparison.as_str(), constraint.version));
+        text.push_str(&format!(
+            " ({} {})",
+            constraint.comparison.as_str(),
+            constraint.version
+        ));
     }
     if let Some(suite) = &item.suite {
         text.push('/');

@@ -24,7 +24,11 @@ impl fmt::Display for Edge {
             None => write!(f, "requested: {}", self.relation)?,
             Some(requirer) => write!(f, "{requirer} needs {}", self.relation)?,
         }
-        if self.relation == self.chosen.as_str() { Ok(()) } else { write!(f, " -> {}", self.chosen) }
+        if self.relation == self.chosen.as_str() {
+            Ok(())
+        } else {
+            write!(f, " -> {}", self.chosen)
+        }
     }
 }
 
@@ -55,7 +59,10 @@ impl Resolution {
     /// The package of this name, if it is part of the resolution.
     #[must_use]
     pub fn package(&self, name: &str) -> Option<&Arc<PackageRecord>> {
-        let at = self.packages.binary_search_by(|record| record.name.as_str().cmp(name)).ok()?;
+        let at = self
+            .packages
+            .binary_search_by(|record| record.name.as_str().cmp(name))
+            .ok()?;
         self.packages.get(at)
     }
 
@@ -67,7 +74,10 @@ impl Resolution {
         // reached first.
         let mut outgoing: BTreeMap<Option<&str>, Vec<&Edge>> = BTreeMap::new();
         for edge in &self.edges {
-            outgoing.entry(edge.requirer.as_ref().map(PackageName::as_str)).or_default().push(edge);
+            outgoing
+                .entry(edge.requirer.as_ref().map(PackageName::as_str))
+                .or_default()
+                .push(edge);
         }
         let mut reached: BTreeMap<&str, &Edge> = BTreeMap::new();
         let mut queue = VecDeque::from([None]);
@@ -95,6 +105,8 @@ impl Resolution {
 
     /// Every requirement that the package meets, in the order of [`Self::edges`].
     pub fn why_all<'a>(&'a self, package: &'a str) -> impl Iterator<Item = &'a Edge> {
-        self.edges.iter().filter(move |edge| edge.chosen.as_str() == package)
+        self.edges
+            .iter()
+            .filter(move |edge| edge.chosen.as_str() == package)
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use kiln_types::{PackageRequest, Universe, Unmet};
 
-use crate::catalog::{Catalog, Package};
+use crate::catalog::Catalog;
 use crate::request::Wanted;
-use crate::search::{Outcome, Search};
+use crate::search::{Item, Outcome, Search};
 use crate::{Resolution, ResolveError, check, contradiction, explain, request, walk};
 
 /// Finds the packages that meet a request.
@@ -18,45 +18,52 @@ use crate::{Resolution, ResolveError, check, contradiction, explain, request, wa
 /// # Errors
 /// When requested names are unknown, when the requirements contradict each other, when exclusions
 /// leave dependencies open and the request refuses that, or when the universe is malformed.
-pub fn resolve(universe: &dyn Universe, request: &PackageRequest) -> Result<Resolution, ResolveError> {
-    let strict = request.unmet == Unmet::Refuse;
-    let catalog = Catalog::new(universe, request, strict);
-    let wanted = request::interpret(&catalog, request)?;
-    match solve(&catalog, &wanted)? {
-        Ok(chosen) => explain::resolution(&catalog, &wanted, &chosen),
-        Err(core) => {
-            if strict {
-                // Would it do if open dependencies were tolerated? Then they are what is wrong.
-                let lenient = Catalog::new(universe, request, false);
-                let wanted = request::interpret(&lenient, request)?;
-                if let Ok(chosen) = solve(&lenient, &wanted)? {
-                    let resolution = explain::resolution(&lenient, &wanted, &chosen)?;
-                    if !resolution.tolerated.is_empty() {
-                        return Err(ResolveError::OpenDependency(resolution.tolerated));
-                    }
-                }
-            }
-            Err(ResolveError::Conflict { core })
+pub fn resolve(
+    universe: &dyn Universe,
+    request: &PackageRequest,
+) -> Result<Resolution, ResolveError> {
+    if request.unmet == Unmet::Refuse && !request.exclude.is_empty() {
+        let strict = Catalog::new(universe, request, true);
+        let wanted = request::interpret(&strict, request)?;
+        if let Outcome::Found(chosen) = solve(&strict, &wanted, &mut |_, seen| Ok(seen))? {
+            return explain::resolution(&strict, &wanted, &chosen);
         }
+        // What is wrong, the exclusions or the rest? See whether the rest holds without them.
+    }
+    let catalog = Catalog::new(universe, request, false);
+    let wanted = request::interpret(&catalog, request)?;
+    match solve(&catalog, &wanted, &mut contradiction::minimise)? {
+        Outcome::Found(chosen) => {
+            let resolution = explain::resolution(&catalog, &wanted, &chosen)?;
+            if request.unmet == Unmet::Refuse && !resolution.tolerated.is_empty() {
+                return Err(ResolveError::OpenDependency(resolution.tolerated));
+            }
+            Ok(resolution)
+        }
+        Outcome::Contradiction(core) => Err(ResolveError::Conflict {
+            core: explain::sentences(&catalog, &wanted, &core)?,
+        }),
     }
 }
 
-/// The chosen packages, or the sentences of the minimal core.
+/// What is done with the items that a search without solution saw.
+type Reduce<'r> =
+    &'r mut dyn FnMut(&Search<'_, '_>, BTreeSet<Item>) -> Result<BTreeSet<Item>, ResolveError>;
+
+/// First the walk, then the search.
 fn solve(
     catalog: &Catalog<'_>,
     wanted: &[Wanted],
-) -> Result<Result<BTreeSet<Package>, Vec<String>>, ResolveError> {
+    reduce: Reduce<'_>,
+) -> Result<Outcome, ResolveError> {
     let walked = walk::walk(catalog, wanted)?;
     let reachable = check::reachable(catalog, wanted, &walked)?;
     if check::holds(catalog, wanted, &reachable)? {
-        return Ok(Ok(reachable));
+        return Ok(Outcome::Found(reachable));
     }
     let search = Search::new(catalog, wanted, &walked);
-    match search.solve(None)? {
-        Outcome::Found(found) => Ok(Ok(check::reachable(catalog, wanted, &found)?)),
-        Outcome::Contradiction(seen) => {
-            let core = contradiction::minimise(&search, seen)?;
-            Ok(Err(explain::sentences(catalog, wanted, &core)?))
-        }
-    }
+    Ok(match search.solve(None)? {
+        Outcome::Found(found) => Outcome::Found(check::reachable(catalog, wanted, &found)?),
+        Outcome::Contradiction(seen) => Outcome::Contradiction(reduce(&search, seen)?),
+    })
 }

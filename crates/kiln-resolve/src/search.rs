@@ -16,9 +16,10 @@ use std::fmt::Display;
 
 use kiln_types::FormatError;
 use resolvo::{
-    Candidates, Condition, ConditionId, Dependencies, DependencyProvider, HintDependenciesAvailable, Interner,
-    KnownDependencies, NameId, Problem, Requirement, SolvableId, Solver, SolverCache, StringId,
-    UnsolvableOrCancelled, VersionSetId, VersionSetUnionId,
+    Candidates, Condition, ConditionId, Dependencies, DependencyProvider,
+    HintDependenciesAvailable, Interner, KnownDependencies, NameId, Problem, Requirement,
+    SolvableId, Solver, SolverCache, StringId, UnsolvableOrCancelled, VersionSetId,
+    VersionSetUnionId,
 };
 
 use crate::ResolveError;
@@ -69,8 +70,18 @@ struct Sets {
 }
 
 impl<'a, 'u> Search<'a, 'u> {
-    pub(crate) fn new(catalog: &'a Catalog<'u>, wanted: &'a [Wanted], preferred: &'a BTreeSet<Package>) -> Self {
-        Self { catalog, wanted, preferred, sets: RefCell::default(), steps: Cell::new(0) }
+    pub(crate) fn new(
+        catalog: &'a Catalog<'u>,
+        wanted: &'a [Wanted],
+        preferred: &'a BTreeSet<Package>,
+    ) -> Self {
+        Self {
+            catalog,
+            wanted,
+            preferred,
+            sets: RefCell::default(),
+            steps: Cell::new(0),
+        }
     }
 
     /// Looks for a solution under these items; under all where none are given.
@@ -92,7 +103,9 @@ impl<'a, 'u> Search<'a, 'u> {
         }
         let mut solver = Solver::new(provider);
         match solver.solve(Problem::new().requirements(requirements)) {
-            Ok(found) => Ok(Outcome::Found(found.into_iter().map(|id| Package(id.into_raw())).collect())),
+            Ok(found) => Ok(Outcome::Found(
+                found.into_iter().map(|id| Package(id.into_raw())).collect(),
+            )),
             Err(UnsolvableOrCancelled::Unsolvable(_)) => {
                 Ok(Outcome::Contradiction(solver.provider().seen.take()))
             }
@@ -109,18 +122,24 @@ impl<'a, 'u> Search<'a, 'u> {
             return Ok(known);
         }
         let requirement = match item {
-            Item::Request(number) => {
-                self.wanted.get(number).map(|request| self.union(&request.versions, None))
-            }
+            Item::Request(number) => self
+                .wanted
+                .get(number)
+                .map(|request| self.union(&request.versions, None)),
             Item::Requirement(package, number) => match self.catalog.groups(package)?.get(number) {
-                Some(group) if !self.catalog.is_dropped(group) && !group.members.contains(&package) => {
+                Some(group)
+                    if !self.catalog.is_dropped(group) && !group.members.contains(&package) =>
+                {
                     Some(self.union(&group.members, Some(package)))
                 }
                 _ => None,
             },
             Item::Conflict(..) => None,
         };
-        self.sets.borrow_mut().requirements.insert(item, requirement);
+        self.sets
+            .borrow_mut()
+            .requirements
+            .insert(item, requirement);
         Ok(requirement)
     }
 
@@ -141,9 +160,14 @@ impl<'a, 'u> Search<'a, 'u> {
             let walked = |package: &Package| self.preferred.contains(package);
             Reverse(sets.get(name).is_some_and(|set| set.iter().any(walked)))
         });
-        let owner = owner.map_or_else(|| self.catalog.name(""), |package| self.catalog.name_of(package));
-        let ids: Vec<VersionSetId> =
-            names.iter().map(|name| self.set(*name, sets.remove(name).unwrap_or_default())).collect();
+        let owner = owner.map_or_else(
+            || self.catalog.name(""),
+            |package| self.catalog.name_of(package),
+        );
+        let ids: Vec<VersionSetId> = names
+            .iter()
+            .map(|name| self.set(*name, sets.remove(name).unwrap_or_default()))
+            .collect();
         match ids.as_slice() {
             // Nothing meets it: an empty set of whatever name.
             [] => Requirement::Single(self.set(owner, Vec::new())),
@@ -161,19 +185,30 @@ impl<'a, 'u> Search<'a, 'u> {
     }
 
     /// A conflict as what may remain of each name.
-    fn constraints(&self, package: Package, number: usize) -> Result<Vec<VersionSetId>, FormatError> {
+    fn constraints(
+        &self,
+        package: Package,
+        number: usize,
+    ) -> Result<Vec<VersionSetId>, FormatError> {
         let item = Item::Conflict(package, number);
         if let Some(known) = self.sets.borrow().constraints.get(&item) {
             return Ok(known.clone());
         }
         let conflicts = self.catalog.conflicts(package)?;
         let targets = conflicts.get(number).cloned().unwrap_or_default();
-        let names: BTreeSet<Name> = targets.iter().map(|&target| self.catalog.name_of(target)).collect();
+        let names: BTreeSet<Name> = targets
+            .iter()
+            .map(|&target| self.catalog.name_of(target))
+            .collect();
         let forbidden: BTreeSet<Package> = targets.iter().copied().collect();
         let mut ids = Vec::new();
         for name in names {
             let versions = self.catalog.versions(name)?;
-            let remaining = versions.iter().copied().filter(|version| !forbidden.contains(version)).collect();
+            let remaining = versions
+                .iter()
+                .copied()
+                .filter(|version| !forbidden.contains(version))
+                .collect();
             ids.push(self.set(name, remaining));
         }
         self.sets.borrow_mut().constraints.insert(item, ids.clone());
@@ -228,7 +263,9 @@ impl Provider<'_, '_, '_> {
         }
         for (number, targets) in self.search.catalog.conflicts(package)?.iter().enumerate() {
             if !targets.is_empty() && self.is_active(Item::Conflict(package, number)) {
-                known.constrains.extend(self.search.constraints(package, number)?);
+                known
+                    .constrains
+                    .extend(self.search.constraints(package, number)?);
             }
         }
         Ok(known)
@@ -243,7 +280,10 @@ impl Provider<'_, '_, '_> {
 
     fn version_set(&self, id: VersionSetId) -> (Name, Vec<Package>) {
         let sets = self.search.sets.borrow();
-        sets.sets.get(id.0 as usize).expect("version sets are numbered by this search").clone()
+        sets.sets
+            .get(id.0 as usize)
+            .expect("version sets are numbered by this search")
+            .clone()
     }
 }
 
@@ -276,9 +316,16 @@ impl Interner for Provider<'_, '_, '_> {
         NameId::from_raw(self.search.catalog.name_of(Package(solvable.into_raw())).0)
     }
 
-    fn version_sets_in_union(&self, union: VersionSetUnionId) -> impl Iterator<Item = VersionSetId> {
+    fn version_sets_in_union(
+        &self,
+        union: VersionSetUnionId,
+    ) -> impl Iterator<Item = VersionSetId> {
         let sets = self.search.sets.borrow();
-        sets.unions.get(union.0 as usize).expect("unions are numbered by this search").clone().into_iter()
+        sets.unions
+            .get(union.0 as usize)
+            .expect("unions are numbered by this search")
+            .clone()
+            .into_iter()
     }
 
     fn resolve_condition(&self, _: ConditionId) -> Condition {
@@ -294,15 +341,28 @@ impl DependencyProvider for Provider<'_, '_, '_> {
         inverse: bool,
     ) -> Vec<SolvableId> {
         let (_, members) = self.version_set(version_set);
-        let holds = |id: &SolvableId| members.binary_search(&Package(id.into_raw())).is_ok() != inverse;
+        let holds =
+            |id: &SolvableId| members.binary_search(&Package(id.into_raw())).is_ok() != inverse;
         candidates.iter().copied().filter(holds).collect()
     }
 
     async fn get_candidates(&self, name: NameId) -> Option<Candidates<SolvableId>> {
-        let versions = self.search.catalog.versions(Name(name.into_raw())).map(|versions| versions.to_vec());
-        let candidates = self.or_note(versions).iter().map(|version| SolvableId::from_raw(version.0)).collect();
+        let versions = self
+            .search
+            .catalog
+            .versions(Name(name.into_raw()))
+            .map(|versions| versions.to_vec());
+        let candidates = self
+            .or_note(versions)
+            .iter()
+            .map(|version| SolvableId::from_raw(version.0))
+            .collect();
         let hint_dependencies_available = HintDependenciesAvailable::None;
-        Some(Candidates { candidates, hint_dependencies_available, ..Candidates::default() })
+        Some(Candidates {
+            candidates,
+            hint_dependencies_available,
+            ..Candidates::default()
+        })
     }
 
     async fn sort_candidates(&self, _: &SolverCache<Self>, solvables: &mut [SolvableId]) {

@@ -23,19 +23,45 @@ const DEPTH: usize = 500;
 const MARKS: usize = 1_000_000;
 
 /// The packages that apt's classic solver would mark. Perhaps not a solution.
-pub(crate) fn walk(catalog: &Catalog<'_>, wanted: &[Wanted]) -> Result<BTreeSet<Package>, FormatError> {
-    let mut walk = Walk { catalog, states: Vec::new(), marks: 0 };
+pub(crate) fn walk(
+    catalog: &Catalog<'_>,
+    wanted: &[Wanted],
+) -> Result<BTreeSet<Package>, FormatError> {
+    let mut walk = Walk {
+        catalog,
+        states: Vec::new(),
+        marks: 0,
+    };
     // TryToInstall::operator(): candidate, protection, the package itself without dependencies.
     for request in wanted {
         walk.state(request.name)?.candidate = request.versions.first().copied();
         walk.state(request.name)?.protected = true;
-        walk.mark(request.name, Mode { dependencies: false, from_user: true }, 0)?;
+        walk.mark(
+            request.name,
+            Mode {
+                dependencies: false,
+                from_user: true,
+            },
+            0,
+        )?;
     }
     // TryToInstall::doAutoInstall().
     for request in wanted {
-        walk.mark(request.name, Mode { dependencies: true, from_user: true }, 0)?;
+        walk.mark(
+            request.name,
+            Mode {
+                dependencies: true,
+                from_user: true,
+            },
+            0,
+        )?;
     }
-    Ok(walk.states.iter().flatten().filter_map(|state| state.install).collect())
+    Ok(walk
+        .states
+        .iter()
+        .flatten()
+        .filter_map(|state| state.install)
+        .collect())
 }
 
 /// What apt keeps of a package (`pkgDepCache::StateCache`).
@@ -79,7 +105,11 @@ impl Walk<'_, '_> {
                 } else {
                     self.catalog.versions(name)?.first().copied()
                 };
-                Ok(slot.insert(State { install: None, candidate, protected: false }))
+                Ok(slot.insert(State {
+                    install: None,
+                    candidate,
+                    protected: false,
+                }))
             }
         }
     }
@@ -95,7 +125,9 @@ impl Walk<'_, '_> {
         if !mode.from_user && state.install.is_none() && state.protected {
             return Ok(false);
         }
-        let Some(candidate) = state.candidate else { return Ok(false) };
+        let Some(candidate) = state.candidate else {
+            return Ok(false);
+        };
         if let (Some(installed), false) = (state.install, state.protected)
             && !self.is_broken(installed)?
         {
@@ -158,7 +190,12 @@ impl Walk<'_, '_> {
 
     /// Takes the marks from packages that the candidate conflicts with; protected packages forbid
     /// them for good. Whether that was possible.
-    fn make_way(&mut self, candidate: Package, protected: bool, from_user: bool) -> Result<bool, FormatError> {
+    fn make_way(
+        &mut self,
+        candidate: Package,
+        protected: bool,
+        from_user: bool,
+    ) -> Result<bool, FormatError> {
         let mut failed = false;
         for targets in self.catalog.conflicts(candidate)?.iter() {
             if !protected && !self.any_installed(targets)? {
@@ -194,8 +231,14 @@ impl Walk<'_, '_> {
         from_user: bool,
         depth: usize,
     ) -> Result<bool, FormatError> {
-        let alone = Mode { dependencies: false, from_user: false };
-        let whole = Mode { dependencies: true, from_user: false };
+        let alone = Mode {
+            dependencies: false,
+            from_user: false,
+        };
+        let whole = Mode {
+            dependencies: true,
+            from_user: false,
+        };
         let mut failed = false;
         for group in open {
             let met = self.is_met(group)?;

@@ -14,26 +14,29 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use kiln_types::{
-    Alternatives, Comparison, Constraint, Digest, FormatError, MultiArch, PackageId, PackageName, PackageRecord,
-    PackageVersion, Priority, Provide, Relation, Universe,
+    Alternatives, Comparison, Constraint, Digest, FormatError, MultiArch, PackageId, PackageName,
+    PackageRecord, PackageVersion, Priority, Provide, Relation, Universe,
 };
 
 #[derive(Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     records: Vec<Arc<PackageRecord>>,
     named: HashMap<String, Vec<PackageId>>,
     providing: HashMap<String, Vec<PackageId>>,
     /// The order in which names are mentioned, where it matters; otherwise that of the names.
-    pub mentions: HashMap<String, u32>,
+    pub(crate) mentions: HashMap<String, u32>,
 }
 
 impl Memory {
-    pub fn new(text: &str) -> Self {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    pub(crate) fn new(text: &str) -> Self {
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         Self::of(lines.map(line).collect())
     }
 
-    pub fn of(records: Vec<PackageRecord>) -> Self {
+    pub(crate) fn of(records: Vec<PackageRecord>) -> Self {
         let mut universe = Self::default();
         let mut by_name: BTreeMap<PackageName, Vec<PackageRecord>> = BTreeMap::new();
         for record in records {
@@ -45,11 +48,16 @@ impl Memory {
             for record in versions {
                 let id = PackageId(u32::try_from(universe.records.len()).unwrap());
                 universe.named.entry(name.to_string()).or_default().push(id);
-                let mut provided: Vec<&str> = record.provides.iter().map(|p| p.name.as_str()).collect();
+                let mut provided: Vec<&str> =
+                    record.provides.iter().map(|p| p.name.as_str()).collect();
                 provided.sort_unstable();
                 provided.dedup();
                 for name in provided {
-                    universe.providing.entry(name.to_owned()).or_default().push(id);
+                    universe
+                        .providing
+                        .entry(name.to_owned())
+                        .or_default()
+                        .push(id);
                 }
                 universe.records.push(Arc::new(record));
             }
@@ -57,7 +65,7 @@ impl Memory {
         universe
     }
 
-    pub fn records(&self) -> &[Arc<PackageRecord>] {
+    pub(crate) fn records(&self) -> &[Arc<PackageRecord>] {
         &self.records
     }
 }
@@ -72,7 +80,10 @@ impl Universe for Memory {
     }
 
     fn record(&self, id: PackageId) -> Result<Arc<PackageRecord>, FormatError> {
-        let record = self.records.get(id.0 as usize).ok_or_else(|| FormatError::malformed("universe", "no such id"))?;
+        let record = self
+            .records
+            .get(id.0 as usize)
+            .ok_or_else(|| FormatError::malformed("universe", "no such id"))?;
         if record.path == "damaged" {
             return Err(FormatError::malformed(record.name.to_string(), "damaged"));
         }
@@ -84,15 +95,22 @@ impl Universe for Memory {
     }
 
     fn similar(&self, name: &str, limit: usize) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.named.keys().filter(|known| known.starts_with(name.get(..3).unwrap_or(name))).cloned().collect();
+        let mut names: Vec<String> = self
+            .named
+            .keys()
+            .filter(|known| known.starts_with(name.get(..3).unwrap_or(name)))
+            .cloned()
+            .collect();
         names.sort();
         names.truncate(limit);
         names
     }
 
     fn first_mention(&self, id: PackageId) -> u32 {
-        self.mentions.get(self.records[id.0 as usize].name.as_str()).copied().unwrap_or(id.0)
+        self.mentions
+            .get(self.records[id.0 as usize].name.as_str())
+            .copied()
+            .unwrap_or(id.0)
     }
 
     fn architecture(&self) -> &str {
@@ -101,11 +119,21 @@ impl Universe for Memory {
 }
 
 /// deb-version(7): epoch, then alternating parts of non-digits and digits, `~` before the end.
-pub fn compare(left: &str, right: &str) -> Ordering {
-    let epoch = |text: &str| text.split_once(':').map_or((0, text.to_owned()), |(e, rest)| (e.parse().unwrap_or(0), rest.to_owned()));
+pub(crate) fn compare(left: &str, right: &str) -> Ordering {
+    let epoch = |text: &str| {
+        text.split_once(':')
+            .map_or((0, text.to_owned()), |(e, rest)| {
+                (e.parse().unwrap_or(0), rest.to_owned())
+            })
+    };
     let (left_epoch, left): (u64, String) = epoch(left);
     let (right_epoch, right): (u64, String) = epoch(right);
-    let split = |text: &str| text.rsplit_once('-').map_or((text.to_owned(), String::new()), |(u, r)| (u.to_owned(), r.to_owned()));
+    let split = |text: &str| {
+        text.rsplit_once('-')
+            .map_or((text.to_owned(), String::new()), |(u, r)| {
+                (u.to_owned(), r.to_owned())
+            })
+    };
     let (left_upstream, left_revision) = split(&left);
     let (right_upstream, right_revision) = split(&right);
     left_epoch
@@ -136,7 +164,12 @@ fn parts(left: &str, right: &str) -> Ordering {
             left = &left[1.min(left.len())..];
             right = &right[1.min(right.len())..];
         }
-        let number = |bytes: &[u8]| bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .position(|byte| !byte.is_ascii_digit())
+                .unwrap_or(bytes.len())
+        };
         let (left_digits, right_digits) = (&left[..number(left)], &right[..number(right)]);
         (left, right) = (&left[left_digits.len()..], &right[right_digits.len()..]);
         let trim = |digits: &[u8]| {
@@ -152,7 +185,7 @@ fn parts(left: &str, right: &str) -> Ordering {
     Ordering::Equal
 }
 
-pub fn relation(text: &str) -> Relation {
+pub(crate) fn relation(text: &str) -> Relation {
     let (name, constraint) = match text.trim().split_once('(') {
         None => (text.trim(), None),
         Some((name, rest)) => {
@@ -167,28 +200,41 @@ pub fn relation(text: &str) -> Relation {
                 other => panic!("unknown comparison {other}"),
             };
             let version = PackageVersion::new(rest[at..].trim()).unwrap();
-            (name.trim(), Some(Constraint { comparison, version }))
+            (
+                name.trim(),
+                Some(Constraint {
+                    comparison,
+                    version,
+                }),
+            )
         }
     };
     let (name, qualifier) = match name.split_once(':') {
         Some((name, qualifier)) => (name, Some(qualifier.to_owned())),
         None => (name, None),
     };
-    Relation { name: name.to_owned(), qualifier, constraint }
+    Relation {
+        name: name.to_owned(),
+        qualifier,
+        constraint,
+    }
 }
 
-pub fn relations(text: &str) -> Vec<Relation> {
-    text.split(',').filter(|part| !part.trim().is_empty()).map(relation).collect()
+pub(crate) fn relations(text: &str) -> Vec<Relation> {
+    text.split(',')
+        .filter(|part| !part.trim().is_empty())
+        .map(relation)
+        .collect()
 }
 
-pub fn groups(text: &str) -> Vec<Alternatives> {
+pub(crate) fn groups(text: &str) -> Vec<Alternatives> {
     text.split(',')
         .filter(|part| !part.trim().is_empty())
         .map(|group| group.split('|').map(relation).collect())
         .collect()
 }
 
-pub fn provides(text: &str) -> Vec<Provide> {
+pub(crate) fn provides(text: &str) -> Vec<Provide> {
     relations(text)
         .into_iter()
         .map(|relation| Provide {
@@ -201,7 +247,7 @@ pub fn provides(text: &str) -> Vec<Provide> {
         .collect()
 }
 
-pub fn priority(text: &str) -> Priority {
+pub(crate) fn priority(text: &str) -> Priority {
     match text {
         "required" => Priority::Required,
         "important" => Priority::Important,
@@ -211,7 +257,7 @@ pub fn priority(text: &str) -> Priority {
     }
 }
 
-pub fn multi_arch(text: &str) -> MultiArch {
+pub(crate) fn multi_arch(text: &str) -> MultiArch {
     match text {
         "same" => MultiArch::Same,
         "foreign" => MultiArch::Foreign,
@@ -220,7 +266,7 @@ pub fn multi_arch(text: &str) -> MultiArch {
     }
 }
 
-pub fn record(name: &str, version: &str) -> PackageRecord {
+pub(crate) fn record(name: &str, version: &str) -> PackageRecord {
     PackageRecord {
         name: PackageName::new(name).unwrap(),
         version: PackageVersion::new(version).unwrap(),
