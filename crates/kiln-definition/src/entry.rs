@@ -196,6 +196,7 @@ pub(crate) fn repository(text: &str) -> Result<RepositoryLine, String> {
             origin: None,
             label: None,
             priority: 500,
+            snapshot: None,
         },
         architectures,
     })

@@ -74,6 +74,19 @@ pub fn parse_distribution(document: &Document) -> Parsed<Distribution> {
         let value = |key: &str| text_of(root, key).map(|text| text.value);
         let sources = root.get("sources").map_or(&[] as &[_], Node::items);
         let foundation = root.get("foundation").map_or(&[] as &[_], Node::items);
+        let snapshot = text_of(root, "snapshot");
+        if let Some(template) = snapshot
+            .as_ref()
+            .filter(|template| !template.contains("{timestamp}"))
+        {
+            let message = format!(
+                "the address of snapshots `{}` has no place for the time",
+                yaml::shorten(template)
+            );
+            reader.error("bad-value", message, &template.span).help =
+                Some("write `{timestamp}` where the time stands in it".to_owned());
+        }
+        let snapshot = snapshot.map(|template| template.value);
         Some(Distribution {
             id: value("distribution")?,
             title: value("title")?,
@@ -94,10 +107,11 @@ pub fn parse_distribution(document: &Document) -> Parsed<Distribution> {
                         origin: text_of(node, "origin").map(|text| text.value),
                         label: text_of(node, "label").map(|text| text.value),
                         priority: 500,
+                        snapshot: snapshot.clone(),
                     })
                 })
                 .collect(),
-            snapshot: value("snapshot"),
+            snapshot: snapshot.clone(),
             packages: words_of(root, "packages"),
             emulators: words_of(root, "emulators"),
             foundation: foundation

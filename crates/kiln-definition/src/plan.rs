@@ -292,7 +292,8 @@ fn scope(
 }
 
 /// The digest of everything in these plans that resolution depends on: targets, formats, sources
-/// and requests. Give it all plans of a definition; their order does not matter.
+/// and requests. Give it all plans of a definition; their order does not matter. Where an archive's
+/// old states are kept does not count: it is a way to get what was resolved.
 #[must_use]
 pub fn inputs_digest(plans: &[Plan]) -> Digest {
     let mut sorted: Vec<&Plan> = plans.iter().collect();
@@ -300,12 +301,16 @@ pub fn inputs_digest(plans: &[Plan]) -> Digest {
     let inputs: Vec<_> = sorted
         .iter()
         .map(|plan| {
+            let mut sources = plan.sources.clone();
+            for source in &mut sources {
+                source.snapshot = None;
+            }
             (
                 plan.image.as_str(),
                 plan.target(),
                 &plan.distribution,
                 &plan.format,
-                &plan.sources,
+                sources,
                 &plan.request,
             )
         })

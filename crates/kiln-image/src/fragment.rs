@@ -394,7 +394,7 @@ fn elf_facts(spool: &Spool<'_>, content: Span) -> std::io::Result<Option<ElfFact
     if content.length < 64 || content.length > LARGEST_ELF || &spool.peek(content)? != b"\x7fELF" {
         return Ok(None);
     }
-    Ok(spool.with_bytes(content, |bytes| elf::facts(bytes))?)
+    spool.with_bytes(content, elf::facts)
 }
 
 /// Writes the tar header of an entry the way all of kiln's layers have it.

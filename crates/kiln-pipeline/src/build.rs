@@ -18,6 +18,7 @@ use kiln_types::{Digest, Lock, LockedPackage, PackageFormat, Plan, Stage, Timest
 use serde::{Deserialize, Serialize};
 
 use crate::fragments::{FragmentRequest, take};
+use crate::mirrors::PackageAddresses;
 use crate::{Pipeline, PipelineError, package_format};
 
 /// How to build, besides what plan and lock say.
@@ -121,6 +122,7 @@ impl Pipeline<'_> {
         let assembly = Assembly {
             pipeline: self,
             plan,
+            lock,
             packages,
             options,
             format,
@@ -193,6 +195,7 @@ fn image_key(
 struct Assembly<'a> {
     pipeline: &'a Pipeline<'a>,
     plan: &'a Plan,
+    lock: &'a Lock,
     packages: Vec<&'a LockedPackage>,
     options: &'a BuildOptions,
     format: &'static dyn PackageFormat,
@@ -242,16 +245,13 @@ impl Assembly<'_> {
         losses: &Losses,
         work: &mut Work,
     ) -> Result<Vec<Arc<Fragment>>, PipelineError> {
-        let mut mirrors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for package in &self.packages {
-            mirrors.entry(&package.archive).or_insert_with(|| {
-                let source = self
-                    .plan
-                    .sources
-                    .iter()
-                    .find(|source| source.archive == package.archive);
-                self.pipeline.package_mirrors(source, &package.archive)
-            });
+        let now = self.pipeline.clock.now();
+        let mirrors = &self.pipeline.settings.mirrors;
+        let mut addresses: BTreeMap<&str, PackageAddresses> = BTreeMap::new();
+        for source in &self.plan.sources {
+            addresses
+                .entry(&source.archive)
+                .or_insert_with(|| mirrors.for_packages(source, self.lock, now));
         }
         let requests: Vec<FragmentRequest<'_>> = self
             .packages
@@ -259,7 +259,7 @@ impl Assembly<'_> {
             .enumerate()
             .map(|(index, package)| FragmentRequest {
                 package,
-                mirrors: mirrors
+                addresses: addresses
                     .get(package.archive.as_str())
                     .cloned()
                     .unwrap_or_default(),
@@ -340,7 +340,7 @@ impl Assembly<'_> {
         let config = store.put(&described.config)?;
         let manifest = store.put(&described.manifest)?;
         let mut blobs = vec![manifest, config];
-        blobs.extend(layers.iter().map(|layer| layer.stored.clone()));
+        blobs.extend(layers.iter().map(|layer| layer.stored));
         let mut seen = BTreeSet::new();
         let compressed = blobs
             .iter()

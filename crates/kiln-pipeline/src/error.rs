@@ -19,7 +19,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// No set of packages meets the request.
-    #[error("{target}: {source}")]
+    #[error("{target}:\n{source}")]
     Resolve {
         /// The target that was resolved.
         target: String,
@@ -126,6 +126,8 @@ pub struct GonePackage {
     pub archive: String,
     /// Its path there.
     pub path: String,
+    /// Where it was asked for, and what was said there.
+    pub attempts: Vec<String>,
 }
 
 fn list(errors: &[PipelineError]) -> String {
@@ -148,9 +150,16 @@ fn gone(packages: &[GonePackage]) -> String {
             )
         })
         .collect();
+    let mut attempts: Vec<&str> = Vec::new();
+    for attempt in packages.iter().flat_map(|gone| &gone.attempts) {
+        if !attempts.contains(&attempt.as_str()) {
+            attempts.push(attempt);
+        }
+    }
     format!(
-        "no mirror has these locked packages any more:{}",
-        indented(&names)
+        "no mirror has these locked packages any more:{}\nasked: {}",
+        indented(&names),
+        attempts.join("; ")
     )
 }
 
@@ -165,8 +174,8 @@ impl PipelineError {
                  KILN_SNAPSHOT=20261124T000000Z"
             ),
             Self::Offline { .. } => "run once without `--offline`, or copy the store of a machine that has it".to_owned(),
-            Self::Gone(_) => "mirrors keep only the newest versions: resolve again with `--update`, or take the locked \
-                              ones from snapshot.debian.org with KILN_SNAPSHOT=<the lock's date>"
+            Self::Gone(_) => "mirrors keep only the newest versions: resolve again with `--update`, or build where an \
+                              archive of old versions can be reached (for Debian, snapshot.debian.org)"
                 .to_owned(),
             Self::RolledBack { .. } => "use another mirror; when the older index is really wanted, forget the newer one \
                                         with `kiln cache forget-releases`"

@@ -2,12 +2,16 @@
 //! time, resumed where an earlier run left off, verified before anybody sees them.
 
 use std::io;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use kiln_net::{Client, DownloadSink, NetError, Rejection, in_parallel};
+use kiln_net::{
+    Attempt, Client, DownloadSink, NetError, NetSettings, Outcome, Rejection, in_parallel,
+};
 use kiln_store::{Partial, PartialFile, RecordKind, StoreError, Stored};
-use kiln_types::{Digest, LockedPackage, Stage};
+use kiln_types::{Classify, Digest, ErrorClass, LockedPackage, Stage};
 
+use crate::mirrors::PackageAddresses;
 use crate::{GonePackage, Pipeline, PipelineError};
 
 /// A file that is wanted.
@@ -19,6 +23,8 @@ pub(crate) struct Wanted {
     pub(crate) archive: String,
     /// Base URLs, best first.
     pub(crate) mirrors: Vec<String>,
+    /// The base URL to ask when none of them has it.
+    pub(crate) last_resort: Option<String>,
     /// Paths below them, best first: by-hash, then by name.
     pub(crate) paths: Vec<String>,
     /// What it must be.
@@ -28,14 +34,15 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn package(package: &LockedPackage, mirrors: Vec<String>) -> Self {
+    pub(crate) fn package(package: &LockedPackage, addresses: PackageAddresses) -> Self {
         Self {
             what: format!(
                 "{}_{}_{}",
                 package.name, package.version, package.architecture
             ),
             archive: package.archive.clone(),
-            mirrors,
+            mirrors: addresses.mirrors,
+            last_resort: addresses.last_resort,
             paths: vec![package.path.clone()],
             digest: package.sha256,
             size: package.size,
@@ -90,30 +97,24 @@ impl Pipeline<'_> {
             // What an interrupted run left verified but unrecorded is still there.
             return missing
                 .into_iter()
-                .map(|(at, file)| Ok((at, self.from_store(file)?)))
+                .map(|(at, file)| Ok((at, self.stored_file(file)?)))
                 .collect();
         }
         let total: u64 = missing.iter().map(|(_, file)| file.size).sum();
         self.store.require_space(total)?;
-        let client = Client::new(self.settings.net.clone())?;
+        let clients = Clients::new(&self.settings.net)?;
         self.reporter.begin(stage, Some(total), "bytes");
         let results = self.block_on(in_parallel(
             self.settings.parallel,
             missing,
-            async |(at, file)| (at, file, self.fetch_one(&client, stage, file).await),
+            async |(at, file)| (at, self.fetch_one(&clients, stage, file).await),
         ))?;
         self.reporter.end(stage);
         let (mut fetched, mut errors, mut gone) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, file, result) in results {
+        for (at, result) in results {
             match result {
                 Ok(stored) => fetched.push((at, stored)),
-                Err(PipelineError::Net(error)) if error.is_not_found() && stage == Stage::Fetch => {
-                    gone.push(GonePackage {
-                        package: file.what.clone(),
-                        archive: file.archive.clone(),
-                        path: file.paths.first().cloned().unwrap_or_default(),
-                    })
-                }
+                Err(PipelineError::Gone(packages)) => gone.extend(packages),
                 Err(error) => errors.push(error),
             }
         }
@@ -127,7 +128,7 @@ impl Pipeline<'_> {
         }
     }
 
-    fn from_store(&self, file: &Wanted) -> Result<Stored, PipelineError> {
+    fn stored_file(&self, file: &Wanted) -> Result<Stored, PipelineError> {
         match self.store.recheck(&file.digest)? {
             Some(stored) => self.keep_file(stored),
             None => Err(PipelineError::Offline {
@@ -146,7 +147,7 @@ impl Pipeline<'_> {
 
     async fn fetch_one(
         &self,
-        client: &Client,
+        clients: &Clients,
         stage: Stage,
         file: &Wanted,
     ) -> Result<Stored, PipelineError> {
@@ -163,33 +164,100 @@ impl Pipeline<'_> {
             partial,
             stored: None,
         };
-        let mut outcome: Option<Result<(), NetError>> = None;
+        let mut outcome: Result<(), NetError> = Ok(());
         for path in &file.paths {
-            let progress = |bytes: u64| self.reporter.advance(stage, bytes, &file.what);
-            let limit = file.size;
-            let result = client
+            outcome = self
                 .download(
+                    &clients.mirrors,
                     &file.mirrors,
                     path,
-                    Some(file.size),
-                    limit,
+                    stage,
+                    file,
                     &mut sink,
-                    &progress,
                 )
-                .await
-                .map(|_| ());
-            let next = result.as_ref().is_err_and(NetError::is_not_found);
-            outcome = Some(result);
-            if !next {
+                .await;
+            if !outcome.as_ref().is_err_and(NetError::is_not_found) {
                 break;
             }
         }
-        outcome.unwrap_or(Ok(()))?;
+        match outcome {
+            Err(error) if error.is_not_found() && stage == Stage::Fetch => {
+                self.last_resort(clients, stage, file, &error, &mut sink)
+                    .await?;
+            }
+            other => other?,
+        }
         let stored = match sink.stored {
             Some(stored) => stored,
             None => sink.partial.finish()?,
         };
         self.keep_file(stored)
+    }
+
+    async fn download(
+        &self,
+        client: &Client,
+        mirrors: &[String],
+        path: &str,
+        stage: Stage,
+        file: &Wanted,
+        sink: &mut StoreSink,
+    ) -> Result<(), NetError> {
+        let progress = |bytes: u64| self.reporter.advance(stage, bytes, &file.what);
+        client
+            .download(mirrors, path, Some(file.size), file.size, sink, &progress)
+            .await
+            .map(|_| ())
+    }
+
+    /// Asks where old states are kept for a file that no mirror has any more. Whether it answers
+    /// is no part of what went wrong: only what it gave, and that was not the file, is an error of
+    /// its own.
+    async fn last_resort(
+        &self,
+        clients: &Clients,
+        stage: Stage,
+        file: &Wanted,
+        missing: &NetError,
+        sink: &mut StoreSink,
+    ) -> Result<(), PipelineError> {
+        let path = file.paths.last().map_or("", String::as_str);
+        let mut attempts = attempts_below(missing, path);
+        if let Some(base) = &file.last_resort {
+            match clients.silent.get() {
+                Some(reason) => attempts.push(format!("`{base}`: {reason}")),
+                None => {
+                    let mirrors = [base.clone()];
+                    let outcome = self
+                        .download(&clients.last_resort, &mirrors, path, stage, file, sink)
+                        .await;
+                    match outcome {
+                        Ok(()) => return Ok(()),
+                        Err(error @ NetError::Local { .. }) => return Err(error.into()),
+                        Err(error) if error.class() == ErrorClass::Integrity => {
+                            return Err(error.into());
+                        }
+                        Err(error) => {
+                            if let Some(Attempt {
+                                outcome: outcome @ (Outcome::Connect(_) | Outcome::Stalled(_)),
+                                ..
+                            }) = error.attempts().first()
+                            {
+                                // The first of several that found nobody there speaks for all.
+                                let _ = clients.silent.set(outcome.to_string());
+                            }
+                            attempts.extend(attempts_below(&error, path));
+                        }
+                    }
+                }
+            }
+        }
+        Err(PipelineError::Gone(vec![GonePackage {
+            package: file.what.clone(),
+            archive: file.archive.clone(),
+            path: path.to_owned(),
+            attempts,
+        }]))
     }
 
     /// The file to write to, or the blob when somebody else has written it.
@@ -219,6 +287,45 @@ impl Pipeline<'_> {
             })?;
         Ok(runtime.block_on(future))
     }
+}
+
+/// Where files come from in one run.
+struct Clients {
+    mirrors: Client,
+    /// Asks once: it is a favour, and its silence must not keep anybody waiting.
+    last_resort: Client,
+    /// Why nobody answers there, once that is known.
+    silent: OnceLock<String>,
+}
+
+impl Clients {
+    fn new(settings: &NetSettings) -> Result<Self, NetError> {
+        Ok(Self {
+            mirrors: Client::new(settings.clone())?,
+            last_resort: Client::new(NetSettings {
+                retries: 0,
+                ..settings.clone()
+            })?,
+            silent: OnceLock::new(),
+        })
+    }
+}
+
+/// What was tried, by base URL.
+fn attempts_below(error: &NetError, path: &str) -> Vec<String> {
+    if error.attempts().is_empty() {
+        return vec![error.to_string()];
+    }
+    let mut told: Vec<String> = error
+        .attempts()
+        .iter()
+        .map(|attempt| {
+            let base = attempt.url.strip_suffix(path).unwrap_or(&attempt.url);
+            format!("`{}`: {}", base.trim_end_matches('/'), attempt.outcome)
+        })
+        .collect();
+    told.dedup();
+    told
 }
 
 /// A download that goes into the store.

@@ -11,6 +11,7 @@ use kiln_types::{Cuts, Digest, FormatError, LockedPackage, PackageFormat, Relati
 use serde::{Deserialize, Serialize};
 
 use crate::fetch::Wanted;
+use crate::mirrors::PackageAddresses;
 use crate::{Pipeline, PipelineError};
 
 /// A fragment as the store keeps it.
@@ -24,7 +25,7 @@ struct FragmentRecord {
 #[derive(Clone)]
 pub(crate) struct FragmentRequest<'a> {
     pub(crate) package: &'a LockedPackage,
-    pub(crate) mirrors: Vec<String>,
+    pub(crate) addresses: PackageAddresses,
     pub(crate) cuts: &'a Cuts,
     pub(crate) merged_usr: bool,
     pub(crate) dropped: BTreeSet<RelativePath>,
@@ -117,7 +118,7 @@ impl Pipeline<'_> {
         jobs.sort_by_key(|(key, request)| (std::cmp::Reverse(request.package.size), *key));
         let wanted = jobs
             .iter()
-            .map(|(_, request)| Wanted::package(request.package, request.mirrors.clone()))
+            .map(|(_, request)| Wanted::package(request.package, request.addresses.clone()))
             .collect();
         let packages = self.fetch(Stage::Fetch, wanted)?;
 

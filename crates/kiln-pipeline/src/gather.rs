@@ -133,8 +133,8 @@ impl Pipeline<'_> {
                 continue;
             }
             let stored = match &index {
-                Some(stored) => stored.clone(),
-                None => index.insert(self.store.put(bytes)?).clone(),
+                Some(stored) => *stored,
+                None => *index.insert(self.store.put(bytes)?),
             };
             let named = NamedImage {
                 index: stored,

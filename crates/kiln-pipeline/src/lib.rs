@@ -24,11 +24,12 @@ mod gather;
 mod indexes;
 mod lock_stage;
 mod mirrors;
+mod releases;
 mod rootfs;
 mod write;
 
 use kiln_store::Store;
-use kiln_types::{ArchiveSource, Clock, PackageFormat, Reporter};
+use kiln_types::{Clock, PackageFormat, Platform, Reporter};
 
 pub use build::{BuildOptions, LayerSummary, PlatformImage, Work};
 pub use diff::{Change, LockDiff, diff_locks};
@@ -53,6 +54,9 @@ pub struct PipelineSettings {
     pub jobs: usize,
     /// Downloads at once.
     pub parallel: usize,
+    /// The platform of this machine, where kiln knows it: what an output that holds a single
+    /// platform takes of several.
+    pub native: Option<Platform>,
     /// Where archives are.
     pub mirrors: MirrorSettings,
     /// How the network is used.
@@ -70,19 +74,6 @@ pub struct Pipeline<'a> {
     pub clock: &'a dyn Clock,
     /// Who wants to hear how it goes.
     pub reporter: &'a dyn Reporter,
-}
-
-impl Pipeline<'_> {
-    /// The addresses of a package's archive, best first.
-    pub(crate) fn package_mirrors(
-        &self,
-        source: Option<&ArchiveSource>,
-        archive: &str,
-    ) -> Vec<String> {
-        self.settings
-            .mirrors
-            .for_packages(source, archive, self.clock.now())
-    }
 }
 
 /// The package formats there are: one line each.

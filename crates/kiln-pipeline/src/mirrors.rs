@@ -2,8 +2,9 @@
 //!
 //! An archive is a name (`debian`, `debian-security`); which machine serves it is a setting of the
 //! machine kiln runs on. In order: the address that the definition itself gives; the snapshot
-//! service, when a snapshot is asked for; the mirrors of the settings; the machine's own apt
-//! sources; the snapshot service as of today.
+//! service of its distribution, when a snapshot is asked for; the mirrors of the settings; the
+//! machine's own apt sources; the snapshot service as of today. A locked package that none of them
+//! has any more is asked for at the snapshot service as of the lock.
 //!
 //! Apt sources are not known by archive. Each of their addresses is a candidate for every archive,
 //! and the signed index decides: an address whose index is not of the wanted origin and suite is
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kiln_deb::sources_list::{ArchiveType, parse_deb822, parse_list};
-use kiln_types::{ArchiveSource, Timestamp};
+use kiln_types::{ArchiveSource, Lock, Timestamp};
 
 /// How sure it is that an address serves the wanted archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +45,17 @@ pub struct MirrorSettings {
     pub snapshot: Option<Timestamp>,
 }
 
-/// The snapshot service: every state of Debian's archives by time.
-const SNAPSHOT_SERVICE: &str = "https://snapshot.debian.org/archive";
+/// Where to ask for a locked package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PackageAddresses {
+    /// Base URLs, best first.
+    pub(crate) mirrors: Vec<String>,
+    /// Where it is asked for when no mirror has it any more: the snapshot service as of the lock.
+    pub(crate) last_resort: Option<String>,
+}
 
-/// Archives that the snapshot service keeps.
-const SNAPSHOT_ARCHIVES: [&str; 2] = ["debian", "debian-security"];
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 impl MirrorSettings {
     /// The addresses to try for an archive.
@@ -65,9 +72,11 @@ impl MirrorSettings {
         if let Some(url) = &source.url {
             return Some(told(vec![url.clone()], None));
         }
-        let kept = SNAPSHOT_ARCHIVES.contains(&source.archive.as_str());
-        if let Some(at) = self.snapshot.filter(|_| kept) {
-            return Some(told(vec![snapshot_url(&source.archive, at)], Some(at)));
+        if let Some((at, url)) = self
+            .snapshot
+            .and_then(|at| Some((at, snapshot_url(source, at)?)))
+        {
+            return Some(told(vec![url], Some(at)));
         }
         if let Some(urls) = self
             .mirrors
@@ -84,43 +93,61 @@ impl MirrorSettings {
             });
         }
         // Midnight, so that all of a day's builds agree.
-        let at = Timestamp::from_unix(today.unix().div_euclid(86_400) * 86_400);
-        kept.then(|| told(vec![snapshot_url(&source.archive, at)], Some(at)))
+        let at = Timestamp::from_unix(today.unix().div_euclid(DAY) * DAY);
+        snapshot_url(source, at).map(|url| told(vec![url], Some(at)))
     }
 
-    /// The addresses to try for a locked package of an archive: those above, and at last the
-    /// snapshot service as of the lock.
+    /// Where to ask for the locked packages of an archive: at the addresses above, and at last at
+    /// the snapshot service as of the lock. `source` is what the plan says of the archive.
     pub(crate) fn for_packages(
         &self,
-        source: Option<&ArchiveSource>,
-        archive: &str,
+        source: &ArchiveSource,
+        lock: &Lock,
         today: Timestamp,
-    ) -> Vec<String> {
-        let fallback = ArchiveSource {
-            archive: archive.to_owned(),
-            suites: Vec::new(),
-            components: Vec::new(),
-            url: None,
-            flat: None,
-            keyrings: Vec::new(),
-            trusted: false,
-            origin: None,
-            label: None,
-            priority: 500,
-        };
-        self.candidates(source.unwrap_or(&fallback), today)
+    ) -> PackageAddresses {
+        let mirrors = self
+            .candidates(source, today)
             .map(|candidates| candidates.urls)
-            .unwrap_or_default()
+            .unwrap_or_default();
+        let last_resort = as_of(lock, &source.archive)
+            .and_then(|at| snapshot_url(source, at))
+            .filter(|url| source.url.is_none() && !mirrors.contains(url));
+        PackageAddresses {
+            mirrors,
+            last_resort,
+        }
     }
 }
 
-fn snapshot_url(archive: &str, at: Timestamp) -> String {
+/// A moment at which an archive held what a lock names: that of the snapshot which was read, or a
+/// day after the newest of its indexes. The snapshot service looks at an archive a few times a day,
+/// so that at the index's own date it may have the state before it; and archives keep superseded
+/// files for more than a day.
+fn as_of(lock: &Lock, archive: &str) -> Option<Timestamp> {
+    let newest = || {
+        lock.indexes
+            .iter()
+            .filter(|index| index.archive == archive)
+            .map(|index| index.date)
+            .max()
+    };
+    lock.snapshot
+        .or_else(|| newest().map(|date| Timestamp::from_unix(date.unix().saturating_add(DAY))))
+}
+
+/// The address of an archive as it was at a time, where somebody keeps its old states.
+fn snapshot_url(source: &ArchiveSource, at: Timestamp) -> Option<String> {
     let stamp: String = at
         .to_string()
         .chars()
         .filter(|c| !matches!(c, '-' | ':'))
         .collect();
-    format!("{SNAPSHOT_SERVICE}/{archive}/{stamp}")
+    let template = source.snapshot.as_ref()?;
+    Some(
+        template
+            .replace("{archive}", &source.archive)
+            .replace("{timestamp}", &stamp),
+    )
 }
 
 /// The base URLs of the enabled `deb` sources below an apt directory (`/etc/apt`), each once. What
@@ -170,58 +197,4 @@ pub fn apt_mirrors(directory: &Path) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn source(archive: &str) -> ArchiveSource {
-        ArchiveSource {
-            archive: archive.to_owned(),
-            suites: vec!["trixie".to_owned()],
-            components: vec!["main".to_owned()],
-            url: None,
-            flat: None,
-            keyrings: Vec::new(),
-            trusted: false,
-            origin: None,
-            label: None,
-            priority: 500,
-        }
-    }
-
-    const TODAY: Timestamp = Timestamp::from_unix(1_795_489_201);
-
-    #[test]
-    fn the_most_explicit_address_wins() {
-        let mut settings = MirrorSettings::default();
-        let debian = source("debian");
-        let urls = |settings: &MirrorSettings, source: &ArchiveSource| {
-            settings
-                .candidates(source, TODAY)
-                .map(|candidates| candidates.urls)
-        };
-        let snapshot = "https://snapshot.debian.org/archive/debian/20261124T000000Z";
-        assert_eq!(urls(&settings, &debian), Some(vec![snapshot.to_owned()]));
-        assert_eq!(urls(&settings, &source("mine")), None);
-
-        settings.apt = vec!["http://apt/a".to_owned(), "http://apt/b".to_owned()];
-        assert_eq!(urls(&settings, &debian), Some(settings.apt.clone()));
-
-        settings
-            .mirrors
-            .insert("debian".to_owned(), vec!["http://mirror".to_owned()]);
-        assert_eq!(
-            urls(&settings, &debian),
-            Some(vec!["http://mirror".to_owned()])
-        );
-
-        settings.snapshot = "20250101T120000Z".parse().ok();
-        let snapshot = "https://snapshot.debian.org/archive/debian/20250101T120000Z";
-        assert_eq!(urls(&settings, &debian), Some(vec![snapshot.to_owned()]));
-
-        let own = ArchiveSource {
-            url: Some("file:/srv".to_owned()),
-            ..debian
-        };
-        assert_eq!(urls(&settings, &own), Some(vec!["file:/srv".to_owned()]));
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use kiln_oci::{Reference, Root, Transport, archive, docker_archive, layout};
-use kiln_types::Architecture;
+use kiln_types::Platform;
 
 use crate::rootfs::write_rootfs;
 use crate::{GatheredImage, GatheredPlatform, Pipeline, PipelineError, PlatformImage};
@@ -96,7 +96,7 @@ impl Pipeline<'_> {
             Transport::DockerArchive { file, reference } => {
                 let mut list = Vec::new();
                 for image in images {
-                    let platform = one_platform(image, &output.text)?;
+                    let platform = one_platform(image, &output.text, self.settings.native)?;
                     let references = match reference {
                         Some(reference) => vec![reference.clone()],
                         None => references(image)?,
@@ -191,16 +191,13 @@ fn parse_reference(text: &str) -> Result<Reference, PipelineError> {
 fn one_platform<'a>(
     image: &'a GatheredImage,
     output: &str,
+    native: Option<Platform>,
 ) -> Result<&'a GatheredPlatform, PipelineError> {
-    let native = match std::env::consts::ARCH {
-        "aarch64" => Architecture::Arm64,
-        _ => Architecture::Amd64,
-    };
     match image.platforms.as_slice() {
         [only] => Ok(only),
         several => several
             .iter()
-            .find(|gathered| gathered.platform.architecture == native)
+            .find(|gathered| Some(gathered.platform) == native)
             .ok_or_else(|| platforms(output, image)),
     }
 }

@@ -94,6 +94,10 @@ pub struct ArchiveSource {
     pub label: Option<String>,
     /// The pin priority (apt_preferences(5)); 500 unless stated.
     pub priority: i32,
+    /// Where old states of this archive are, with `{archive}` and `{timestamp}` to be filled in;
+    /// absent where nobody keeps any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// What to do about a dependency that an exclusion leaves open.

@@ -9,6 +9,7 @@ use kiln_types::{Clock, Diagnostic, Timestamp};
 use serde::Serialize;
 
 use crate::cli::Global;
+use crate::engine;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::{self, Painter};
@@ -104,6 +105,7 @@ impl Context {
             offline: settings.offline.value,
             jobs: settings.jobs.value.max(1),
             parallel: settings.parallel.value.max(1),
+            native: engine::native(),
             mirrors: MirrorSettings {
                 mirrors: settings.mirrors.value.clone(),
                 apt: apt_mirrors(&settings.apt_sources.value),

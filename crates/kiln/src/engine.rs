@@ -80,7 +80,8 @@ fn client(context: &Context) -> anyhow::Result<String> {
     )
 }
 
-fn native() -> Option<Platform> {
+/// The platform of this machine, where kiln builds for it.
+pub(crate) fn native() -> Option<Platform> {
     match std::env::consts::ARCH {
         "x86_64" => Some(Platform::linux(Architecture::Amd64)),
         "aarch64" => Some(Platform::linux(Architecture::Arm64)),

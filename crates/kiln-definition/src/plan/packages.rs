@@ -202,8 +202,16 @@ impl Evaluation<'_> {
             )
             .expected = Some(rules::REPOSITORY_URL.form.to_owned());
         }
+        let archive = fields.name.clone().unwrap_or_default();
+        // An archive of the distribution, with other suites perhaps, is kept where that one is.
+        let snapshot = self
+            .distribution
+            .sources
+            .iter()
+            .find(|known| url.is_none() && known.archive == archive)
+            .and_then(|known| known.snapshot.clone());
         ArchiveSource {
-            archive: fields.name.clone().unwrap_or_default(),
+            archive,
             suites,
             components,
             url,
@@ -213,6 +221,7 @@ impl Evaluation<'_> {
             origin: fields.origin.clone(),
             label: fields.label.clone(),
             priority: fields.priority.unwrap_or(500),
+            snapshot,
         }
     }
 }
