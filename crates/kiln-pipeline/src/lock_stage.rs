@@ -69,6 +69,7 @@ impl Pipeline<'_> {
                 .advance(Stage::Resolve, 1, &target.to_string());
         }
         self.reporter.end(Stage::Resolve);
+        let mut errors = joined(errors);
         match errors.len() {
             0 => {}
             1 => return Err(errors.remove(0)),
@@ -109,6 +110,28 @@ impl Pipeline<'_> {
             })?;
         Ok((resolution, read.indexes))
     }
+}
+
+/// Errors of several targets that say the same become one that names them all.
+fn joined(errors: Vec<PipelineError>) -> Vec<PipelineError> {
+    let mut kept: Vec<(String, PipelineError)> = Vec::new();
+    for error in errors {
+        let said = match &error {
+            PipelineError::Resolve { source, .. } => source.to_string(),
+            other => other.to_string(),
+        };
+        match (kept.iter_mut().find(|(before, _)| *before == said), error) {
+            (
+                Some((_, PipelineError::Resolve { target, .. })),
+                PipelineError::Resolve { target: another, .. },
+            ) => {
+                target.push_str(&format!(", {another}"));
+            }
+            (Some(_), _) => {}
+            (None, error) => kept.push((said, error)),
+        }
+    }
+    kept.into_iter().map(|(_, error)| error).collect()
 }
 
 fn add(

@@ -92,4 +92,7 @@ pub(crate) struct Selection {
     /// The lock [default: image.lock beside image.yaml; for catalog images, in the store]
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
+    /// A profile of your own, for the variant of its name; repeatable
+    #[arg(long = "profile-file", value_name = "FILE")]
+    pub(crate) profile_files: Vec<PathBuf>,
 }

@@ -229,8 +229,14 @@ impl Loaded {
 
     /// All plans of the definition: what a lock covers.
     pub(crate) fn all_plans(&self, selection: &Selection) -> Result<Vec<Plan>, Failure> {
+        let profiles = selection
+            .profile_files
+            .iter()
+            .map(|path| read_document(path))
+            .collect::<Result<_, _>>()?;
         self.evaluate(&PlanOptions {
             sets: sets(selection)?,
+            profiles,
             ..PlanOptions::default()
         })
     }

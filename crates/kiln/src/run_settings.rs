@@ -70,6 +70,12 @@ fn reference(plan: &Plan, prefix: &str) -> String {
     format!("{prefix}{}:{}{suffix}", plan.image, plan.line)
 }
 
+/// Variants for building run as root; root without capabilities cannot write to what belongs to
+/// others, so they keep theirs.
+fn runs_as_root(plan: &Plan) -> bool {
+    plan.accounts.run_as.is_none_or(|(uid, _)| uid == 0)
+}
+
 fn port(port: &str) -> &str {
     port.split('/').next().unwrap_or(port)
 }
@@ -85,9 +91,10 @@ pub(crate) fn render(plan: &Plan, with: RunFor, prefix: &str) -> String {
 }
 
 fn docker(plan: &Plan, reference: &str) -> String {
-    let mut parts = vec![
-        "docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges".to_owned(),
-    ];
+    let mut parts = vec!["docker run --rm --read-only".to_owned()];
+    if !runs_as_root(plan) {
+        parts.push("--cap-drop ALL --security-opt no-new-privileges".to_owned());
+    }
     for path in writable(plan) {
         if path.volume {
             parts.push(format!("--volume {}-data:{}", plan.image, path.path));
@@ -108,10 +115,10 @@ fn docker(plan: &Plan, reference: &str) -> String {
 
 fn compose(plan: &Plan, reference: &str) -> String {
     let name = plan.image.as_str().rsplit('/').next().unwrap_or_default();
-    let mut text = format!(
-        "services:\n  {name}:\n    image: {}\n    read_only: true\n    cap_drop: [ALL]\n    security_opt: [no-new-privileges:true]\n",
-        reference
-    );
+    let mut text = format!("services:\n  {name}:\n    image: {reference}\n    read_only: true\n");
+    if !runs_as_root(plan) {
+        text.push_str("    cap_drop: [ALL]\n    security_opt: [no-new-privileges:true]\n");
+    }
     let (volumes, scratch): (Vec<_>, Vec<_>) =
         writable(plan).into_iter().partition(|path| path.volume);
     if !scratch.is_empty() {
@@ -165,9 +172,12 @@ fn kubernetes(plan: &Plan, reference: &str) -> String {
             ));
         }
     }
-    text.push_str(
-        "      securityContext:\n        readOnlyRootFilesystem: true\n        allowPrivilegeEscalation: false\n        capabilities: {drop: [ALL]}\n",
-    );
+    text.push_str("      securityContext:\n        readOnlyRootFilesystem: true\n");
+    if !runs_as_root(plan) {
+        text.push_str(
+            "        allowPrivilegeEscalation: false\n        capabilities: {drop: [ALL]}\n",
+        );
+    }
     let paths = writable(plan);
     if !paths.is_empty() {
         text.push_str("      volumeMounts:\n");
