@@ -58,7 +58,7 @@ pub fn furnish(
         scripts: plan.maintainer_scripts,
     };
     for file in format.database(
-        &installed(plan, fragments),
+        &installed(plan, &tree, fragments),
         plan.platform.architecture.as_str(),
         &options,
     ) {
@@ -98,13 +98,18 @@ pub fn furnish(
     })
 }
 
-/// What the package database is told of each package.
-fn installed(plan: &Plan, fragments: &[&Fragment]) -> Vec<InstalledPackage> {
-    let removed: Vec<&RelativePath> = plan
+/// What the package database is told of each package. What the definition removes is found by the
+/// same way as later, so that `/bin/tool` means `/usr/bin/tool`.
+fn installed(
+    plan: &Plan,
+    tree: &GrowingTree<'_>,
+    fragments: &[&Fragment],
+) -> Vec<InstalledPackage> {
+    let removed: Vec<RelativePath> = plan
         .paths
         .iter()
         .filter(|path| path.kind == PathKind::Delete)
-        .map(|path| &path.path)
+        .filter_map(|path| emulate::resolve_parent(tree, path.path.as_str()))
         .collect();
     let is_removed = |path: &RelativePath| {
         removed
@@ -142,6 +147,14 @@ fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleE
         .ok_or_else(|| error("symbolic links on the way go in a circle"))?;
     if path.is_root() {
         return Err(error("the root directory cannot be changed"));
+    }
+    let mut parent = path.parent();
+    while plan.kind != PathKind::Delete && !parent.is_root() {
+        let other = |entry: &FileEntry| entry.kind != EntryKind::Directory;
+        if tree.entry(parent.as_str()).is_some_and(other) {
+            return Err(error(&format!("`{parent}` is a file, not a directory")));
+        }
+        parent = parent.parent();
     }
     let here = tree.entry(path.as_str()).cloned();
     let is_directory = here

@@ -158,7 +158,11 @@ mod tests {
         let contents: Vec<Vec<u8>> = [10_usize, IN_MEMORY - 100, 500, 0, 3 * IN_MEMORY + 7, 44]
             .iter()
             .enumerate()
-            .map(|(number, length)| (0..*length).map(|at| (at * 31 + number) as u8).collect())
+            .map(|(number, length)| {
+                (0..*length)
+                    .map(|at| (at * 31 + number).to_le_bytes()[0])
+                    .collect()
+            })
             .collect();
         let spans: Vec<Span> = contents
             .iter()
