@@ -358,3 +358,6 @@ impl DownloadSink for StoreSink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

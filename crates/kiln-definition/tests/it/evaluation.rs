@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kiln_definition::{Definition, Document, PlanOptions, parse, plans, tags};
+use kiln_definition::{Definition, Document, PlanOptions, inputs_digest, parse, plans, tags};
 use kiln_types::{Architecture, PathKind, Plan, Platform};
 
 fn definition(yaml: &str) -> Definition {
@@ -269,4 +269,64 @@ fn shorter_tags_go_to_the_first_line_that_they_fit() {
         "1.26",
         "a version of another line names no tags"
     );
+}
+
+#[test]
+fn archives_of_the_distribution_know_where_their_past_is_kept() {
+    let service = "https://snapshot.debian.org/archive/{archive}/{timestamp}";
+    let plan = standard("");
+    let kept: Vec<_> = plan
+        .sources
+        .iter()
+        .map(|source| (source.archive.as_str(), source.snapshot.as_deref()))
+        .collect();
+    assert!(kept.contains(&("debian", Some(service))), "{kept:?}");
+    assert!(
+        kept.contains(&("debian-security", Some(service))),
+        "{kept:?}"
+    );
+
+    let plan = standard(
+        "contents:
+  keyring: [debian-archive]
+  repositories:
+    - {name: debian, suites: [trixie-backports], components: [main]}
+    - {name: debian, url: https://mirror.example/debian, suites: [sid], components: [main]}
+    - {name: mine, suites: [stable], components: [main]}
+    - deb https://other.example/debian trixie main
+",
+    );
+    let kept: Vec<_> = plan
+        .sources
+        .iter()
+        .map(|source| source.snapshot.as_deref())
+        .collect();
+    assert_eq!(kept, [Some(service), None, None, None]);
+}
+
+#[test]
+fn where_the_past_is_kept_does_not_make_a_lock_outdated() {
+    let plan = standard("");
+    let mut other = plan.clone();
+    for source in &mut other.sources {
+        source.snapshot = Some("https://elsewhere.example/{timestamp}".to_owned());
+    }
+    assert_ne!(plan, other);
+    assert_eq!(inputs_digest(&[plan.clone()]), inputs_digest(&[other]));
+    let mut other = plan.clone();
+    other.sources[0].priority += 1;
+    assert_ne!(inputs_digest(&[plan]), inputs_digest(&[other]));
+}
+
+#[test]
+fn a_snapshot_service_without_a_place_for_the_time() {
+    let text = kiln_definition::distribution_document("debian-13")
+        .expect("it is built in")
+        .text
+        .replace("/{timestamp}", "");
+    let parsed = kiln_definition::parse_distribution(&Document::new("debian.yaml", text));
+    assert!(parsed.value.is_none());
+    let told = super::diagnostics::text(&parsed.diagnostics);
+    assert!(told.contains("has no place for the time"), "{told}");
+    assert!(told.contains("{timestamp}"), "{told}");
 }
