@@ -97,6 +97,7 @@ pub(crate) fn unknown(what: &str, name: &str, known: &[String]) -> Diagnostic {
     let message = format!("there is no {what} `{}`", crate::yaml::shorten(name));
     let help = match nearest(name, known.iter().map(String::as_str)) {
         Some(meant) => format!("did you mean `{meant}`?"),
+        None if known.is_empty() => format!("there is no {what} at all"),
         None => format!(
             "there are {}",
             known

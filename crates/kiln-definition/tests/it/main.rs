@@ -9,5 +9,6 @@
 mod catalog;
 mod diagnostics;
 mod evaluation;
+mod guide;
 mod lock;
 mod schema;
