@@ -18,7 +18,7 @@ interop: ## Comparisons with peers and with Debian's own tools
 	@scripts/interop/run
 
 bench: ## Measure, and write docs/benchmarks.md
-	@cargo xtask bench
+	@scripts/bench
 
 fuzz: ## Feed every parser with hostile bytes, FUZZ_SECONDS (60) each
 	@scripts/fuzz

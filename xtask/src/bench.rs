@@ -1,11 +1,199 @@
 //! Benchmarks: ratios measured in one run, written to `docs/benchmarks.md`.
+//!
+//! Everything happens in `.cache/bench`, in a store of its own; the first run fetches the packages,
+//! later ones use what is there. Times are of whole processes unless a row says otherwise; what is
+//! compared with each other is measured in turns, because the speed of a machine that others use
+//! too changes from second to second.
 
-use std::path::Path;
+mod changed;
+mod layers;
+mod machine;
+mod measure;
+mod report;
+mod store;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use measure::{Sample, Spent};
+use report::Report;
+use store::Kiln;
+
+/// How often a whole build is measured, beside the floor.
+const BUILDS: usize = 7;
+/// How often a build that finds everything is measured.
+const LOOKS: usize = 30;
+/// How often the peer and the reading of indexes are measured.
+const FEW: usize = 3;
+/// The plan that is measured.
+const TARGET: &str = "13/standard/amd64";
+/// What the solver is asked for.
+const REQUESTS: [&str; 2] = ["curl", "nginx,nodejs"];
 
 /// Measures, and writes `docs/benchmarks.md`.
 ///
 /// # Errors
-/// Always, until the first benchmark is declared here.
-pub fn run(_root: &Path, _arguments: &[&str]) -> Result<(), String> {
-    Err("no benchmark is declared yet".to_owned())
+/// When something cannot be built, started or understood.
+pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    if !arguments.is_empty() {
+        return Err("`bench` takes no arguments".to_owned());
+    }
+    let work = root.join(".cache/bench");
+    std::fs::create_dir_all(&work)
+        .map_err(|error| format!("cannot make `{}`: {error}", work.display()))?;
+    crate::cargo(
+        root,
+        &[
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--package",
+            "kiln",
+            "--package",
+            "kiln-pipeline",
+            "--bin",
+            "kiln",
+            "--example",
+            "measure",
+        ],
+    )?;
+    let machine = machine::describe(root);
+    let bench = Bench {
+        kiln: Kiln::new(root, &work),
+        measure: root.join("target/release/examples/measure"),
+        definition: root.join("benches/curl-set/image.yaml"),
+        lock: work.join("image.lock"),
+        threads: machine.threads,
+    };
+    let report = bench.all(machine)?;
+    let text = report.markdown();
+    let path = root.join("docs/benchmarks.md");
+    std::fs::write(&path, text)
+        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+}
+
+/// What all measurements share.
+pub(crate) struct Bench {
+    kiln: Kiln,
+    /// `examples/measure.rs` of `kiln-pipeline`.
+    measure: PathBuf,
+    definition: PathBuf,
+    lock: PathBuf,
+    threads: usize,
+}
+
+impl Bench {
+    fn all(&self, machine: machine::Machine) -> Result<Report, String> {
+        say("fetching and building the curl set");
+        let definition = text(&self.definition)?;
+        self.kiln
+            .run(&["build", definition, "--lock", text(&self.lock)?])?;
+
+        say("cold builds and their floor, in turns");
+        let mut cold: Vec<Spent> = Vec::new();
+        let (mut floors, mut ratios) = (Vec::new(), Vec::new());
+        let mut floor = Value::Null;
+        for _ in 0..BUILDS {
+            self.kiln.make_cold()?;
+            let spent = self.kiln.measured(&self.build(&self.lock)?)?;
+            floor = self.floor(1, None)?;
+            let below = number(&floor["milliseconds"][0]);
+            ratios.push(spent.wall / below);
+            floors.push(below);
+            cold.push(spent);
+        }
+        let built = self.kiln.json(&self.build(&self.lock)?)?;
+
+        say("an unchanged lock");
+        let mut unchanged = Vec::new();
+        for _ in 0..LOOKS {
+            unchanged.push(self.kiln.timed(&self.build(&self.lock)?)?);
+        }
+
+        say("one package changed");
+        let changed = changed::measure(self)?;
+
+        say("indexes and the solver");
+        let (mut compiling, mut locking) = (Vec::new(), Vec::new());
+        let scratch = self.kiln.work().join("scratch.lock");
+        let lock = ["lock", definition, "--offline", "--lock", text(&scratch)?];
+        for _ in 0..FEW {
+            self.kiln.forget(&["index"])?;
+            compiling.push(self.kiln.timed(&lock)?);
+            locking.push(self.kiln.timed(&lock)?);
+        }
+        let solved = self.solve()?;
+
+        say("mmdebstrap on the same files");
+        let peer = changed::peer(self)?;
+
+        say("layers of the catalog's images");
+        let layers = layers::measure(&self.kiln)?;
+
+        Ok(Report {
+            machine,
+            floor,
+            built,
+            cold_wall: Sample::of(cold.iter().map(|spent| spent.wall).collect()),
+            cold_processor: Sample::of(cold.iter().map(|spent| spent.processor).collect()),
+            cold_memory: Sample::of(cold.iter().map(|spent| spent.memory).collect()),
+            floors: Sample::of(floors),
+            ratios: Sample::of(ratios),
+            unchanged: Sample::of(unchanged),
+            changed,
+            compiling: Sample::of(compiling),
+            locking: Sample::of(locking),
+            solved,
+            peer,
+            layers,
+        })
+    }
+
+    /// The arguments of a build that touches no network.
+    fn build<'a>(&'a self, lock: &'a Path) -> Result<[&'a str; 5], String> {
+        let definition = text(&self.definition)?;
+        Ok(["build", definition, "--offline", "--lock", text(lock)?])
+    }
+
+    /// The floor of the whole set, or of one package.
+    fn floor(&self, times: usize, package: Option<&str>) -> Result<Value, String> {
+        let (threads, times) = (self.threads.to_string(), times.to_string());
+        let mut arguments = vec![
+            "floor",
+            text(self.kiln.store())?,
+            text(&self.lock)?,
+            TARGET,
+            &threads,
+            &times,
+        ];
+        arguments.extend(package);
+        measure::json(&self.measure, &arguments)
+    }
+
+    fn solve(&self) -> Result<Value, String> {
+        let times = LOOKS.to_string();
+        let mut arguments = vec!["solve", text(self.kiln.store())?, &times];
+        arguments.extend(REQUESTS);
+        measure::json(&self.measure, &arguments)
+    }
+}
+
+/// Progress, for whoever waits.
+#[expect(
+    clippy::print_stderr,
+    reason = "a developer's tool talks to its terminal"
+)]
+fn say(what: &str) {
+    eprintln!("bench: {what}");
+}
+
+fn text(path: &Path) -> Result<&str, String> {
+    path.to_str()
+        .ok_or_else(|| format!("`{}` is no UTF-8", path.display()))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
 }
