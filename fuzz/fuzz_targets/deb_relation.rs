@@ -10,9 +10,16 @@ fuzz_target!(|text: &str| {
     if let Ok(depends) = parse_depends(text, "amd64") {
         let entries: Vec<String> = depends
             .iter()
-            .map(|entry| entry.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "))
+            .map(|entry| {
+                entry
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" | ")
+            })
             .collect();
-        let again = parse_depends(&entries.join(", "), "amd64").expect("what was written is a field");
+        let again =
+            parse_depends(&entries.join(", "), "amd64").expect("what was written is a field");
         assert_eq!(again, depends);
     }
 });

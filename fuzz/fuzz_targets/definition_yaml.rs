@@ -11,13 +11,18 @@ fuzz_target!(|text: &str| {
     let document = Document::new("image.yaml", text);
     let parsed = parse(&document);
     for diagnostic in &parsed.diagnostics {
-        let place = diagnostic.location.as_ref().expect("every diagnostic has a place");
+        let place = diagnostic
+            .location
+            .as_ref()
+            .expect("every diagnostic has a place");
         let start = place.offset as usize;
         assert!(text.get(start..start + place.length as usize).is_some());
     }
     let _ = parse_profile(&document);
     let _ = parse_distribution(&document);
-    let Some(definition) = parsed.value else { return };
+    let Some(definition) = parsed.value else {
+        return;
+    };
     let options = PlanOptions::default();
     if let Ok(plans) = plans(&definition, &options, &|_| Ok(b"content".to_vec())) {
         let _ = lint(&definition, &plans, &options);

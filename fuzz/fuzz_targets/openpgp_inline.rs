@@ -11,13 +11,19 @@ const TEXT: &[u8] = b"Origin: Fuzz\n- dash\nlast\n";
 
 fuzz_target!(|bytes: &[u8]| {
     let at = Timestamp::from_unix(1_770_000_000);
-    let keyring = Keyring::parse(include_bytes!("../keys/openpgp_inline.pgp"), "fuzz").expect("a good keyring");
+    let keyring = Keyring::parse(include_bytes!("../keys/openpgp_inline.pgp"), "fuzz")
+        .expect("a good keyring");
     if let Ok(verified) = verify_inline(bytes, "fuzz", &keyring, at) {
         assert_eq!(verified.text, TEXT);
     }
     assert!(verify_detached(b"another text", bytes, "fuzz", &keyring, at).is_err());
     let _ = verify_detached(TEXT, bytes, "fuzz", &keyring, at);
     if let Ok(other) = Keyring::parse(bytes, "fuzz") {
-        let _ = verify_inline(include_bytes!("../seeds/openpgp_inline/signed"), "fuzz", &other, at);
+        let _ = verify_inline(
+            include_bytes!("../seeds/openpgp_inline/signed"),
+            "fuzz",
+            &other,
+            at,
+        );
     }
 });

@@ -6,9 +6,14 @@ use kiln_types::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(release) = Release::parse(bytes, "fuzz") else { return };
+    let Ok(release) = Release::parse(bytes, "fuzz") else {
+        return;
+    };
     for path in release.files.keys() {
-        assert!(!path.starts_with('/') && !path.split('/').any(|part| matches!(part, "" | "." | "..")), "{path}");
+        assert!(
+            !path.starts_with('/') && !path.split('/').any(|part| matches!(part, "" | "." | "..")),
+            "{path}"
+        );
     }
     for component in &release.components {
         if let Some(index) = release.packages(component, "amd64") {

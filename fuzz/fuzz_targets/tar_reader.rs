@@ -7,7 +7,11 @@ use kiln_archive::{ArchiveError, Limits};
 use libfuzzer_sys::fuzz_target;
 
 fn count(data: &[u8], with_content: bool) -> Result<usize, ArchiveError> {
-    let limits = Limits { max_entries: 10_000, max_unpacked: 1 << 24, ..Limits::default() };
+    let limits = Limits {
+        max_entries: 10_000,
+        max_unpacked: 1 << 24,
+        ..Limits::default()
+    };
     let mut reader = Reader::new(data, &limits);
     let mut entries = 0;
     while let Some(entry) = reader.next()? {

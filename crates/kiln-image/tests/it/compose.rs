@@ -68,8 +68,10 @@ fn build(world: &World, plan: &Plan, layering: Layering, compression: Compressio
     world.build(plan, &debs, layering, compression).unwrap()
 }
 
-/// An entry without the place of the content of hard links, which layerings share differently.
-fn seen(tree: &BTreeMap<String, TarEntry>) -> BTreeMap<&str, (u8, u32, u32, u32, &str, &[u8])> {
+/// What a container sees of an entry: kind, mode, owner, group, target and content.
+type Seen<'a> = (u8, u32, u32, u32, &'a str, &'a [u8]);
+
+fn seen(tree: &BTreeMap<String, TarEntry>) -> BTreeMap<&str, Seen<'_>> {
     tree.iter()
         .map(|(path, entry)| {
             let seen = (
