@@ -217,7 +217,6 @@ impl Run {
     ///
     /// # Panics
     /// When it did not.
-    #[must_use]
     pub fn success(self) -> String {
         assert_eq!(self.code, Some(0), "{self}");
         self.stdout
@@ -227,7 +226,6 @@ impl Run {
     ///
     /// # Panics
     /// When it ended with another.
-    #[must_use]
     pub fn failure(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self}");
         self.stderr
