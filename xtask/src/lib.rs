@@ -53,8 +53,21 @@ pub fn root() -> PathBuf {
 /// # Errors
 /// When cargo cannot be started or does not succeed.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    cargo_with(root, arguments, &[])
+}
+
+/// The same with more variables.
+///
+/// # Errors
+/// As [`cargo`].
+pub fn cargo_with(
+    root: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<(), String> {
     let status = Command::new(cargo_program())
         .args(arguments)
+        .envs(variables.iter().copied())
         .current_dir(root)
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;

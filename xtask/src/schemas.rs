@@ -1,27 +1,35 @@
-//! Committed JSON schemas: made from the types, kept in the tree, compared by a test.
+//! Committed JSON schemas. Each is made from the types of its room and compared with the tree by a
+//! test of that room, which writes it again when `UPDATE_SCHEMAS` is set; here they are all
+//! started at once.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// The schemas as the types say them: path below the workspace, content.
-fn documents() -> Vec<(PathBuf, String)> {
-    Vec::new()
-}
+use crate::Problem;
+
+/// The tests that own schemas: the arguments of `cargo test`, and what they write below `schemas/`.
+const OWNERS: [(&[&str], &[&str]); 2] = [
+    (
+        &["--package", "kiln-definition", "--test", "it", "schema::"],
+        &[
+            "definition.json",
+            "distribution.json",
+            "lock.json",
+            "profile.json",
+        ],
+    ),
+    (
+        &["--package", "kiln", "--bin", "kiln", "schema::"],
+        &["cli.json"],
+    ),
+];
 
 /// Writes each schema.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// When a test cannot be run.
 pub fn write(root: &Path) -> Result<(), String> {
-    for (path, content) in documents() {
-        let path = root.join(path);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
-        }
-        std::fs::write(&path, content)
-            .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
-    }
-    Ok(())
+    run(root, &[("UPDATE_SCHEMAS", "1")])
 }
 
 /// Compares each schema with the one in the tree.
@@ -29,19 +37,45 @@ pub fn write(root: &Path) -> Result<(), String> {
 /// # Errors
 /// When one is missing or differs.
 pub fn check(root: &Path) -> Result<(), String> {
-    let stale: Vec<String> = documents()
-        .into_iter()
-        .filter(|(path, content)| {
-            std::fs::read_to_string(root.join(path)).ok().as_ref() != Some(content)
-        })
-        .map(|(path, _)| format!("`{}`", path.display()))
-        .collect();
-    if stale.is_empty() {
-        Ok(())
-    } else {
-        Err(format!(
-            "out of date: {}; run `cargo xtask schemas`",
-            stale.join(", ")
-        ))
+    run(root, &[])
+}
+
+fn run(root: &Path, variables: &[(&str, &str)]) -> Result<(), String> {
+    for (arguments, _) in OWNERS {
+        let mut all = vec!["test", "--quiet"];
+        all.extend_from_slice(arguments);
+        crate::cargo_with(root, &all, variables)?;
     }
+    Ok(())
+}
+
+/// Every file in `schemas/` has an owner, and every owner's file is there. What is in them, the
+/// owners' tests compare.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn owned(root: &Path) -> std::io::Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut there = BTreeSet::new();
+    for entry in std::fs::read_dir(root.join("schemas"))? {
+        there.insert(entry?.file_name().to_string_lossy().into_owned());
+    }
+    let owned: BTreeSet<String> = OWNERS
+        .iter()
+        .flat_map(|(_, files)| *files)
+        .map(|&file| file.to_owned())
+        .collect();
+    for file in there.difference(&owned) {
+        problems.push(Problem::new(
+            format!("schemas/{file}"),
+            "no test compares it with its types: name one in xtask/src/schemas.rs",
+        ));
+    }
+    for file in owned.difference(&there) {
+        problems.push(Problem::new(
+            format!("schemas/{file}"),
+            "it is missing: run `cargo xtask schemas`",
+        ));
+    }
+    Ok(problems)
 }
