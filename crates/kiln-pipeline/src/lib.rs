@@ -28,6 +28,8 @@ mod releases;
 mod rootfs;
 mod write;
 
+use std::path::PathBuf;
+
 use kiln_store::Store;
 use kiln_types::{Clock, PackageFormat, Platform, Reporter};
 
@@ -61,6 +63,8 @@ pub struct PipelineSettings {
     pub mirrors: MirrorSettings,
     /// How the network is used.
     pub net: NetSettings,
+    /// Where keyring files are that a definition names by relative paths: its folder.
+    pub keyring_folder: PathBuf,
 }
 
 /// The stages, and what they work with.

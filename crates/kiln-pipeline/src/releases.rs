@@ -328,8 +328,9 @@ impl Pipeline<'_> {
             let next = match Keyring::embedded(name) {
                 Some(embedded) => embedded,
                 None => {
-                    let doing = || format!("reading keyring `{name}`");
-                    let file = File::open(name).map_err(|source| PipelineError::Io {
+                    let path = self.settings.keyring_folder.join(name);
+                    let doing = || format!("reading keyring `{}`", path.display());
+                    let file = File::open(&path).map_err(|source| PipelineError::Io {
                         doing: doing(),
                         source,
                     })?;

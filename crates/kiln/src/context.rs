@@ -1,7 +1,9 @@
 //! What every command works with: settings, time, progress, and the ways to print.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use anyhow::Context as _;
 use kiln_pipeline::{
     BlobStore, MirrorSettings, NetSettings, Pipeline, PipelineSettings, StoreOptions, apt_mirrors,
 };
@@ -67,7 +69,8 @@ impl Context {
             .environment
             .get("KILN_NOW")
             .map(|text| text.parse::<Timestamp>())
-            .transpose()?;
+            .transpose()
+            .context("environment variable `KILN_NOW`")?;
         Ok(Self {
             settings,
             clock: MachineClock(now),
@@ -98,8 +101,13 @@ impl Context {
         Ok(store)
     }
 
-    /// Settings in the pipeline's words. `snapshot` is that of a lock, when the settings name none.
-    pub(crate) fn pipeline_settings(&self, snapshot: Option<Timestamp>) -> PipelineSettings {
+    /// Settings in the pipeline's words. `snapshot` is that of a lock, when the settings name none;
+    /// `folder` is that of the definition.
+    pub(crate) fn pipeline_settings(
+        &self,
+        folder: &Path,
+        snapshot: Option<Timestamp>,
+    ) -> PipelineSettings {
         let settings = &self.settings;
         PipelineSettings {
             offline: settings.offline.value,
@@ -125,6 +133,7 @@ impl Context {
                 max_parallel: settings.parallel.value.max(1),
                 ..NetSettings::default()
             },
+            keyring_folder: folder.to_owned(),
         }
     }
 

@@ -5,10 +5,35 @@ use std::fmt::Write as _;
 
 use kiln_pipeline::PipelineError;
 use kiln_types::{Classify, Diagnostic, Severity};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::render::{self, Painter};
+
+/// What any command prints with `--json` when it fails.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ErrorAnswer {
+    /// What went wrong.
+    error: ErrorBody,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+struct ErrorBody {
+    /// `diagnostics`, `usage`, `user`, `policy`, `unknown`, `integrity`, `network`, `environment` or
+    /// `internal`.
+    reason: &'static str,
+    /// In words.
+    message: String,
+    /// What to do, where that can be said.
+    help: Option<String>,
+    /// Everything wrong with documents, by place.
+    #[schemars(with = "Vec<serde_json::Value>")]
+    diagnostics: Vec<Diagnostic>,
+}
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -111,7 +136,7 @@ impl Failure {
     }
 
     /// The same for programs; nothing where the answer was printed already.
-    pub(crate) fn to_json(&self) -> Option<serde_json::Value> {
+    pub(crate) fn answer(&self) -> Option<ErrorAnswer> {
         let reason = match self {
             Self::Answered(_) => return None,
             Self::Diagnostics { .. } => "diagnostics",
@@ -146,8 +171,13 @@ impl Failure {
             Self::Pipeline(error) => error.help(),
             _ => None,
         };
-        Some(
-            json!({ "error": { "reason": reason, "message": message, "help": help, "diagnostics": diagnostics } }),
-        )
+        Some(ErrorAnswer {
+            error: ErrorBody {
+                reason,
+                message,
+                help,
+                diagnostics,
+            },
+        })
     }
 }

@@ -100,22 +100,25 @@ pub(crate) fn read_document(path: &Path) -> Result<Document, Failure> {
 
 /// Reads the definition that an IMAGE argument names.
 pub(crate) fn load(image: &str) -> Result<Loaded, Failure> {
-    let (document, place, tag) = if looks_like_a_file(image) {
-        let path = definition_file(image);
-        (read_document(&path)?, Place::File(path), None)
-    } else {
-        let (name, tag) = image
-            .split_once(':')
-            .map_or((image, None), |(name, tag)| (name, Some(tag.to_owned())));
-        match catalog::document(name) {
-            Some(document) => (document, Place::Catalog(name.to_owned()), tag),
-            None if Path::new(image).is_file() => {
-                let path = PathBuf::from(image);
-                (read_document(&path)?, Place::File(path), None)
-            }
-            None => return Err(unknown_image(name)),
-        }
-    };
+    if looks_like_a_file(image) {
+        return load_file(definition_file(image));
+    }
+    let (name, tag) = image
+        .split_once(':')
+        .map_or((image, None), |(name, tag)| (name, Some(tag.to_owned())));
+    match catalog::document(name) {
+        Some(document) => read(document, Place::Catalog(name.to_owned()), tag),
+        None if Path::new(image).is_file() => load_file(PathBuf::from(image)),
+        None => Err(unknown_image(name)),
+    }
+}
+
+/// Reads the definition in a file.
+pub(crate) fn load_file(path: PathBuf) -> Result<Loaded, Failure> {
+    read(read_document(&path)?, Place::File(path), None)
+}
+
+fn read(document: Document, place: Place, tag: Option<String>) -> Result<Loaded, Failure> {
     let parsed = parse(&document);
     let (errors, warnings): (Vec<_>, Vec<_>) = parsed
         .diagnostics
@@ -182,7 +185,22 @@ fn chosen(
     Ok(given.to_vec())
 }
 
+/// The folder of a file; that of a bare name is the current one.
+fn folder_of(file: &Path) -> &Path {
+    file.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
 impl Loaded {
+    /// The folder that relative paths of the definition start at.
+    pub(crate) fn folder(&self) -> &Path {
+        match &self.place {
+            Place::Catalog(_) => Path::new(""),
+            Place::File(path) => folder_of(path),
+        }
+    }
+
     /// Reads files beside the definition.
     fn source_file(&self, path: &str) -> Result<Vec<u8>, String> {
         match &self.place {
@@ -190,12 +208,7 @@ impl Loaded {
                 .map(<[u8]>::to_vec)
                 .ok_or_else(|| format!("the catalog's `{name}` has no file `{path}`")),
             Place::File(definition) => {
-                let folder = definition.parent().unwrap_or(Path::new(""));
-                let folder = if folder.as_os_str().is_empty() {
-                    Path::new(".")
-                } else {
-                    folder
-                };
+                let folder = folder_of(definition);
                 let file = folder.join(path);
                 // A link beside the definition must not bring in a file from elsewhere.
                 let real = |path: &Path| {
@@ -399,10 +412,7 @@ pub(crate) fn write_lock(place: &LockPlace, lock: &Lock, store: &BlobStore) -> R
                 .map_err(PipelineError::from)?;
         }
         LockPlace::File(path) => {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
+            let folder = folder_of(path);
             let write = || -> std::io::Result<()> {
                 let mut file = tempfile::Builder::new()
                     .prefix(".lock")

@@ -29,10 +29,6 @@ use failure::Failure;
 use settings::World;
 
 fn main() -> ExitCode {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that takes the time of a run"
-    )]
     let started = Instant::now();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -43,7 +39,7 @@ fn main() -> ExitCode {
         Err(error) => {
             let failure = Failure::Other(error);
             let painter = render::Painter::new(cli.global.color, true, false);
-            render::tell(&failure.render(painter));
+            tell(&failure, cli.global.json, painter);
             return ExitCode::from(failure.exit().code());
         }
     };
@@ -51,12 +47,7 @@ fn main() -> ExitCode {
         Ok(()) => Exit::Done,
         Err(failure) => {
             context.tell_warnings();
-            if let (true, Some(json)) = (context.json, failure.to_json()) {
-                // A program that asked for JSON gets its error as JSON, on the same stream.
-                let _ = render::print(&format!("{json:#}\n"));
-            } else {
-                render::tell(&failure.render(context.err_painter));
-            }
+            tell(&failure, context.json, context.err_painter);
             failure.exit()
         }
     };
@@ -79,6 +70,17 @@ fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
+/// Says why it failed. A program that asked for JSON gets it as JSON, on the stream that it reads.
+fn tell(failure: &Failure, json: bool, painter: render::Painter) {
+    match failure.answer().filter(|_| json) {
+        Some(answer) => {
+            let text = serde_json::to_string_pretty(&answer).unwrap_or_default();
+            let _ = render::print(&format!("{text}\n"));
+        }
+        None => render::tell(&failure.render(painter)),
+    }
+}
+
 /// Help and version are answers; everything else of clap's is a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
@@ -86,17 +88,29 @@ fn usage(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
         _ => Exit::Usage,
     };
-    // A reader that went away is no reason to fail.
-    let _ = error.print();
+    // The command line could not be read, so its words are looked at one by one.
+    let json = std::env::args_os()
+        .skip(1)
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json");
+    if json && exit == Exit::Usage {
+        let text = error.render().to_string();
+        let text = text.trim().trim_start_matches("error: ").to_owned();
+        tell(
+            &Failure::Usage(text),
+            true,
+            render::Painter::new(render::ColorChoice::Never, true, false),
+        );
+    } else {
+        // A reader that went away is no reason to fail.
+        let _ = error.print();
+    }
     ExitCode::from(exit.code())
 }
 
 /// The outside world, read once.
 fn world() -> World {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
+    // The one place that reads the environment.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

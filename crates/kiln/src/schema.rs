@@ -14,6 +14,7 @@ fn schema() -> Value {
         "catalog": generator.subschema_for::<catalog::CatalogAnswer>(),
         "check": generator.subschema_for::<check::CheckAnswer>(),
         "diff": generator.subschema_for::<diff::DiffAnswer>(),
+        "error": generator.subschema_for::<crate::failure::ErrorAnswer>(),
         "lock": generator.subschema_for::<lock::LockAnswer>(),
         "show --packages": generator.subschema_for::<show::PackagesAnswer>(),
         "version": generator.subschema_for::<version::VersionAnswer>(),

@@ -189,7 +189,7 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
     let _guard = guard.map_err(kiln_pipeline::PipelineError::from)?;
     let place = loaded.lock_place(&args.selection);
     let (lock, resolved) = obtain(context, &store, &loaded, &all, &place, args.update)?;
-    let settings = context.pipeline_settings(lock.snapshot);
+    let settings = context.pipeline_settings(loaded.folder(), lock.snapshot);
     let pipeline = context.pipeline(&store, &settings);
     let images = build(&pipeline, &loaded, &selected, &lock, &options)?;
     let mut written = Vec::new();

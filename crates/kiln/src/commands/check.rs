@@ -13,7 +13,7 @@ use crate::cli::Selection;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::loading::{load, read_document};
+use crate::loading::{load, load_file, read_document};
 use crate::render;
 
 /// Check definitions for errors, and for what a careful person would change
@@ -96,14 +96,15 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
             &|file| texts.get(file).cloned(),
             context.painter,
         );
-        let count = answer.checked.len();
-        let definitions = if count == 1 {
-            "1 definition".to_owned()
-        } else {
-            format!("{count} definitions")
+        let count = |number: usize, what: &str| match number {
+            1 => format!("1 {what}"),
+            number => format!("{number} {what}s"),
         };
         text.push_str(&format!(
-            "{definitions} checked: {errors} errors, {warnings} warnings\n"
+            "{} checked: {}, {}\n",
+            count(answer.checked.len(), "definition"),
+            count(errors, "error"),
+            count(warnings, "warning"),
         ));
         text
     })?;
@@ -169,12 +170,10 @@ fn beyond_the_text(
     what: &What,
     no_index: bool,
 ) -> Result<Vec<Diagnostic>, Failure> {
-    let name = match what {
-        What::Catalog(name) => name.clone(),
-        What::File(path) if path.components().count() == 1 => format!("./{}", path.display()),
-        What::File(path) => path.display().to_string(),
+    let loaded = match what {
+        What::Catalog(name) => load(name)?,
+        What::File(path) => load_file(path.clone())?,
     };
-    let loaded = load(&name)?;
     let plans = match loaded.all_plans(&Selection::default()) {
         Ok(plans) => plans,
         Err(Failure::Diagnostics { list, .. }) => return Ok(list),
@@ -185,7 +184,7 @@ fn beyond_the_text(
         return Ok(found);
     }
     let store = context.store()?;
-    let settings = context.pipeline_settings(None);
+    let settings = context.pipeline_settings(loaded.folder(), None);
     let pipeline = context.pipeline(&store, &settings);
     let mut unknown: BTreeMap<String, (BTreeSet<String>, Vec<String>)> = BTreeMap::new();
     for plan in &plans {

@@ -152,7 +152,7 @@ fn resolve(
     all: &[Plan],
     place: &LockPlace,
 ) -> Result<Lock, Failure> {
-    let settings = context.pipeline_settings(None);
+    let settings = context.pipeline_settings(loaded.folder(), None);
     let pipeline = context.pipeline(store, &settings);
     let outcome = pipeline.lock(&loaded.definition.name.value, inputs(all), all)?;
     for open in &outcome.tolerated {

@@ -153,7 +153,7 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
         let answer = PackagesAnswer { targets };
         return context.answer(&answer, || packages_text(context, &answer));
     }
-    let settings = context.pipeline_settings(lock.snapshot);
+    let settings = context.pipeline_settings(loaded.folder(), lock.snapshot);
     let pipeline = context.pipeline(&store, &settings);
     let mut images = Vec::new();
     for plan in &selected {

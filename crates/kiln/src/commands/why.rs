@@ -69,7 +69,7 @@ pub(crate) fn run(context: &Context, args: &WhyArgs) -> Result<(), Failure> {
     let all = loaded.all_plans(&args.selection)?;
     let selected = loaded.select(&args.selection, &all)?;
     let store = context.store()?;
-    let settings = context.pipeline_settings(None);
+    let settings = context.pipeline_settings(loaded.folder(), None);
     let pipeline = context.pipeline(&store, &settings);
     let mut targets: Vec<TargetWhy> = Vec::new();
     for plan in &selected {

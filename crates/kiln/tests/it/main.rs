@@ -1,0 +1,14 @@
+//! The whole binary against tiny signed repositories and a server that does what it is told. Nothing
+//! here needs a network, an engine or a Debian machine, except `docs`, which says so.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod build;
+mod input;
+mod layout;
+mod lock;
+mod schema;
+mod world;
