@@ -67,11 +67,9 @@ fn examples_are_definitions() {
         for document in examples(&name, &read(&name)) {
             let parsed = parse(&document);
             assert_eq!(parsed.diagnostics, [], "{}", document.name);
-            let planned = plans(
-                &parsed.value.unwrap(),
-                &PlanOptions::default(),
-                &|_| Ok(Vec::new()),
-            );
+            let planned = plans(&parsed.value.unwrap(), &PlanOptions::default(), &|_| {
+                Ok(Vec::new())
+            });
             assert_eq!(planned.err(), None, "{}", document.name);
             count += 1;
         }
