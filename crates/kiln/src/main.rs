@@ -110,7 +110,10 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 /// The outside world, read once.
 fn world() -> World {
-    // The one place that reads the environment.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
