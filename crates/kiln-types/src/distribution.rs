@@ -191,6 +191,7 @@ pub struct Control {
     /// Files marked as configuration (paths without leading slash), in order.
     pub conffiles: Vec<String>,
     /// The other members of the control archive by name (`md5sums`, `postinst`, `triggers` …).
+    #[serde(with = "crate::member_text")]
     pub members: BTreeMap<String, Vec<u8>>,
     /// The MD5 in hex of each shipped configuration file, by path as in `conffiles`: what a package
     /// database records to see later edits. Empty until [`OpenPackage::entries`] has walked over

@@ -16,6 +16,7 @@ mod distribution;
 mod error;
 mod file_entry;
 mod lock;
+mod member_text;
 mod names;
 mod plan;
 mod relation;
