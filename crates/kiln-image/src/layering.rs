@@ -113,12 +113,9 @@ fn pack_shared(
     let mut groups: Vec<LayerGroup> = foundation
         .iter()
         .take(foundation_budget)
-        .map(|names| {
-            let title = names.iter().next().cloned().unwrap_or_default();
-            LayerGroup {
-                title,
-                items: Vec::new(),
-            }
+        .map(|_| LayerGroup {
+            title: String::new(),
+            items: Vec::new(),
         })
         .collect();
     let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -134,6 +131,15 @@ fn pack_shared(
         }
     }
     groups.retain(|group| !group.items.is_empty());
+    for group in &mut groups {
+        let largest = group
+            .items
+            .iter()
+            .max_by_key(|&&index| (items[index].size, items[index].name));
+        group.title = largest
+            .map(|&index| items[index].name.to_owned())
+            .unwrap_or_default();
+    }
     let own_source = own
         .and_then(|own| items.iter().find(|item| item.name == own))
         .map(|item| item.source);

@@ -242,14 +242,9 @@ impl Loaded {
 
     /// All plans of the definition: what a lock covers.
     pub(crate) fn all_plans(&self, selection: &Selection) -> Result<Vec<Plan>, Failure> {
-        let profiles = selection
-            .profile_files
-            .iter()
-            .map(|path| read_document(path))
-            .collect::<Result<_, _>>()?;
         self.evaluate(&PlanOptions {
             sets: sets(selection)?,
-            profiles,
+            profiles: selection.profiles()?,
             ..PlanOptions::default()
         })
     }
@@ -358,6 +353,16 @@ impl Loaded {
         let text_of =
             |file: &str| (file == self.document.name).then(|| self.document.text.to_string());
         context.tell_diagnostics(&self.warnings, &text_of);
+    }
+}
+
+impl Selection {
+    /// The profiles that the command line names.
+    pub(crate) fn profiles(&self) -> Result<Vec<Document>, Failure> {
+        self.profile_files
+            .iter()
+            .map(|path| read_document(path))
+            .collect()
     }
 }
 

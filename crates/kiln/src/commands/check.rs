@@ -36,6 +36,12 @@ pub(crate) struct CheckArgs {
     /// Fail on warnings too
     #[arg(long)]
     strict: bool,
+    /// A profile of your own, for the variant of its name; repeatable
+    #[arg(long = "profile-file", value_name = "FILE")]
+    profile_files: Vec<PathBuf>,
+    /// Set a variable of the definition
+    #[arg(long = "set", value_name = "VAR=VALUE")]
+    sets: Vec<String>,
 }
 
 /// What `kiln check --json` prints.
@@ -71,7 +77,7 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Result<(), Failure> {
             .any(|diagnostic| diagnostic.severity == Severity::Error);
         found.extend(parsed.diagnostics);
         if sound && parsed.value.is_some() {
-            found.extend(beyond_the_text(context, &what, args.no_index)?);
+            found.extend(beyond_the_text(context, &what, args)?);
         }
     }
     found.sort();
@@ -168,19 +174,29 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Fai
 fn beyond_the_text(
     context: &Context,
     what: &What,
-    no_index: bool,
+    args: &CheckArgs,
 ) -> Result<Vec<Diagnostic>, Failure> {
     let loaded = match what {
         What::Catalog(name) => load(name)?,
         What::File(path) => load_file(path.clone())?,
     };
-    let plans = match loaded.all_plans(&Selection::default()) {
+    let selection = Selection {
+        sets: args.sets.clone(),
+        profile_files: args.profile_files.clone(),
+        ..Selection::default()
+    };
+    let plans = match loaded.all_plans(&selection) {
         Ok(plans) => plans,
         Err(Failure::Diagnostics { list, .. }) => return Ok(list),
         Err(other) => return Err(other),
     };
-    let mut found = lint(&loaded.definition, &plans, &PlanOptions::default());
-    if no_index {
+    let profiles = selection.profiles()?;
+    let options = PlanOptions {
+        profiles,
+        ..PlanOptions::default()
+    };
+    let mut found = lint(&loaded.definition, &plans, &options);
+    if args.no_index {
         return Ok(found);
     }
     let store = context.store()?;
