@@ -34,8 +34,8 @@ pub(crate) struct BuildArgs {
     image: String,
     #[command(flatten)]
     selection: Selection,
-    /// Write the image to oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF],
-    /// docker-daemon:REF or rootfs:DIR; repeatable
+    /// Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REF]`,
+    /// `docker-daemon:REF` or `rootfs:DIR`; repeatable
     #[arg(short, long = "output", value_name = "TRANSPORT:WHERE")]
     outputs: Vec<String>,
     /// Load the image into the local container engine (with `docker load`), under NAME:TAG; images
