@@ -77,8 +77,10 @@ impl<'a> Field<'a> {
         }
         let lines: Vec<_> = text
             .split('\n')
-            .filter(|line| !line.starts_with('#'))
-            .map(str::trim_ascii_end)
+            .enumerate()
+            // The first line stands behind the name: there, `#` begins no comment.
+            .filter(|(number, line)| *number == 0 || !line.starts_with('#'))
+            .map(|(_, line)| line.trim_ascii_end())
             .collect();
         Ok(Cow::Owned(lines.join("\n")))
     }

@@ -11,7 +11,7 @@
 //! the bytes verify; and the key is in the keyring, is RSA of at least 2048 bits or Ed25519, was
 //! made before the signature, has neither expired nor been revoked at that moment, and may sign
 //! data — with, for a subkey, a valid binding in both directions. The judging of keys is in
-//! [`certificate`].
+//! `openpgp/certificate.rs`.
 //!
 //! What is absent: the clock (`at` comes in, because a snapshot is judged at its own time), a web
 //! of trust, key servers, encryption, and any way to sign.

@@ -109,7 +109,8 @@ impl<'a> Version<'a> {
 
 impl fmt::Display for Version<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.epoch != 0 {
+        // An upstream version with a colon is only told apart by an epoch in front of it.
+        if self.epoch != 0 || self.upstream.contains(':') {
             write!(f, "{}:", self.epoch)?;
         }
         f.write_str(self.upstream)?;

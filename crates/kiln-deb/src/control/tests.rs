@@ -55,6 +55,14 @@ fn comments_within_a_value_are_no_part_of_it() {
 }
 
 #[test]
+fn a_value_may_begin_like_a_comment() {
+    for text in ["A: #1\n 2\n", "A: #1\r\n 2\r\n", "A: #1\n# comment\n 2\n"] {
+        let paragraphs = all(text).unwrap();
+        assert_eq!(paragraphs[0].get("A"), Some("#1\n 2"), "{text:?}");
+    }
+}
+
+#[test]
 fn carriage_returns_are_blanks() {
     let paragraphs = all("A: 1\r\n 2\r\n\r\nB:\r\n 3\r\n").unwrap();
     assert_eq!(paragraphs[0].get("A"), Some("1\n 2"));

@@ -219,3 +219,17 @@ fn agrees_with_dpkg() {
         assert!(status.success(), "dpkg denies: {left} {operator} {right}");
     }
 }
+
+#[test]
+fn what_is_written_is_the_version_that_was_read() {
+    for (text, written) in [
+        ("1.0-1", "1.0-1"),
+        ("2:1.0", "2:1.0"),
+        ("0:1.0", "1.0"),
+        ("0:1:2-3", "0:1:2-3"),
+    ] {
+        let version = Version::parse(text).unwrap();
+        assert_eq!(version.to_string(), written);
+        assert_eq!(Version::parse(written), Ok(version));
+    }
+}
