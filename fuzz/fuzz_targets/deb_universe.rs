@@ -20,7 +20,7 @@ fn walk(bytes: &[u8]) {
         );
     }
     for id in universe.ids().take(1_000) {
-        let _ = universe.record(id);
+        let _ = (universe.record(id), universe.first_mention(id));
     }
     for name in universe.names().take(1_000) {
         let _ = (universe.named(name), universe.providing(name));

@@ -3,7 +3,8 @@
 //! An [`IndexBuilder`] reads decompressed `Packages` files (deb822(5); Debian wiki,
 //! RepositoryFormat) one after the other, keeps what the solver and the lock need of each package,
 //! and writes the universe file that [`crate::universe::DebUniverse`] opens. Records go out while the
-//! indexes come in, so that memory holds names and versions only. The bytes depend on nothing but the
+//! indexes come in, so that memory holds names and versions only. Names are numbered in the order in
+//! which they are mentioned, as apt does (`index/mentions.rs`). The bytes depend on nothing but the
 //! indexes, their order and their priorities.
 //!
 //! Required fields are checked here, once: a package without a version, a path that leaves the
@@ -11,6 +12,7 @@
 //! checked when a record is asked for, except Provides, which the tables are made of.
 
 mod fields;
+mod mentions;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -24,6 +26,7 @@ use crate::universe::{
 };
 use crate::version;
 use fields::{Fields, Name};
+use mentions::Mentions;
 
 /// Records are handed to the writer in pieces of this size.
 const CHUNK: usize = 256 << 10;
@@ -70,6 +73,7 @@ pub struct IndexBuilder<'w> {
     /// In the order of the indexes.
     packages: Vec<Package>,
     provided: Vec<Provided>,
+    mentions: Mentions,
     read: usize,
     failed: bool,
 }
@@ -90,6 +94,8 @@ struct Package {
     source: u32,
     offset: u32,
     length: u32,
+    /// The number of its name in the order of mention.
+    mention: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +118,7 @@ impl<'w> IndexBuilder<'w> {
             texts: Vec::new(),
             packages: Vec::new(),
             provided: Vec::new(),
+            mentions: Mentions::default(),
             read: 0,
             failed: false,
         };
@@ -186,6 +193,9 @@ impl<'w> IndexBuilder<'w> {
                 package: number,
             });
         }
+        let mention = fields
+            .mention(&record, &mut self.mentions, &self.architecture)
+            .ok_or_else(|| too_large(subject, "the number of names is"))?;
         let name = self.keep(subject, record.name)?;
         let version = self.keep(subject, record.version)?;
         let before = self.encoder.bytes.len();
@@ -203,6 +213,7 @@ impl<'w> IndexBuilder<'w> {
             source,
             offset,
             length,
+            mention,
         });
         if self.encoder.bytes.len() >= CHUNK {
             self.flush()?;
@@ -276,7 +287,12 @@ impl<'w> IndexBuilder<'w> {
             .iter()
             .filter_map(|&package| self.packages.get(package as usize))
         {
-            for number in [package.offset, package.length, package.source] {
+            for number in [
+                package.offset,
+                package.length,
+                package.source,
+                package.mention,
+            ] {
                 self.encoder.bytes.extend(number.to_le_bytes());
             }
         }

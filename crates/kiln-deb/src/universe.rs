@@ -321,6 +321,10 @@ impl<R: RandomAccess> Universe for DebUniverse<R> {
             .collect()
     }
 
+    fn first_mention(&self, id: PackageId) -> u32 {
+        self.tables.record(id.0).map_or(id.0, |entry| entry.mention)
+    }
+
     fn architecture(&self) -> &str {
         &self.architecture
     }
@@ -339,6 +343,7 @@ struct RecordEntry {
     offset: u32,
     length: u32,
     source: u32,
+    mention: u32,
 }
 
 /// An entry of the name table.
@@ -380,13 +385,14 @@ impl Tables {
     }
 
     fn record(&self, id: u32) -> Option<RecordEntry> {
-        let [offset, length, source] = self
+        let [offset, length, source, mention] = self
             .numbers(self.offsets()[0], id)
             .filter(|_| id < self.footer.records)?;
         Some(RecordEntry {
             offset,
             length,
             source,
+            mention,
         })
     }
 
@@ -456,8 +462,8 @@ impl Tables {
         let [records, names, providers, texts] = self.offsets();
         let table = |from: usize, to: usize| self.bytes.get(from..to).ok_or(CUT_OFF);
         let (entries, _) = table(records, names)?.as_chunks::<4>();
-        for entry in entries.as_chunks::<3>().0 {
-            let [offset, length, source] = entry.map(u32::from_le_bytes);
+        for entry in entries.as_chunks::<4>().0 {
+            let [offset, length, source, _] = entry.map(u32::from_le_bytes);
             let end = u64::from(offset) + u64::from(length);
             if (offset as usize) < HEADER
                 || end > self.footer.tables

@@ -1,9 +1,10 @@
-//! The fields of an index paragraph that kiln keeps, and their rules.
+//! The fields of an index paragraph that kiln reads, and their rules.
 
 use std::borrow::Cow;
 
 use kiln_types::{Digest, MultiArch, Priority};
 
+use super::mentions::Mentions;
 use crate::control::{ControlError, ControlErrorKind, Field, Stanza};
 use crate::universe::RawRecord;
 use crate::version::Version;
@@ -12,7 +13,8 @@ use crate::version::Version;
 const MAX_NAME: usize = 256;
 const MAX_PATH: usize = 1024;
 
-/// The fields that are kept.
+/// The fields that are read. Those from Recommends on are no part of a record: they only mention
+/// names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Package,
@@ -31,11 +33,15 @@ pub(super) enum Name {
     Conflicts,
     Breaks,
     Provides,
+    Recommends,
+    Suggests,
+    Replaces,
+    Enhances,
 }
 
 impl Name {
     /// How many there are.
-    const COUNT: usize = Self::Provides as usize + 1;
+    const COUNT: usize = Self::Enhances as usize + 1;
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -55,6 +61,10 @@ impl Name {
             Self::Conflicts => "Conflicts",
             Self::Breaks => "Breaks",
             Self::Provides => "Provides",
+            Self::Recommends => "Recommends",
+            Self::Suggests => "Suggests",
+            Self::Replaces => "Replaces",
+            Self::Enhances => "Enhances",
         }
     }
 
@@ -71,9 +81,13 @@ impl Name {
             (7, b'd') => &[Self::Depends],
             (8, b'f') => &[Self::Filename],
             (8, b'p') => &[Self::Priority, Self::Provides],
+            (8, b's') => &[Self::Suggests],
+            (8, b'r') => &[Self::Replaces],
+            (8, b'e') => &[Self::Enhances],
             (9, b'e') => &[Self::Essential],
             (9, b'c') => &[Self::Conflicts],
             (10, b'm') => &[Self::MultiArch],
+            (10, b'r') => &[Self::Recommends],
             (11, b'p') => &[Self::PreDepends],
             (12, b'a') => &[Self::Architecture],
             (14, b'i') => &[Self::InstalledSize],
@@ -83,7 +97,7 @@ impl Name {
     }
 }
 
-/// The kept fields of one paragraph.
+/// The fields of one paragraph that are read.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     line: u64,
@@ -169,7 +183,42 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// All of them, checked.
+    /// Numbers the names that the paragraph of this record mentions; the number of its package, or
+    /// `None` when there are too many names. The order is that of apt (`debListParser::NewVersion`),
+    /// whatever stands first in the index. A field that is no part of the record mentions nothing
+    /// when it is no text.
+    pub(super) fn mention(
+        &self,
+        record: &RawRecord<'_>,
+        mentions: &mut Mentions,
+        architecture: &str,
+    ) -> Option<u32> {
+        let text = |name| self.field(name).and_then(|field| field.text().ok());
+        let number = mentions.name(record.name)?;
+        for value in [
+            record.pre_depends,
+            record.depends,
+            record.conflicts,
+            record.breaks,
+        ] {
+            mentions.relations(value, architecture)?;
+        }
+        for value in [
+            Name::Recommends,
+            Name::Suggests,
+            Name::Replaces,
+            Name::Enhances,
+        ]
+        .into_iter()
+        .filter_map(text)
+        {
+            mentions.relations(&value, architecture)?;
+        }
+        mentions.relations(record.provides, architecture)?;
+        Some(number)
+    }
+
+    /// All of a record, checked.
     pub(super) fn record<'b>(
         &self,
         architecture: &'b str,
@@ -286,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kept_field_is_found_by_its_name() {
+    fn every_field_is_found_by_its_name() {
         let names = [
             "Package",
             "Version",
@@ -304,6 +353,10 @@ mod tests {
             "Conflicts",
             "Breaks",
             "Provides",
+            "Recommends",
+            "Suggests",
+            "Replaces",
+            "Enhances",
         ];
         assert_eq!(names.len(), Name::COUNT);
         for (number, name) in names.into_iter().enumerate() {
@@ -318,7 +371,8 @@ mod tests {
             "",
             "Description",
             "Depend",
-            "Suggests",
+            "Suggest",
+            "Optional",
             "SHA512",
             "Protected",
         ] {

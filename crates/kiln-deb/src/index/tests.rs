@@ -190,6 +190,87 @@ fn other_architectures_are_left_out() {
     assert_eq!(named(&bytes, "b"), ["1 all trixie"]);
 }
 
+/// The real names in the order of their first mention.
+fn mentioned(sources: &[(&str, i32, &str)]) -> Vec<String> {
+    let universe = DebUniverse::open("test", build(sources).unwrap().0, &BTreeMap::new()).unwrap();
+    let mut names: Vec<_> = universe
+        .ids()
+        .map(|id| {
+            (
+                universe.first_mention(id),
+                universe.record(id).unwrap().name.to_string(),
+            )
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().map(|(_, name)| name).collect()
+}
+
+#[test]
+fn names_are_numbered_in_the_order_in_which_apt_meets_them() {
+    let all = |names: &str| -> String {
+        let packages = names
+            .chars()
+            .map(|name| package(&name.to_string(), "1", &[]));
+        packages.collect()
+    };
+    // Not the order of the index's fields, and not the alphabet.
+    let fields = [
+        ("Provides", "a"),
+        ("Enhances", "b"),
+        ("Replaces", "c"),
+        ("Suggests", "d"),
+        ("Recommends", "e | f"),
+        ("Breaks", "g (<< 1)"),
+        ("Conflicts", "h"),
+        ("Depends", "i (>= 1),\n j:any,\n# k\n l [amd64] | m:amd64"),
+        ("Pre-Depends", "n"),
+    ];
+    let text = package("z", "1", &fields) + &all("abcdefghijklmno");
+    assert_eq!(
+        mentioned(&[("trixie", 500, &text)]).concat(),
+        "znilmhgefdcbajko"
+    );
+    // Each field counts wherever it stands, and the sources in their order, whatever their priority.
+    let first = package("y", "1", &[("Suggests", "c, b")]);
+    let second = all("abcz") + &package("y", "2", &[("Enhances", "z")]);
+    assert_eq!(
+        mentioned(&[("one", 100, &first), ("two", 900, &second)]).concat(),
+        "ycbaz"
+    );
+    assert_eq!(
+        mentioned(&[("two", 900, &second), ("one", 100, &first)]).concat(),
+        "abczy"
+    );
+}
+
+#[test]
+fn only_packages_of_the_architecture_mention_names() {
+    let text = package(
+        "x",
+        "1",
+        &[("Architecture", "arm64"), ("Depends", "c, b, a")],
+    ) + &package("y", "1", &[("Architecture", "all"), ("Depends", "b")])
+        + &package("a", "1", &[])
+        + &package("b", "1", &[]);
+    assert_eq!(mentioned(&[("trixie", 500, &text)]), ["y", "b", "a"]);
+}
+
+#[test]
+fn malformed_fields_that_only_mention_names_do_no_harm() {
+    let text = package(
+        "a",
+        "1",
+        &[
+            ("Suggests", "| (, c (>= , :any, <, c d"),
+            ("Enhances", "\0"),
+        ],
+    ) + &package("b", "1", &[])
+        + &package("c", "1", &[]);
+    assert_eq!(mentioned(&[("trixie", 500, &text)]), ["a", "c", "b"]);
+}
+
 #[test]
 fn no_index_and_an_empty_index_make_an_empty_universe() {
     for sources in [&[][..], &[("trixie", 500, "")], &[("trixie", 500, "\n\n")]] {

@@ -20,13 +20,14 @@ pub(crate) const MAGIC: [u8; 12] = *b"kiln-deb-uni";
 /// What the file ends with.
 pub(crate) const END: [u8; 8] = *b"kiln-end";
 /// The version of this layout; a reader takes no other.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// The length of the header: magic and version.
 pub(crate) const HEADER: usize = 16;
 /// The length of the footer.
 pub(crate) const FOOTER: usize = 48;
-/// The length of an entry of the record table: offset, length, source.
-pub(crate) const RECORD_ENTRY: usize = 12;
+/// The length of an entry of the record table: offset, length, source, and the place of the name in
+/// the order of mention.
+pub(crate) const RECORD_ENTRY: usize = 16;
 /// The length of an entry of the name table: text offset, first record, first provider.
 pub(crate) const NAME_ENTRY: usize = 12;
 /// The longest record in bytes.

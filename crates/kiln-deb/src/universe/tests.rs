@@ -153,6 +153,40 @@ fn providers_come_in_the_order_of_the_indexes() {
 }
 
 #[test]
+fn every_version_of_a_name_has_its_first_mention() {
+    let universe = open(debian(), &[]);
+    let mut mentions = BTreeMap::new();
+    for id in universe.ids() {
+        let name = universe.record(id).unwrap().name.to_string();
+        let mention = universe.first_mention(id);
+        assert_eq!(*mentions.entry(mention).or_insert(name.clone()), name);
+        assert_eq!(mentions.get(&mention), Some(&name), "numbers are unique");
+    }
+    assert!(universe.named("nginx").len() > 1);
+    assert_eq!(
+        mentions.len(),
+        universe
+            .names()
+            .filter(|name| !universe.named(name).is_empty())
+            .count()
+    );
+    // The index begins with `Package: acl`, `Depends: libacl1 (…), libc6 (…)`.
+    assert_eq!(
+        mentions.values().take(3).collect::<Vec<_>>(),
+        ["acl", "libacl1", "libc6"]
+    );
+    // Pins take nothing away from the names.
+    let pinned = open(debian(), &[("nginx", -1)]);
+    assert!(
+        universe
+            .ids()
+            .all(|id| universe.first_mention(id) == pinned.first_mention(id))
+    );
+    let beyond = PackageId(u32::MAX);
+    assert_eq!(universe.first_mention(beyond), u32::MAX);
+}
+
+#[test]
 fn pins_decide_who_is_a_candidate() {
     let negative = file(&[("trixie", 500, MAIN), ("trixie-security", -1, SECURITY)]);
     let universe = open(negative.clone(), &[]);
@@ -251,13 +285,15 @@ fn truncated_files_are_refused() {
 
 #[test]
 fn files_of_another_version_or_kind_are_refused() {
-    let mut bytes = debian();
-    bytes[12] = 2;
-    let error = DebUniverse::open("test", bytes, &BTreeMap::new()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "test: not a universe file of this version of kiln"
-    );
+    for version in [VERSION - 1, VERSION + 1] {
+        let mut bytes = debian();
+        bytes[12..16].copy_from_slice(&version.to_le_bytes());
+        let error = DebUniverse::open("test", bytes, &BTreeMap::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "test: not a universe file of this version of kiln"
+        );
+    }
     assert!(DebUniverse::open("test", vec![0; 500], &BTreeMap::new()).is_err());
 }
 
@@ -293,7 +329,7 @@ fn walk(universe: &impl Universe, names: &[&str]) {
             .into_iter()
             .chain(universe.providing(name))
         {
-            let _ = universe.record(id);
+            let _ = (universe.record(id), universe.first_mention(id));
         }
         let _ = universe.similar(name, 5);
     }
