@@ -123,7 +123,9 @@ fn joined(errors: Vec<PipelineError>) -> Vec<PipelineError> {
         match (kept.iter_mut().find(|(before, _)| *before == said), error) {
             (
                 Some((_, PipelineError::Resolve { target, .. })),
-                PipelineError::Resolve { target: another, .. },
+                PipelineError::Resolve {
+                    target: another, ..
+                },
             ) => {
                 target.push_str(&format!(", {another}"));
             }
