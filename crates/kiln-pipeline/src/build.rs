@@ -204,14 +204,11 @@ struct Assembly<'a> {
 impl Assembly<'_> {
     fn run(&self) -> Result<(PlatformImage, Work), PipelineError> {
         let mut work = Work::default();
-        let fragments = self.fragments(&Losses::new(), &mut work)?;
+        let whole = Losses::new();
+        let fragments = self.fragments(&whole, None, &mut work)?;
         let contested =
             contested_files(&views(&fragments), self.format).map_err(|source| self.fail(source))?;
-        let fragments = if contested.is_empty() {
-            fragments
-        } else {
-            self.fragments(&contested, &mut work)?
-        };
+        let fragments = self.fragments(&contested, Some((&whole, &fragments)), &mut work)?;
 
         let reporter = self.pipeline.reporter;
         reporter.begin(Stage::Assemble, None, "");
@@ -223,28 +220,47 @@ impl Assembly<'_> {
         )
         .map_err(|source| self.fail(source))?;
         self.judge(&furnished.checks)?;
-        let mut losses = contested;
+        let mut losses = contested.clone();
         for (index, paths) in &furnished.overridden {
             losses
                 .entry(*index)
                 .or_default()
                 .extend(paths.iter().cloned());
         }
-        let fragments = if furnished.overridden.is_empty() {
-            fragments
-        } else {
-            self.fragments(&losses, &mut work)?
-        };
+        let fragments = self.fragments(&losses, Some((&contested, &fragments)), &mut work)?;
         let image = self.assemble(&fragments, furnished, &mut work)?;
         reporter.end(Stage::Assemble);
         Ok((image, work))
     }
 
+    /// The fragments of all packages without what they lose. `before` is what they were with other
+    /// losses: a package that loses the same as then is not looked for again.
     fn fragments(
         &self,
         losses: &Losses,
+        before: Option<(&Losses, &[Arc<Fragment>])>,
         work: &mut Work,
     ) -> Result<Vec<Arc<Fragment>>, PipelineError> {
+        let mut kept: BTreeMap<usize, Arc<Fragment>> = BTreeMap::new();
+        if let Some((lost, fragments)) = before {
+            let same = fragments
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| lost.get(index) == losses.get(index));
+            kept.extend(same.map(|(index, fragment)| (index, Arc::clone(fragment))));
+        }
+        let wanted = self.wanted_fragments(losses, &kept, work)?;
+        kept.extend(wanted);
+        Ok(kept.into_values().collect())
+    }
+
+    /// The fragments that are not `known`, by the package's index.
+    fn wanted_fragments(
+        &self,
+        losses: &Losses,
+        known: &BTreeMap<usize, Arc<Fragment>>,
+        work: &mut Work,
+    ) -> Result<Vec<(usize, Arc<Fragment>)>, PipelineError> {
         let now = self.pipeline.clock.now();
         let mirrors = &self.pipeline.settings.mirrors;
         let mut addresses: BTreeMap<&str, PackageAddresses> = BTreeMap::new();
@@ -253,24 +269,28 @@ impl Assembly<'_> {
                 .entry(&source.archive)
                 .or_insert_with(|| mirrors.for_packages(source, self.lock, now));
         }
-        let requests: Vec<FragmentRequest<'_>> = self
+        let (indexes, requests): (Vec<usize>, Vec<FragmentRequest<'_>>) = self
             .packages
             .iter()
             .enumerate()
-            .map(|(index, package)| FragmentRequest {
-                package,
-                addresses: addresses
-                    .get(package.archive.as_str())
-                    .cloned()
-                    .unwrap_or_default(),
-                cuts: &self.plan.cuts,
-                merged_usr: self.plan.merged_usr,
-                dropped: losses.get(&index).cloned().unwrap_or_default(),
+            .filter(|(index, _)| !known.contains_key(index))
+            .map(|(index, package)| {
+                let request = FragmentRequest {
+                    package,
+                    addresses: addresses
+                        .get(package.archive.as_str())
+                        .cloned()
+                        .unwrap_or_default(),
+                    cuts: &self.plan.cuts,
+                    merged_usr: self.plan.merged_usr,
+                    dropped: losses.get(&index).cloned().unwrap_or_default(),
+                };
+                (index, request)
             })
-            .collect();
+            .unzip();
         let fragments = self.pipeline.fragments(self.format, &requests)?;
         work.fragments_made += fragments.made;
-        Ok(fragments.by_request)
+        Ok(indexes.into_iter().zip(fragments.by_request).collect())
     }
 
     /// A profile's invariants are checks on the image, not hopes: an image that breaks one is not
@@ -378,6 +398,9 @@ impl Assembly<'_> {
         plans: &[LayerPlan],
         work: &mut Work,
     ) -> Result<Vec<LayerStoreRecord>, PipelineError> {
+        // The largest first, so that no thread is left alone with one at the end.
+        let mut order: Vec<usize> = (0..plans.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(plans[index].raw_size()));
         let next = AtomicUsize::new(0);
         let workers = self.pipeline.settings.jobs.clamp(1, plans.len().max(1));
         let results = std::thread::scope(|scope| {
@@ -385,7 +408,8 @@ impl Assembly<'_> {
                 .map(|_| {
                     scope.spawn(|| {
                         let mut done = Vec::new();
-                        while let Some(index) = take(&next, plans.len()) {
+                        while let Some(turn) = take(&next, order.len()) {
+                            let index = order[turn];
                             done.push((index, self.layer(&plans[index])));
                         }
                         done

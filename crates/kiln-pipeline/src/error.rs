@@ -15,6 +15,14 @@ pub enum PipelineError {
     /// The network, or what answers there.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// A file could not be fetched.
+    #[error("{what}: {source}")]
+    Fetch {
+        /// What it is.
+        what: String,
+        /// Why not.
+        source: NetError,
+    },
     /// A package or an index is not what it should be.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -168,11 +176,17 @@ impl PipelineError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let text = match self {
-            Self::NoMirror { archive } => format!(
-                "this machine has no apt source for it; name a mirror with `mirrors.{archive} = [\"https://…\"]` in \
-                 kiln.toml or KILN_MIRRORS=\"{archive}=https://…\", or build from snapshot.debian.org with \
-                 KILN_SNAPSHOT=20261124T000000Z"
-            ),
+            Self::NoMirror { archive } => {
+                let snapshot = match archive.starts_with("debian") {
+                    true => ", or build from snapshot.debian.org with KILN_SNAPSHOT=20261124T000000Z",
+                    false => "",
+                };
+                format!(
+                    "this machine has no apt source for it; name a mirror with \
+                     `mirrors.{archive} = [\"https://…\"]` in kiln.toml or \
+                     KILN_MIRRORS=\"{archive}=https://…\"{snapshot}"
+                )
+            }
             Self::Offline { .. } => "run once without `--offline`, or copy the store of a machine that has it".to_owned(),
             Self::Gone(_) => "mirrors keep only the newest versions: resolve again with `--update`, or build where an \
                               archive of old versions can be reached (for Debian, snapshot.debian.org)"
@@ -195,7 +209,7 @@ impl Classify for PipelineError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Store(error) => error.class(),
-            Self::Net(error) => error.class(),
+            Self::Net(error) | Self::Fetch { source: error, .. } => error.class(),
             Self::Format(error) => error.class(),
             Self::Resolve { source, .. } => source.class(),
             Self::Assemble { source, .. } => source.class(),

@@ -107,7 +107,19 @@ impl Pipeline<'_> {
         let results = self.block_on(in_parallel(
             self.settings.parallel,
             missing,
-            async |(at, file)| (at, self.fetch_one(&clients, stage, file).await),
+            async |(at, file): (usize, &Wanted)| {
+                let named = |error| match error {
+                    PipelineError::Net(source) => PipelineError::Fetch {
+                        what: file.what.clone(),
+                        source,
+                    },
+                    other => other,
+                };
+                (
+                    at,
+                    self.fetch_one(&clients, stage, file).await.map_err(named),
+                )
+            },
         ))?;
         self.reporter.end(stage);
         let (mut fetched, mut errors, mut gone) = (Vec::new(), Vec::new(), Vec::new());

@@ -3,6 +3,8 @@
 //! Each verified release file (`releases`) lists package indexes by digest. All of them together are
 //! compiled once into a universe file, which is found again by their digests.
 
+mod read_ahead;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 
@@ -16,6 +18,7 @@ use kiln_types::{Architecture, ArchiveSource, Digest, FormatError, LockedIndex, 
 use crate::fetch::Wanted;
 use crate::releases::{VerifiedRelease, shown};
 use crate::{Pipeline, PipelineError};
+use read_ahead::read_ahead;
 
 /// The packages of one plan's architecture, and the indexes they come from.
 pub(crate) struct ReadIndexes {
@@ -106,19 +109,18 @@ impl Pipeline<'_> {
                 max_unpacked: LARGEST_INDEX,
                 ..kiln_archive::Limits::default()
             };
-            let mut reader = decoder(
-                Codec::from_name(name),
-                Box::new(std::io::BufReader::new(file)),
-                &limits,
-            )
-            .map_err(|error| FormatError::malformed(&wanted.what, error.to_string()))?;
+            let open = || {
+                let input = std::io::BufReader::new(file);
+                Ok(decoder(Codec::from_name(name), input, &limits)?)
+            };
             let source = IndexSource {
                 subject: &wanted.what,
                 archive: &wanted.archive,
                 suite: &origin.suite,
                 priority: origin.priority,
             };
-            builder.add(&source, &mut reader)?;
+            // Decoding takes as long as everything else that happens to an index.
+            read_ahead(open, |reader| builder.add(&source, reader))?;
         }
         builder.finish()?;
         let stored = writer.commit(None)?;

@@ -123,7 +123,7 @@ impl Failure {
                 text = render::diagnostics(list, &|_| None, painter);
             }
             Self::Pipeline(failure) => {
-                let _ = writeln!(text, "{error}: {failure}");
+                let _ = writeln!(text, "{error}: {}", with_reasons(failure));
                 if let Some(help) = failure.help() {
                     let _ = writeln!(text, "  {}: {help}", painter.dim("help"));
                 }
@@ -163,7 +163,7 @@ impl Failure {
                 list.first().map(ToString::to_string).unwrap_or_default()
             }
             Self::Usage(message) => message.clone(),
-            Self::Pipeline(error) => error.to_string(),
+            Self::Pipeline(error) => with_reasons(error),
             Self::Other(error) => format!("{error:#}"),
             Self::Answered(_) => String::new(),
         };
@@ -180,4 +180,19 @@ impl Failure {
             },
         })
     }
+}
+
+/// An error with the reasons below it that it does not tell itself.
+fn with_reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(reason) = below {
+        let said = reason.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        below = reason.source();
+    }
+    text
 }

@@ -7,8 +7,11 @@
 )]
 
 mod build;
+mod hostile;
 mod input;
+mod interrupted;
 mod layout;
 mod lock;
+mod reproducible;
 mod schema;
 mod world;
