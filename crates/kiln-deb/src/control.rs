@@ -105,6 +105,15 @@ impl ControlError {
     #[must_use]
     pub fn of(self, subject: &str) -> FormatError {
         let kind = match self.kind {
+            // What a decoder finds wrong with its input comes as `InvalidData` or `UnexpectedEof`.
+            ControlErrorKind::Read(ref error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                FormatErrorKind::Malformed
+            }
             ControlErrorKind::Read(_) => FormatErrorKind::Io,
             ControlErrorKind::Limit { .. } => FormatErrorKind::Limit,
             _ => FormatErrorKind::Malformed,

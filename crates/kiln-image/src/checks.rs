@@ -28,7 +28,7 @@ pub struct ImageFacts {
     pub shells: Vec<RelativePath>,
     /// Package managers, by path.
     pub package_managers: Vec<RelativePath>,
-    /// Files with the setuid or setgid bit, by path.
+    /// Files with the setuid or setgid bit or with capabilities, by path.
     pub setuid: Vec<RelativePath>,
     /// Files and directories that anybody may write, sticky directories left out, by path.
     pub world_writable: Vec<RelativePath>,
@@ -52,7 +52,10 @@ impl ImageFacts {
             if is_program(entry, &PACKAGE_MANAGERS) {
                 facts.package_managers.push(entry.path.clone());
             }
-            if entry.kind == EntryKind::File && entry.mode & 0o6000 != 0 {
+            // File capabilities give rights as setuid does (capabilities(7)).
+            let privileged =
+                entry.mode & 0o6000 != 0 || entry.xattrs.contains_key("security.capability");
+            if entry.kind == EntryKind::File && privileged {
                 facts.setuid.push(entry.path.clone());
             }
             let sticky = entry.kind == EntryKind::Directory && entry.mode & 0o1000 != 0;
@@ -139,7 +142,7 @@ fn writable_system_paths<'a>(
     plan: &Plan,
     entries: impl Iterator<Item = &'a FileEntry>,
 ) -> Vec<String> {
-    let Some((uid, _)) = plan.accounts.run_as.filter(|(uid, _)| *uid != 0) else {
+    let Some((uid, gid)) = plan.accounts.run_as.filter(|(uid, _)| *uid != 0) else {
         return Vec::new();
     };
     let declared = |path: &RelativePath| {
@@ -149,8 +152,8 @@ fn writable_system_paths<'a>(
     };
     entries
         .filter(|entry| {
-            entry.uid == uid
-                && entry.mode & 0o200 != 0
+            (entry.uid == uid && entry.mode & 0o200 != 0
+                || entry.gid == gid && entry.mode & 0o020 != 0)
                 && !matches!(entry.kind, EntryKind::Symlink(_))
         })
         .filter(|entry| {

@@ -210,6 +210,10 @@ fn read_members(
         if options.merged_usr {
             merge_usr(&mut entry);
         }
+        if is_whiteout(&entry.path) {
+            let reason = format!("`{}` is a name that removes files in a layer", entry.path);
+            return Err(FormatError::new(FormatErrorKind::Lies, subject, reason));
+        }
         if entry.kind == EntryKind::Directory {
             if !entry.path.is_root() {
                 members
@@ -428,6 +432,14 @@ pub(crate) fn write_entry_header(out: &mut impl Write, entry: &FileEntry) -> std
             xattrs: &entry.xattrs,
         },
     )
+}
+
+/// Whether a part of a path begins with `.wh.`: engines take it for an order to remove what lies
+/// below (OCI image-spec `layer.md`, "Whiteouts"), so that what runs would not be what was checked.
+pub(crate) fn is_whiteout(path: &RelativePath) -> bool {
+    path.as_str()
+        .split('/')
+        .any(|part| part.starts_with(".wh."))
 }
 
 /// Moves an entry below `/usr` where the distribution has links at the old place. The links

@@ -69,7 +69,8 @@ pub fn furnish(
     }
     let entries = tree.entries();
     let facts = ImageFacts::of(fragments.len(), entries.values().copied());
-    let checks = run_checks(plan, entries.values().copied())?;
+    let mut checks = run_checks(plan, entries.values().copied())?;
+    checks.push(entrypoint_check(plan, &tree));
     let directories = entries
         .values()
         .filter(|entry| entry.kind == EntryKind::Directory)
@@ -145,6 +146,11 @@ fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleE
     };
     let path = emulate::resolve_parent(tree, plan.path.as_str())
         .ok_or_else(|| error("symbolic links on the way go in a circle"))?;
+    if crate::fragment::is_whiteout(&path) {
+        return Err(error(
+            "a name that begins with `.wh.` removes files in a layer",
+        ));
+    }
     if path.is_root() {
         return Err(error("the root directory cannot be changed"));
     }
@@ -232,4 +238,41 @@ fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleE
     };
     tree.put(file);
     Ok(())
+}
+
+/// The program that the image starts must be in it. A name without a slash is looked for in PATH,
+/// as engines do.
+fn entrypoint_check(plan: &Plan, tree: &GrowingTree<'_>) -> CheckOutcome {
+    let mut violations = Vec::new();
+    let words = plan.config.entrypoint.iter().chain(&plan.config.cmd);
+    if let Some(program) = words.into_iter().next() {
+        let path = plan
+            .config
+            .environment
+            .get("PATH")
+            .map_or("", String::as_str);
+        let places: Vec<String> = if program.contains('/') {
+            vec![program.clone()]
+        } else {
+            path.split(':')
+                .map(|folder| format!("{folder}/{program}"))
+                .collect()
+        };
+        let runs = |place: &String| {
+            let Some(real) = emulate::resolve(tree, place) else {
+                return false;
+            };
+            tree.entry(real.as_str())
+                .is_some_and(|entry| entry.kind != EntryKind::Directory && entry.mode & 0o111 != 0)
+        };
+        if !places.iter().any(runs) {
+            violations.push(format!(
+                "the image has no program `{program}`, which it starts"
+            ));
+        }
+    }
+    CheckOutcome {
+        check: "entrypoint".to_owned(),
+        violations,
+    }
 }

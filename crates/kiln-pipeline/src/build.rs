@@ -108,6 +108,19 @@ impl Pipeline<'_> {
                 "the lock has no packages for `{target}`"
             )));
         }
+        if lock.image != plan.image {
+            let (found, wanted) = (&lock.image, &plan.image);
+            let reason = format!("the lock is of image `{found}`, not of `{wanted}`");
+            return Err(PipelineError::Lock(reason));
+        }
+        for request in &plan.request.include {
+            if !packages.iter().any(|package| package.name == request.name) {
+                return Err(PipelineError::Lock(format!(
+                    "the lock lacks `{}`, which `{target}` asks for: resolve again with `--update`",
+                    request.name
+                )));
+            }
+        }
         let key = image_key(plan, &packages, options)?;
         if let Some(image) = self.kept_image(&key)? {
             return Ok((

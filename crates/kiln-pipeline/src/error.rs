@@ -78,7 +78,7 @@ pub enum PipelineError {
         seen: String,
     },
     /// An index is signed, but not the one that is wanted, or not fresh.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", findings(.0))]
     Index(Vec<Diagnostic>),
     /// No mirror had a usable index; what each said.
     #[error("no usable index of `{archive}` `{suite}`:{}", indented(.attempts))]
@@ -146,6 +146,16 @@ fn list(errors: &[PipelineError]) -> String {
 
 fn indented(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
+fn findings(list: &[Diagnostic]) -> String {
+    let line = |finding: &Diagnostic| match (&finding.expected, &finding.found) {
+        (Some(expected), Some(found)) => {
+            format!("{}: expected {expected}, found {found}", finding.message)
+        }
+        _ => finding.message.clone(),
+    };
+    list.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn gone(packages: &[GonePackage]) -> String {

@@ -225,6 +225,14 @@ fn whole_file(
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> Result<(), PipelineError>,
 ) -> Result<(), PipelineError> {
+    if let Ok(meta) = std::fs::symlink_metadata(path)
+        && !meta.is_file()
+    {
+        return Err(PipelineError::Output(format!(
+            "`{}` is there and is not a regular file: an archive takes the place of files only",
+            path.display()
+        )));
+    }
     let io = |source: std::io::Error| PipelineError::Io {
         doing: format!("writing `{}`", path.display()),
         source,

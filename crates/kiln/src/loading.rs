@@ -92,7 +92,14 @@ pub(crate) fn read_document(path: &Path) -> Result<Document, Failure> {
     if meta.len() > LARGEST {
         return Err(anyhow::anyhow!("`{}` is larger than 16 MiB", path.display()).into());
     }
-    let bytes = std::fs::read(path).with_context(describe)?;
+    // A device says that it is empty: what counts is what comes out.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).with_context(describe)?;
+    let count = std::io::Read::take(file, LARGEST + 1);
+    std::io::Read::read_to_end(&mut { count }, &mut bytes).with_context(describe)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(anyhow::anyhow!("`{}` is larger than 16 MiB", path.display()).into());
+    }
     let text = String::from_utf8(bytes)
         .map_err(|_| anyhow::anyhow!("`{}` is not UTF-8 text", path.display()))?;
     Ok(Document::new(path.display().to_string(), text))

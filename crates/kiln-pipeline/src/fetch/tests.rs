@@ -189,7 +189,7 @@ fn a_mirror_in_trouble_is_no_mirror_without_the_package() {
     world.mirror.fault("hello", ServerFault::Close);
     world.put("snapshots", BYTES);
     let error = world.fetch(vec![world.wanted()]).expect_err("no answer");
-    assert!(matches!(error, PipelineError::Net(_)), "{error}");
+    assert!(matches!(error, PipelineError::Fetch { .. }), "{error}");
     assert_eq!(world.snapshots.count(""), 0);
 }
 

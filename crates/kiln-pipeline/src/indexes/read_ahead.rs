@@ -91,7 +91,9 @@ mod tests {
     use super::*;
 
     fn bytes(length: usize) -> Vec<u8> {
-        (0..length).map(|at| (at % 251) as u8).collect()
+        (0..length)
+            .map(|at| u8::try_from(at % 251).unwrap())
+            .collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `kiln build`.
 
 use clap::Args;
-use kiln_definition::tags;
+use kiln_definition::{belongs_to_line, tags};
 use kiln_pipeline::{
     BuildOptions, Compression, GatheredImage, Layering, Output, Pipeline, PlatformImage, Work,
 };
@@ -246,11 +246,41 @@ fn build(
             built.push(pipeline.build(plan, lock, options)?);
         }
         let version = built.iter().find_map(|(image, _)| image.version.clone());
+        refuse_other_line(first, lock)?;
         let tags = tags(&loaded.definition, first, version.as_deref());
         let plans: Vec<&Plan> = group.iter().collect();
         images.push(pipeline.gather(&plans, built, tags)?);
     }
     Ok(images)
+}
+
+/// A version line promises a version: nginx 1.28 never comes out as `1.26`.
+fn refuse_other_line(plan: &Plan, lock: &Lock) -> Result<(), Failure> {
+    let Some(track) = &plan.track else {
+        return Ok(());
+    };
+    let target = plan.target();
+    let violation = match lock
+        .packages_of(&target)
+        .find(|package| package.name == *track)
+    {
+        None => Some(format!(
+            "`track` names `{track}`, which the image does not hold"
+        )),
+        Some(package) if !belongs_to_line(package.version.as_str(), &plan.line) => Some(format!(
+            "`{track}` is {}, which does not belong to the version line `{}`",
+            package.version, plan.line
+        )),
+        Some(_) => None,
+    };
+    match violation {
+        None => Ok(()),
+        Some(violation) => Err(kiln_pipeline::PipelineError::Checks {
+            target: format!("{} {target}", plan.image),
+            violations: vec![format!("version-line: {violation}")],
+        }
+        .into()),
+    }
 }
 
 fn outputs(args: &BuildArgs, compression: Compression) -> Result<Vec<Output>, Failure> {

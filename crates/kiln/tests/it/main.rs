@@ -5,6 +5,11 @@
     clippy::panic,
     reason = "a test that cannot go on fails"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "these tests are about processes and the environment, and what is skipped must be seen"
+)]
 
 mod build;
 mod hostile;
