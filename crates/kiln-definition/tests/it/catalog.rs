@@ -30,11 +30,27 @@ fn planned(name: &str) -> (kiln_definition::Definition, Vec<Plan>) {
 fn every_image_parses_plans_and_lints_clean() {
     assert_eq!(
         catalog::names().collect::<Vec<_>>(),
-        ["base", "nginx", "static"]
+        [
+            "base",
+            "go",
+            "httpd",
+            "java",
+            "memcached",
+            "nginx",
+            "node",
+            "python",
+            "redis",
+            "static",
+            "valkey"
+        ]
     );
     for name in catalog::names() {
         let (definition, plans) = planned(name);
-        assert_eq!(plans.len(), 4, "{name}: two variants on two platforms");
+        assert_eq!(
+            plans.len(),
+            4 * definition.versions.len(),
+            "{name}: two variants on two platforms"
+        );
         assert_eq!(
             text(&lint(&definition, &plans, &PlanOptions::default())),
             "",
