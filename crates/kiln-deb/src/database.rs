@@ -7,8 +7,9 @@
 //! spelling of relations, `info/` files named with the architecture for `Multi-Arch: same`.
 //!
 //! Every package is `install ok installed`: nothing is half-configured, because kiln emulates what
-//! the scripts would have done or reports what it does not. No lock files, no backups (`status-old`)
-//! and no `arch` file (there are no foreign architectures).
+//! the scripts would have done or reports what it does not. No lock files and no backups
+//! (`status-old`); `available`, `diversions` and `statoverride` are there only once something is in
+//! them, as in a root that dpkg itself has filled.
 
 mod status;
 #[cfg(test)]
@@ -49,9 +50,6 @@ pub(crate) fn files(
         files.directory(&format!("{ROOT}{directory}"));
     }
     files.add("status", 0o644, status::write(&packages));
-    for empty in ["available", "diversions", "statoverride"] {
-        files.add(empty, 0o644, Vec::new());
-    }
     files.add("info/format", 0o644, b"1\n".to_vec());
     for package in &packages {
         add_info(&mut files, package, options);

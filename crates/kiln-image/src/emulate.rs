@@ -18,23 +18,28 @@
 
 mod accounts;
 mod alternatives;
+mod apt_sources;
 mod base_files;
 mod base_passwd;
 mod ca_certificates;
 mod certificate;
+mod debconf;
+mod dpkg;
 mod ld_so_cache;
 mod ld_so_conf;
 mod localtime;
 mod nsswitch;
 mod os_release;
 mod output;
+mod pam;
 mod resolve;
 mod shadow;
 mod shells;
+mod systemd_units;
 #[cfg(test)]
 mod testing;
 
-use kiln_types::{Classify, ErrorClass, FileEntry, Plan, SynthesisedFile};
+use kiln_types::{Classify, Control, ErrorClass, FileEntry, Plan, SynthesisedFile};
 
 use crate::elf::ElfFacts;
 
@@ -66,6 +71,12 @@ pub trait Tree {
 
     /// Whether this package is in the image.
     fn has_package(&self, name: &str) -> bool;
+
+    /// The control information of every package in the image, scripts included, by name; empty
+    /// where the tree does not know it.
+    fn packages(&self) -> Vec<&Control> {
+        Vec::new()
+    }
 
     /// The version of a package in the image, where the tree knows it. Emulators that need one can
     /// do without, but must read large files then.
@@ -110,6 +121,11 @@ pub fn all() -> &'static [&'static dyn Emulator] {
         &ca_certificates::CaCertificates,
         &alternatives::Alternatives,
         &ld_so_cache::LdSoCache,
+        &pam::Pam,
+        &dpkg::Dpkg,
+        &debconf::Debconf,
+        &systemd_units::SystemdUnits,
+        &apt_sources::AptSources,
     ]
 }
 

@@ -27,7 +27,7 @@ use crate::elf::{self, ElfFacts};
 use crate::spool::{Scratch, Span, Spool};
 
 /// Counts changes of this module that change bytes: part of every key.
-pub const NORMALISER: u32 = 1;
+pub const NORMALISER: u32 = 2;
 
 /// The compression level of segments. Compression is paid once per package.
 pub const LEVEL: u32 = 6;
@@ -160,10 +160,18 @@ pub fn normalise(
     }
     let files = write_segment(kept, &spool, options, out, &subject)?;
     let control = package.control().clone();
+    // A directory that is cut stays the package's where something of it is kept below.
+    let mut needed: BTreeSet<RelativePath> = BTreeSet::new();
+    for file in &files.entries {
+        let mut parent = file.entry.path.parent();
+        while !parent.is_root() && needed.insert(parent.clone()) {
+            parent = parent.parent();
+        }
+    }
     let directories: Vec<FileEntry> = members
         .directories
         .into_values()
-        .filter(|entry| !cutter.cuts(&entry.path))
+        .filter(|entry| !cutter.cuts(&entry.path) || needed.contains(&entry.path))
         .collect();
     Ok(Normalised {
         fragment: Fragment {

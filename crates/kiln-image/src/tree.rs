@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use kiln_archive::deflate::SegmentReader;
-use kiln_types::{BlobSource, EntryKind, FileEntry, Plan, RelativePath, SynthesisedFile};
+use kiln_types::{BlobSource, Control, EntryKind, FileEntry, Plan, RelativePath, SynthesisedFile};
 
 use crate::elf::ElfFacts;
 use crate::emulate::{self, EmulateError, MAX_CONTENT, Tree};
@@ -254,6 +254,17 @@ impl Tree for GrowingTree<'_> {
             .fragments
             .iter()
             .any(|fragment| fragment.control.name == name)
+    }
+
+    fn packages(&self) -> Vec<&Control> {
+        let mut packages: Vec<&Control> = self
+            .merged
+            .fragments
+            .iter()
+            .map(|fragment| &fragment.control)
+            .collect();
+        packages.sort_by(|left, right| left.name.cmp(&right.name));
+        packages
     }
 
     fn package_version(&self, name: &str) -> Option<&str> {

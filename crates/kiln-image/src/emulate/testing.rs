@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{
-    Accounts, Architecture, Cuts, EntryKind, FileEntry, ImageName, PackageRequest, Plan, Platform,
-    RelativePath, RuntimeConfig, SynthesisedFile,
+    Accounts, Architecture, Control, Cuts, EntryKind, FileEntry, ImageName, PackageRequest, Plan,
+    Platform, RelativePath, RuntimeConfig, SynthesisedFile,
 };
 
 use super::{EmulateError, Emulator, Tree, resolve};
@@ -17,6 +17,7 @@ pub(super) struct MemoryTree {
     contents: BTreeMap<String, Vec<u8>>,
     elf: BTreeMap<String, ElfFacts>,
     packages: BTreeSet<String>,
+    controls: BTreeMap<String, Control>,
 }
 
 impl MemoryTree {
@@ -27,11 +28,29 @@ impl MemoryTree {
             contents: BTreeMap::new(),
             elf: BTreeMap::new(),
             packages: BTreeSet::new(),
+            controls: BTreeMap::new(),
         }
     }
 
     pub(super) fn package(mut self, name: &str) -> Self {
         self.packages.insert(name.to_owned());
+        self
+    }
+
+    /// Gives a package a member of its control archive, such as a script.
+    pub(super) fn script(mut self, package: &str, member: &str, content: &str) -> Self {
+        self.packages.insert(package.to_owned());
+        let control = self.controls.entry(package.to_owned()).or_default();
+        (control.name, control.architecture) = (package.to_owned(), "amd64".to_owned());
+        let content = content.as_bytes().to_vec();
+        control.members.insert(member.to_owned(), content);
+        self
+    }
+
+    pub(super) fn multi_arch_same(mut self, package: &str) -> Self {
+        if let Some(control) = self.controls.get_mut(package) {
+            control.multi_arch = kiln_types::MultiArch::Same;
+        }
         self
     }
 
@@ -198,6 +217,10 @@ impl Tree for MemoryTree {
 
     fn elf(&self, path: &str) -> Option<&ElfFacts> {
         self.elf.get(path)
+    }
+
+    fn packages(&self) -> Vec<&Control> {
+        self.controls.values().collect()
     }
 
     fn has_package(&self, name: &str) -> bool {

@@ -1,0 +1,90 @@
+//! What dpkg knows besides its packages: its architecture, and the diversions that scripts of the
+//! base system register (dpkg-divert(1)).
+//!
+//! The diversions of Debian 13 protect paths of the merged `/usr` from packages of before; none
+//! moves a file.
+
+use kiln_types::{Architecture, SynthesisedFile};
+
+use super::output::Output;
+use super::{EmulateError, Emulator, Tree};
+
+/// Stands for what is registered with dpkg.
+pub(super) struct Dpkg;
+
+impl Emulator for Dpkg {
+    fn name(&self) -> &'static str {
+        "dpkg"
+    }
+
+    fn summary(&self) -> &'static str {
+        "registers the architecture and the diversions of the base system with dpkg"
+    }
+
+    fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("dpkg", "postinst"),
+            ("base-files", "preinst"),
+            ("libc6", "preinst"),
+            ("libtirpc3t64", "preinst"),
+        ]
+    }
+
+    fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
+        let mut output = Output::new(self.name(), tree);
+        if !tree.has_package("dpkg") {
+            return Ok(output.finish());
+        }
+        let architecture = tree.plan().platform.architecture;
+        for file in ["arch", "arch-native"] {
+            let path = format!("var/lib/dpkg/{file}");
+            output.file(&path, 0o644, format!("{}\n", architecture.as_str()))?;
+        }
+        let (loader, libraries) = match architecture {
+            Architecture::Amd64 => ("/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu"),
+            Architecture::Arm64 => ("/lib/ld-linux-aarch64.so.1", "/lib/aarch64-linux-gnu"),
+        };
+        let mut diversions = String::new();
+        let mut divert = |package: &str, from: &str, to: &str| {
+            diversions.push_str(&format!("{from}\n{to}\n{package}\n"));
+        };
+        if tree.has_package("libc6") {
+            divert("libc6", loader, &format!("{loader}.usr-is-merged"));
+        }
+        if tree.has_package("base-files") {
+            for library in ["libx32", "lib32", "libo32"] {
+                let from = format!("/{library}");
+                divert("base-files", &from, &format!("/.{library}.usr-is-merged"));
+            }
+        }
+        if tree.has_package("libtirpc3t64") {
+            for file in ["libtirpc.so.3", "libtirpc.so.3.0.0"] {
+                let from = format!("{libraries}/{file}");
+                divert("libtirpc3t64", &from, &format!("{from}.usr-is-merged"));
+            }
+        }
+        if !diversions.is_empty() {
+            output.file("var/lib/dpkg/diversions", 0o644, diversions)?;
+        }
+        Ok(output.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emulate::testing::MemoryTree;
+
+    #[test]
+    fn each_diversion_is_three_lines() {
+        let mut tree = MemoryTree::new().package("dpkg").package("libc6");
+        tree.run(&Dpkg);
+        assert_eq!(
+            tree.text("var/lib/dpkg/diversions"),
+            "/lib64/ld-linux-x86-64.so.2\n/lib64/ld-linux-x86-64.so.2.usr-is-merged\nlibc6\n"
+        );
+        assert_eq!(tree.text("var/lib/dpkg/arch-native"), "amd64\n");
+        let without = MemoryTree::new().package("libc6");
+        assert!(Dpkg.run(&without).unwrap().is_empty());
+    }
+}
