@@ -90,6 +90,13 @@ fn owns(package: &InstalledPackage, path: &str) -> bool {
         ) && is_there(&format!("usr/{path}"))
 }
 
+/// The path of a conffile that an earlier version had and this one has not
+/// (deb-conffiles(5), `remove-on-upgrade`).
+fn is_left_behind(line: &str) -> Option<&str> {
+    let path = line.strip_prefix("remove-on-upgrade")?;
+    path.starts_with([' ', '\t']).then(|| path.trim())
+}
+
 /// The files of one package in `info/`.
 fn add_info(files: &mut Files, package: &InstalledPackage, options: &DatabaseOptions) {
     let control = &package.control;
@@ -110,8 +117,10 @@ fn add_info(files: &mut Files, package: &InstalledPackage, options: &DatabaseOpt
     }
     if let Some(conffiles) = control.members.get("conffiles") {
         let conffiles = keep_lines(conffiles, |line| {
-            line.strip_prefix('/')
-                .is_some_and(|path| owns(package, path.trim_end()))
+            is_left_behind(line).is_some()
+                || line
+                    .strip_prefix('/')
+                    .is_some_and(|path| owns(package, path.trim_end()))
         });
         if !conffiles.is_empty() {
             files.add(&format!("{stem}.conffiles"), 0o644, conffiles);

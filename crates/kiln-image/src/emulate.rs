@@ -28,6 +28,7 @@ mod dpkg;
 mod ld_so_cache;
 mod ld_so_conf;
 mod localtime;
+mod netbase;
 mod nsswitch;
 mod os_release;
 mod output;
@@ -121,6 +122,7 @@ pub fn all() -> &'static [&'static dyn Emulator] {
         &ca_certificates::CaCertificates,
         &alternatives::Alternatives,
         &ld_so_cache::LdSoCache,
+        &netbase::Netbase,
         &pam::Pam,
         &dpkg::Dpkg,
         &debconf::Debconf,

@@ -2,7 +2,7 @@
 
 use kiln_types::InstalledPackage;
 
-use super::owns;
+use super::{is_left_behind, owns};
 use crate::relation::{parse_depends, parse_relations};
 use crate::version::Version;
 
@@ -160,6 +160,11 @@ fn conffiles(package: &InstalledPackage) -> String {
         {
             lines.push_str(&format!("\n /{path} {digest}"));
         }
+    }
+    let list = package.control.members.get("conffiles");
+    let list = String::from_utf8_lossy(list.map_or(&[], Vec::as_slice));
+    for path in list.lines().filter_map(is_left_behind) {
+        lines.push_str(&format!("\n {path} newconffile remove-on-upgrade"));
     }
     lines
 }

@@ -9,6 +9,20 @@ use kiln_types::{Architecture, SynthesisedFile};
 use super::output::Output;
 use super::{EmulateError, Emulator, Tree};
 
+/// Libraries that moved into `/usr` under a new package's name.
+const LIBRARIES: [(&str, &[&str]); 2] = [
+    (
+        "libreadline8t64",
+        &[
+            "libhistory.so.8",
+            "libhistory.so.8.2",
+            "libreadline.so.8",
+            "libreadline.so.8.2",
+        ],
+    ),
+    ("libtirpc3t64", &["libtirpc.so.3", "libtirpc.so.3.0.0"]),
+];
+
 /// Stands for what is registered with dpkg.
 pub(super) struct Dpkg;
 
@@ -26,6 +40,7 @@ impl Emulator for Dpkg {
             ("dpkg", "postinst"),
             ("base-files", "preinst"),
             ("libc6", "preinst"),
+            ("libreadline8t64", "preinst"),
             ("libtirpc3t64", "preinst"),
         ]
     }
@@ -57,10 +72,10 @@ impl Emulator for Dpkg {
                 divert("base-files", &from, &format!("/.{library}.usr-is-merged"));
             }
         }
-        if tree.has_package("libtirpc3t64") {
-            for file in ["libtirpc.so.3", "libtirpc.so.3.0.0"] {
+        for (package, files) in LIBRARIES {
+            for file in files.iter().filter(|_| tree.has_package(package)) {
                 let from = format!("{libraries}/{file}");
-                divert("libtirpc3t64", &from, &format!("{from}.usr-is-merged"));
+                divert(package, &from, &format!("{from}.usr-is-merged"));
             }
         }
         if !diversions.is_empty() {
