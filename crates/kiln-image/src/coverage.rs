@@ -31,10 +31,13 @@ use reviewed::{Tables, Verdict};
 use script::Script;
 
 /// The members of a package that are scripts or set scripts off, in the order of their use.
-const SCRIPTS: [&str; 6] = ["config", "preinst", "postinst", "triggers", "prerm", "postrm"];
+const SCRIPTS: [&str; 6] = [
+    "config", "preinst", "postinst", "triggers", "prerm", "postrm",
+];
 
 /// Why `prerm` and `postrm` count as they do.
-const NOT_ON_INSTALL: &str = "runs when the package is removed or upgraded, never when it is installed";
+const NOT_ON_INSTALL: &str =
+    "runs when the package is removed or upgraded, never when it is installed";
 
 /// What became of one script.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,10 +64,10 @@ impl ScriptCoverage {
         self.left_out.is_empty()
     }
 
-    fn add(&mut self, verdict: &Verdict<'_>, plan: &Plan) {
+    fn add(&mut self, verdict: &Verdict<'_>, image: &Image<'_>) {
         match verdict {
             Verdict::Emulated(emulator) => {
-                if plan.emulators.iter().any(|name| name == emulator) {
+                if image.plan.emulators.iter().any(|name| name == emulator) {
                     self.emulators.insert((*emulator).to_owned());
                 } else {
                     self.left_out.insert(format!(
@@ -81,8 +84,23 @@ impl ScriptCoverage {
             Verdict::LeftOut(text) => {
                 self.left_out.insert((*text).to_owned());
             }
+            Verdict::LeftOutWith(packages, text) => {
+                if packages
+                    .split(',')
+                    .any(|name| image.packages.contains(name))
+                {
+                    self.left_out.insert((*text).to_owned());
+                }
+            }
         }
     }
+}
+
+/// What a script is judged by, besides itself.
+struct Image<'a> {
+    plan: &'a Plan,
+    packages: BTreeSet<&'a str>,
+    tables: Tables<'static>,
 }
 
 /// What became of all scripts of an image: by package, then in the order of their use.
@@ -168,18 +186,22 @@ pub fn to_review(control: &Control, all: bool) -> Vec<Unreviewed> {
 /// What becomes of the scripts of these packages.
 #[must_use]
 pub fn coverage(plan: &Plan, fragments: &[&Fragment]) -> Coverage {
-    let tables = Tables::built_in();
     let mut packages: Vec<&Control> = fragments.iter().map(|fragment| &fragment.control).collect();
     packages.sort_by(|left, right| left.name.cmp(&right.name));
+    let image = Image {
+        plan,
+        packages: packages.iter().map(|control| &*control.name).collect(),
+        tables: Tables::built_in(),
+    };
     Coverage(
         packages
             .into_iter()
-            .flat_map(|control| of_package(&tables, plan, control))
+            .flat_map(|control| of_package(&image, control))
             .collect(),
     )
 }
 
-fn of_package(tables: &Tables<'_>, plan: &Plan, control: &Control) -> Vec<ScriptCoverage> {
+fn of_package(image: &Image<'_>, control: &Control) -> Vec<ScriptCoverage> {
     SCRIPTS
         .iter()
         .filter_map(|name| Some((*name, control.members.get(*name)?)))
@@ -193,29 +215,25 @@ fn of_package(tables: &Tables<'_>, plan: &Plan, control: &Control) -> Vec<Script
                 "prerm" | "postrm" => {
                     covered.without_effect.insert(NOT_ON_INSTALL.to_owned());
                 }
-                "triggers" => of_triggers(tables, plan, content, &mut covered),
-                _ => of_script(tables, plan, control, content, &mut covered),
+                "triggers" => of_triggers(image, content, &mut covered),
+                _ => of_script(image, control, content, &mut covered),
             }
             covered
         })
         .collect()
 }
 
-fn of_script(
-    tables: &Tables<'_>,
-    plan: &Plan,
-    control: &Control,
-    content: &[u8],
-    covered: &mut ScriptCoverage,
-) {
+fn of_script(image: &Image<'_>, control: &Control, content: &[u8], covered: &mut ScriptCoverage) {
     let script = Script::parse(content, &control.architecture);
     for tool in &script.tools {
-        match tables.section(tool, &covered.script) {
-            Some(verdicts) => verdicts.iter().for_each(|verdict| covered.add(verdict, plan)),
+        match image.tables.section(tool, &covered.script) {
+            Some(verdicts) => verdicts
+                .iter()
+                .for_each(|verdict| covered.add(verdict, image)),
             None => {
-                covered
-                    .left_out
-                    .insert(format!("the section that `{tool}` added, a tool not reviewed"));
+                covered.left_out.insert(format!(
+                    "the section that `{tool}` added, a tool not reviewed"
+                ));
             }
         }
     }
@@ -228,8 +246,10 @@ fn of_script(
         return;
     }
     let digest = script.digest();
-    match tables.script(&control.name, &covered.script, &digest) {
-        Ok(verdicts) => verdicts.iter().for_each(|verdict| covered.add(verdict, plan)),
+    match image.tables.script(&control.name, &covered.script, &digest) {
+        Ok(verdicts) => verdicts
+            .iter()
+            .for_each(|verdict| covered.add(verdict, image)),
         Err(known) => {
             let what = if known {
                 "it has changed since it was reviewed"
@@ -244,7 +264,7 @@ fn of_script(
 }
 
 /// deb-triggers(5): `activate` sets off the postinst of whoever is interested, `interest` one's own.
-fn of_triggers(tables: &Tables<'_>, plan: &Plan, content: &[u8], covered: &mut ScriptCoverage) {
+fn of_triggers(image: &Image<'_>, content: &[u8], covered: &mut ScriptCoverage) {
     for line in String::from_utf8_lossy(content).lines() {
         let mut words = line.split_whitespace();
         let (Some(directive), Some(name)) = (words.next(), words.next()) else {
@@ -252,10 +272,12 @@ fn of_triggers(tables: &Tables<'_>, plan: &Plan, content: &[u8], covered: &mut S
         };
         if let Some(verdicts) = directive
             .starts_with("activate")
-            .then(|| tables.section(&format!("trigger:{name}"), "triggers"))
+            .then(|| image.tables.section(&format!("trigger:{name}"), "triggers"))
             .flatten()
         {
-            verdicts.iter().for_each(|verdict| covered.add(verdict, plan));
+            verdicts
+                .iter()
+                .for_each(|verdict| covered.add(verdict, image));
         }
     }
     if covered.emulators.is_empty() && covered.left_out.is_empty() {

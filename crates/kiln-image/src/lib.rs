@@ -34,9 +34,7 @@ mod tree;
 pub use checks::{CHECKS, CheckOutcome, ImageFacts};
 pub use compose::{Composition, Compression, LayerPlan, Piece, WrittenLayer, compose, write_layer};
 pub use config::{Described, LayerRecord, MadeBy, annotations, describe};
-pub use coverage::{
-    Coverage, CoverageCounts, ScriptCoverage, Unreviewed, coverage, to_review,
-};
+pub use coverage::{Coverage, CoverageCounts, ScriptCoverage, Unreviewed, coverage, to_review};
 pub use cuts::Cutter;
 pub use elf::ElfFacts;
 pub use error::AssembleError;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use kiln_image::{
-    CheckOutcome, Compression, Fragment, Furnished, ImageFacts, LayerPlan, LayerRecord, Layering,
-    Losses, MadeBy, WrittenLayer, compose, contested_files, describe, furnish, write_layer,
+    CheckOutcome, Compression, Coverage, Fragment, Furnished, ImageFacts, LayerPlan, LayerRecord,
+    Layering, Losses, MadeBy, WrittenLayer, compose, contested_files, coverage, describe, furnish,
+    write_layer,
 };
 use kiln_oci::Descriptor;
 use kiln_store::{RecordKind, Stored};
@@ -49,6 +50,8 @@ pub struct PlatformImage {
     pub facts: ImageFacts,
     /// How the checks of its profile came out.
     pub checks: Vec<CheckOutcome>,
+    /// What became of the maintainer scripts of its packages.
+    pub coverage: Coverage,
     /// What the container engine runs it as.
     pub user: String,
 }
@@ -401,6 +404,7 @@ impl Assembly<'_> {
             version,
             facts: furnished.facts,
             checks: furnished.checks,
+            coverage: coverage(self.plan, &views(fragments)),
             user: self.plan.config.user.clone(),
         })
     }

@@ -37,7 +37,7 @@ pub use build::{BuildOptions, LayerSummary, PlatformImage, Work};
 pub use diff::{Change, LockDiff, diff_locks};
 pub use error::{GonePackage, PipelineError};
 pub use gather::{GatheredImage, GatheredPlatform};
-pub use kiln_image::{CheckOutcome, Compression, ImageFacts, Layering};
+pub use kiln_image::{CheckOutcome, Compression, Coverage, ImageFacts, Layering, ScriptCoverage};
 pub use kiln_net::NetSettings;
 pub use kiln_resolve::{Edge, OpenDependency, Resolution, ResolveError};
 pub use kiln_store::{

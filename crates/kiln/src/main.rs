@@ -15,6 +15,7 @@ mod render;
 mod run_settings;
 #[cfg(test)]
 mod schema;
+mod scripts;
 mod settings;
 
 use std::process::ExitCode;

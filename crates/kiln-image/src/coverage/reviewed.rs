@@ -7,7 +7,8 @@
 //! - `emulated NAME`: that emulator does it;
 //! - `none TEXT`: it has no effect on a fresh image, because …;
 //! - `withheld TEXT`: it does what no image should have;
-//! - `left-out TEXT`: it does something that nothing stands for.
+//! - `left-out TEXT`: it does something that nothing stands for;
+//! - `left-out-with PACKAGE,… TEXT`: it does so where one of these packages is in the image.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ pub(super) enum Verdict<'a> {
     Withheld(&'a str),
     /// Nothing stands for it.
     LeftOut(&'a str),
+    /// It acts only where one of these packages is, and then nothing stands for it.
+    LeftOutWith(&'a str, &'a str),
 }
 
 /// One script or section of a table.
@@ -130,6 +133,9 @@ pub(super) fn verdict(line: &str) -> Option<Verdict<'_>> {
         "none" => Some(Verdict::WithoutEffect(text)),
         "withheld" => Some(Verdict::Withheld(text)),
         "left-out" => Some(Verdict::LeftOut(text)),
+        "left-out-with" => text
+            .split_once(' ')
+            .map(|(packages, text)| Verdict::LeftOutWith(packages, text)),
         _ => None,
     }
 }

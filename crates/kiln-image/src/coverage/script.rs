@@ -100,10 +100,7 @@ fn is_shell(text: &str) -> bool {
         return false;
     };
     let program = interpreter.split_whitespace().next().unwrap_or_default();
-    matches!(
-        program.rsplit('/').next(),
-        Some("sh" | "dash" | "bash")
-    )
+    matches!(program.rsplit('/').next(), Some("sh" | "dash" | "bash"))
 }
 
 /// The same text on every architecture, where it names its own.
@@ -155,7 +152,10 @@ impl HereDocument {
 fn is_inert(line: &str) -> bool {
     let line = line.trim();
     let plain = line.trim_end_matches(";;").trim_end();
-    if matches!(plain, "" | ":" | "true" | "esac" | "exit" | "exit 0" | "exit 1") {
+    if matches!(
+        plain,
+        "" | ":" | "true" | "esac" | "exit" | "exit 0" | "exit 1"
+    ) {
         return true;
     }
     if let Some(options) = plain.strip_prefix("set ") {
@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn the_digest_is_of_what_acts() {
-        let digest = |text: &str, architecture| Script::parse(text.as_bytes(), architecture).digest();
+        let digest =
+            |text: &str, architecture| Script::parse(text.as_bytes(), architecture).digest();
         let one = "#!/bin/sh\n# comment\nset -e\n  touch /usr/lib/x86_64-linux-gnu/x-amd64\n\n";
         let other = "#!/bin/sh -e\nset -e\ntouch /usr/lib/aarch64-linux-gnu/x-arm64\n";
         assert_eq!(digest(one, "amd64"), digest(other, "arm64"));

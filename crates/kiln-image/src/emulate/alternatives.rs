@@ -43,7 +43,14 @@ impl Emulator for Alternatives {
             ("nano", "postinst"),
             ("netcat-openbsd", "postinst"),
             ("netcat-traditional", "postinst"),
+            ("node-babel7", "postinst"),
+            ("nodejs", "postinst"),
+            ("openjdk-21-jdk-headless", "postinst"),
+            ("openjdk-21-jre-headless", "postinst"),
+            ("openjdk-25-jdk-headless", "postinst"),
+            ("openjdk-25-jre-headless", "postinst"),
             ("original-awk", "postinst"),
+            ("postgresql-client-17", "postinst"),
             ("tar", "postinst"),
             ("util-linux", "postinst"),
             ("vim", "postinst"),
@@ -55,7 +62,9 @@ impl Emulator for Alternatives {
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
-        for choice in choices(TABLE) {
+        let architecture = tree.plan().platform.architecture;
+        let table = TABLE.replace("ARCH", architecture.as_str());
+        for choice in choices(&table) {
             if tree.has_package(choice.package) && resolve(tree, choice.path).is_some() {
                 groups.entry(choice.name).or_default().register(choice);
             }

@@ -36,11 +36,7 @@ impl Emulator for LdSoCache {
     }
 
     fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("libc-bin", "postinst"),
-            ("libc-bin", "triggers"),
-            ("libc6", "postinst"),
-        ]
+        &[("libc-bin", "postinst"), ("libc-bin", "triggers")]
     }
 
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {

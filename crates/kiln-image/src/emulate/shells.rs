@@ -24,11 +24,7 @@ impl Emulator for Shells {
     fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
         // debianutils' postinst also registers an alternative: see `alternatives`. That of dash
         // finds nothing to do in a fresh root.
-        &[
-            ("debianutils", "postinst"),
-            ("debianutils", "triggers"),
-            ("dash", "postinst"),
-        ]
+        &[("debianutils", "postinst"), ("debianutils", "triggers")]
     }
 
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {

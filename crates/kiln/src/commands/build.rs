@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::loading::{Loaded, Place, load};
 use crate::render::{self, Table};
+use crate::scripts::{self, ScriptsAnswer};
 
 /// Build an image from a definition, and write or load it where you say
 ///
@@ -28,6 +29,7 @@ use crate::render::{self, Table};
     kiln build nginx --load                                   into the local docker engine\n  \
     kiln build nginx:1.26-dev --platform linux/arm64 -o oci:out:dev\n  \
     kiln build ./image.yaml --variant all -o oci-archive:image.tar\n  \
+    kiln build nginx --strict -v                              nothing of a maintainer script left out\n  \
     kiln build ./image.yaml --update                          resolve again, then build")]
 pub(crate) struct BuildArgs {
     /// An image of the catalog, a definition file, or a folder with one
@@ -45,6 +47,9 @@ pub(crate) struct BuildArgs {
     /// Resolve again, although there is a lock that fits
     #[arg(long)]
     update: bool,
+    /// Refuse an image when effects of a maintainer script are left out
+    #[arg(long)]
+    strict: bool,
     /// How packages become layers
     #[arg(long, value_name = "HOW", default_value = "shared")]
     layers: LayersChoice,
@@ -129,6 +134,8 @@ struct PlatformAnswer {
     shells: Vec<String>,
     /// Setuid and setgid files, by path.
     setuid: Vec<String>,
+    /// What became of the maintainer scripts of its packages.
+    scripts: ScriptsAnswer,
     /// The layers, bottom first.
     layers: Vec<LayerAnswer>,
     /// Whether the whole image was found in the store.
@@ -192,6 +199,14 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
     let settings = context.pipeline_settings(loaded.folder(), lock.snapshot);
     let pipeline = context.pipeline(&store, &settings);
     let images = build(&pipeline, &loaded, &selected, &lock, &options)?;
+    if args.strict {
+        for image in &images {
+            for gathered in &image.platforms {
+                let target = format!("{} {}", reference(image), gathered.platform);
+                scripts::refuse_gaps(&target, &gathered.image.coverage)?;
+            }
+        }
+    }
     let mut written = Vec::new();
     for output in &outputs {
         match output.daemon_reference() {
@@ -323,6 +338,7 @@ fn image_answer(image: &GatheredImage) -> ImageAnswer {
                 user: platform.user.clone(),
                 shells: text(&platform.facts.shells),
                 setuid: text(&platform.facts.setuid),
+                scripts: ScriptsAnswer::of(&platform.coverage),
                 layers: platform
                     .layers
                     .iter()
@@ -414,6 +430,12 @@ fn table(context: &Context, answer: &BuildAnswer) -> String {
         }
         text.push_str(&table.render(context.painter));
         text.push('\n');
+    }
+    for image in &answer.images {
+        for platform in &image.platforms {
+            let reference = format!("{} {}", image.reference, platform.platform);
+            text.push_str(&platform.scripts.text(context, &reference));
+        }
     }
     for output in &answer.outputs {
         text.push_str(&format!("written  {output}\n"));

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::loading::load;
 use crate::render::{self, Table};
 use crate::run_settings::{self, RunFor};
+use crate::scripts::ScriptsAnswer;
 
 /// Show what a definition becomes, and what an image holds
 ///
@@ -28,6 +29,7 @@ use crate::run_settings::{self, RunFor};
     kiln show nginx                         the evaluated definition\n  \
     kiln show nginx --packages              packages, versions and where they come from\n  \
     kiln show nginx --layers                layers, sizes, users, setuid files, checks\n  \
+    kiln show nginx --scripts               maintainer scripts: emulated, without effect, left out\n  \
     kiln show nginx --run                   how to run it: docker, compose, Kubernetes\n  \
     kiln show --profile standard            what the profile `standard` says")]
 pub(crate) struct ShowArgs {
@@ -42,6 +44,9 @@ pub(crate) struct ShowArgs {
     /// Show its layers, and what is known of its files
     #[arg(long, conflicts_with_all = ["run"])]
     layers: bool,
+    /// Show what became of the maintainer scripts of its packages
+    #[arg(long, conflicts_with_all = ["run", "layers", "packages"])]
+    scripts: bool,
     /// Show how to run it with nothing more than it declares
     #[arg(long, value_name = "WITH", num_args = 0..=1, default_missing_value = "all")]
     run: Option<RunChoice>,
@@ -121,7 +126,7 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     if let Some(choice) = args.run {
         return show_run(context, &selected, choice, loaded.place.engine_prefix());
     }
-    if !args.packages && !args.layers {
+    if !args.packages && !args.layers && !args.scripts {
         return context.answer(&selected, || show_definition(&loaded.definition, &selected));
     }
     let store = context.store()?;
@@ -159,6 +164,22 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     for plan in &selected {
         let (image, _) = pipeline.build(plan, &lock, &BuildOptions::default())?;
         images.push((plan.target().to_string(), image));
+    }
+    if args.scripts {
+        let json: Vec<_> = images
+            .iter()
+            .map(|(target, image)| {
+                serde_json::json!({
+                    "target": target, "scripts": ScriptsAnswer::of(&image.coverage),
+                })
+            })
+            .collect();
+        return context.answer(&json, || {
+            images
+                .iter()
+                .map(|(target, image)| ScriptsAnswer::of(&image.coverage).list(context, target))
+                .collect()
+        });
     }
     let json: Vec<_> = images
         .iter()
