@@ -69,24 +69,6 @@ impl ScriptsAnswer {
         }
     }
 
-    /// One line, and with `-v` one more for each script of which something is left out.
-    pub(crate) fn text(&self, context: &Context, reference: &str) -> String {
-        let accounted = self.total - self.left_out;
-        let mut text = format!(
-            "scripts  {accounted} of {} accounted for ({reference})\n",
-            self.total
-        );
-        for script in self.list.iter().filter(|_| context.verbose > 0) {
-            for effect in &script.left_out {
-                text.push_str(&format!(
-                    "         {} {}: {effect}\n",
-                    script.package, script.script
-                ));
-            }
-        }
-        text
-    }
-
     /// Every script with what became of it.
     pub(crate) fn list(&self, context: &Context, target: &str) -> String {
         let mut table = Table::new(&["package", "script", "what became of it"]);
@@ -120,6 +102,24 @@ impl ScriptsAnswer {
             self.left_out
         )
     }
+}
+
+/// One line about all images, and with `-v` one more for whatever is left out of one.
+pub(crate) fn summary(context: &Context, images: &[(String, &ScriptsAnswer)]) -> String {
+    let total: usize = images.iter().map(|(_, scripts)| scripts.total).sum();
+    let left_out: usize = images.iter().map(|(_, scripts)| scripts.left_out).sum();
+    let mut text = format!("scripts  {} of {total} accounted for\n", total - left_out);
+    for (target, scripts) in images.iter().filter(|_| context.verbose > 0) {
+        for script in &scripts.list {
+            for effect in &script.left_out {
+                let (package, script) = (&script.package, &script.script);
+                text.push_str(&format!(
+                    "         {target}: {package} {script}: {effect}\n"
+                ));
+            }
+        }
+    }
+    text
 }
 
 /// With `--strict`, an image of which scripts are left out is refused.

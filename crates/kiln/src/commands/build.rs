@@ -431,12 +431,21 @@ fn table(context: &Context, answer: &BuildAnswer) -> String {
         text.push_str(&table.render(context.painter));
         text.push('\n');
     }
-    for image in &answer.images {
-        for platform in &image.platforms {
-            let reference = format!("{} {}", image.reference, platform.platform);
-            text.push_str(&platform.scripts.text(context, &reference));
-        }
-    }
+    let scripts: Vec<(String, &ScriptsAnswer)> = answer
+        .images
+        .iter()
+        .flat_map(|image| {
+            image
+                .platforms
+                .iter()
+                .map(move |platform| (image, platform))
+        })
+        .map(|(image, platform)| {
+            let target = format!("{} {}", image.reference, platform.platform);
+            (target, &platform.scripts)
+        })
+        .collect();
+    text.push_str(&scripts::summary(context, &scripts));
     for output in &answer.outputs {
         text.push_str(&format!("written  {output}\n"));
     }

@@ -26,6 +26,7 @@ fn both_platforms_from_an_empty_store_end_in_a_short_table() {
     linux/amd64  sha256:xxxxxxxxxxxx         8      8.3 kB    4.7 kB  65532:65532  none        0  0 of 8 packages, 0 of 5 layers
     linux/arm64  sha256:xxxxxxxxxxxx         8      8.3 kB    4.7 kB  65532:65532  none        0  3 of 8 packages, 1 of 5 layers
 
+    scripts  2 of 6 accounted for
     lock     image.lock (resolved now)
     time     [TIME]
     ");
@@ -49,11 +50,29 @@ fn a_second_build_finds_everything_and_asks_nobody() {
     linux/amd64  sha256:xxxxxxxxxxxx         8      8.3 kB    4.7 kB  65532:65532  none        0  everything
     linux/arm64  sha256:xxxxxxxxxxxx         8      8.3 kB    4.7 kB  65532:65532  none        0  everything
 
+    scripts  2 of 6 accounted for
     lock     image.lock (as it was)
     time     [TIME]
     ");
     assert_eq!(world.server.requests(), []);
     assert_eq!(world.digest(), first);
+}
+
+#[test]
+fn strict_refuses_scripts_that_nobody_has_read() {
+    let world = World::new();
+    let output = world
+        .kiln(&["build", "image.yaml", "--strict", "-o", "oci:out"])
+        .failure(2);
+    let text = output.to_string();
+    assert!(
+        text.contains("ca-certificates postinst: it has changed since it was reviewed"),
+        "{text}"
+    );
+    assert!(
+        !world.environment.folder().join("out").exists(),
+        "nothing is written"
+    );
 }
 
 #[test]
