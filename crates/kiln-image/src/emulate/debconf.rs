@@ -29,7 +29,14 @@ impl Emulator for Debconf {
     }
 
     fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
-        &[("debconf", "config"), ("debconf", "postinst")]
+        &[
+            ("ca-certificates", "config"),
+            ("debconf", "config"),
+            ("debconf", "postinst"),
+            ("iproute2", "config"),
+            ("postgresql-common", "config"),
+            ("tzdata", "config"),
+        ]
     }
 
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
