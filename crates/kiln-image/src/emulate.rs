@@ -39,6 +39,7 @@ mod shells;
 mod systemd_units;
 #[cfg(test)]
 mod testing;
+mod ucf;
 
 use kiln_types::{Classify, Control, ErrorClass, FileEntry, Plan, SynthesisedFile};
 
@@ -125,6 +126,7 @@ pub fn all() -> &'static [&'static dyn Emulator] {
         &netbase::Netbase,
         &pam::Pam,
         &dpkg::Dpkg,
+        &ucf::Ucf,
         &debconf::Debconf,
         &systemd_units::SystemdUnits,
         &apt_sources::AptSources,

@@ -47,7 +47,11 @@ impl Emulator for Debconf {
         let mut templates: BTreeMap<String, Fields> = BTreeMap::new();
         let mut owners: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for control in tree.packages() {
-            let names = owner_names(control);
+            let mut names = owner_names(control);
+            // ucf speaks to debconf when another package's script hands it a file.
+            if control.name == "ucf" && tree.entry("var/lib/ucf/cache").is_some() {
+                names.insert(control.name.clone());
+            }
             let Some(text) = control
                 .members
                 .get("templates")
@@ -210,12 +214,13 @@ struct Answer {
 
 /// Questions that scripts ask or set on a fresh root, with what comes of it: mostly the default of
 /// the template, because nobody is there to answer.
-const FIXED: [(&str, &str); 7] = [
+const FIXED: [(&str, &str); 8] = [
     ("ca-certificates/trust_new_crts", "yes"),
     ("debconf/frontend", "Dialog"),
     ("debconf/priority", "high"),
     ("iproute2/setcaps", "false"),
     ("libpam-runtime/override", "false"),
+    ("postgresql-common/ssl", "true"),
     ("tzdata/Areas", "Etc"),
     ("tzdata/Zones/Etc", "UTC"),
 ];

@@ -42,6 +42,7 @@ impl Emulator for Dpkg {
             ("libc6", "preinst"),
             ("libreadline8t64", "preinst"),
             ("libtirpc3t64", "preinst"),
+            ("postgresql-common", "preinst"),
         ]
     }
 
@@ -77,6 +78,11 @@ impl Emulator for Dpkg {
                 let from = format!("{libraries}/{file}");
                 divert(package, &from, &format!("{from}.usr-is-merged"));
             }
+        }
+        // pg_config of the development package is found by a script that knows clusters.
+        if tree.has_package("postgresql-common") {
+            let from = "/usr/bin/pg_config";
+            divert("postgresql-common", from, &format!("{from}.libpq-dev"));
         }
         if !diversions.is_empty() {
             output.file("var/lib/dpkg/diversions", 0o644, diversions)?;
