@@ -2,6 +2,7 @@
 
 pub(crate) mod rules;
 mod settings;
+mod tests;
 
 use crate::shape::{Field, Object, Shape, optional, required};
 use rules::*;

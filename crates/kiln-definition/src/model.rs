@@ -7,6 +7,10 @@ use kiln_types::{ImageName, PackageName, Platform, Timestamp};
 
 use crate::span::{Span, Spanned};
 
+mod tests;
+
+pub use tests::*;
+
 /// One image in all its variants, versions and platforms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -294,35 +298,6 @@ pub struct PathEntry {
     pub mode: Option<Spanned<u32>>,
     /// Must be writable at run time.
     pub writable: bool,
-    /// When it applies.
-    pub only: Only,
-}
-
-/// What a test does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProbeEntry {
-    /// Runs a command in place of the entrypoint.
-    Run(Vec<Spanned<String>>),
-    /// Starts the image and asks it over HTTP.
-    Http {
-        /// The URL.
-        url: Spanned<String>,
-    },
-}
-
-/// A declared test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestEntry {
-    /// Its name.
-    pub name: Spanned<String>,
-    /// What it does.
-    pub probe: ProbeEntry,
-    /// The expected exit code or HTTP status.
-    pub code: Option<Spanned<i32>>,
-    /// A text that the output or the body must hold.
-    pub contains: Option<Spanned<String>>,
-    /// The command must not succeed.
-    pub must_fail: bool,
     /// When it applies.
     pub only: Only,
 }

@@ -10,6 +10,7 @@ mod evaluation;
 mod packages;
 mod paths;
 mod runtime;
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -21,6 +21,7 @@ mod names;
 mod plan;
 mod relation;
 mod reporter;
+mod test_plan;
 
 pub use architecture::{Architecture, Platform, PlatformError};
 pub use clock::{Clock, FixedClock, Timestamp, TimestampError};
@@ -37,7 +38,11 @@ pub use lock::{Lock, LockedIndex, LockedPackage, TargetId};
 pub use names::{ImageName, NameError, PackageName, PackageVersion};
 pub use plan::{
     Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,
-    Request, RuntimeConfig, TestExpectation, TestPlan, TestProbe, Unmet,
+    Request, RuntimeConfig, Unmet,
 };
 pub use relation::{Alternatives, Comparison, Constraint, MultiArch, Provide, Relation};
 pub use reporter::{Reporter, SilentReporter, Stage};
+pub use test_plan::{
+    HttpStep, StopStep, TcpStep, TestExpectation, TestFile, TestPlan, TestProbe, TestStep,
+    TextExpectation,
+};

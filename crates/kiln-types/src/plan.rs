@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Constraint, ImageName, PackageName, Platform, RelativePath, TargetId, Timestamp};
+use crate::{
+    Constraint, ImageName, PackageName, Platform, RelativePath, TargetId, TestPlan, Timestamp,
+};
 
 /// Everything that is wanted of one image of one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,42 +241,7 @@ pub struct RuntimeConfig {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What a test does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TestProbe {
-    /// Runs a command in place of the entrypoint, in a container of its own.
-    Run(Vec<String>),
-    /// Starts the image as declared and asks it over HTTP.
-    Http {
-        /// The URL, with `localhost` for the container.
-        url: String,
-    },
-}
-
-/// What a test expects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestExpectation {
-    /// The exit code of a command (0 unless stated), or the HTTP status (200 unless stated).
-    pub code: Option<i32>,
-    /// A text that the output or the body must hold.
-    pub contains: Option<String>,
-    /// The command must not succeed (nor be found).
-    pub must_fail: bool,
-}
-
-/// A declared test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestPlan {
-    /// Its name.
-    pub name: String,
-    /// What it does.
-    pub probe: TestProbe,
-    /// What it expects.
-    pub expectation: TestExpectation,
-}
-
-mod content {
+pub(crate) mod content {
     //! File contents as text where they are text, otherwise as numbers in an object.
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -285,7 +252,7 @@ mod content {
         Bytes { bytes: Vec<u8> },
     }
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         content: &[u8],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -298,7 +265,7 @@ mod content {
         .serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<u8>, D::Error> {
         Ok(match Content::deserialize(deserializer)? {

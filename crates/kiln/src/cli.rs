@@ -67,6 +67,7 @@ pub(crate) enum Command {
     Why(commands::why::WhyArgs),
     Show(commands::show::ShowArgs),
     Diff(commands::diff::DiffArgs),
+    Test(commands::test::TestArgs),
     Catalog(commands::catalog::CatalogArgs),
     Cache(commands::cache::CacheArgs),
     Config(commands::config::ConfigArgs),

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
-use kiln_pipeline::{GatheredImage, Pipeline};
+use kiln_pipeline::{GatheredImage, Pipeline, PlatformImage};
 use kiln_types::{Architecture, Platform};
 
 use crate::context::Context;
@@ -31,11 +31,23 @@ pub(crate) fn load(
         .or_else(|| image.platforms.first())
         .with_context(|| format!("image `{}` has no platform", image.name))?;
     let client = client(context)?;
+    load_platform(&client, pipeline, &platform.image, references)?;
+    let first = references.first().map_or("", String::as_str);
+    Ok(format!("{client}: {first} ({})", platform.platform))
+}
+
+/// Loads the image of one platform under these references, through this client.
+pub(crate) fn load_platform(
+    client: &str,
+    pipeline: &Pipeline<'_>,
+    image: &PlatformImage,
+    references: &[String],
+) -> Result<(), Failure> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the engine's own client knows how to reach it"
     )]
-    let mut child = Command::new(&client)
+    let mut child = Command::new(client)
         .arg("load")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -43,7 +55,7 @@ pub(crate) fn load(
         .spawn()
         .with_context(|| format!("cannot start `{client} load`"))?;
     let written = match child.stdin.take() {
-        Some(mut input) => pipeline.write_docker_archive(&platform.image, references, &mut input),
+        Some(mut input) => pipeline.write_docker_archive(image, references, &mut input),
         None => Ok(()),
     };
     let output = child
@@ -55,11 +67,11 @@ pub(crate) fn load(
         return Err(anyhow::anyhow!("`{client} load` failed: {message}").into());
     }
     written?;
-    let first = references.first().map_or("", String::as_str);
-    Ok(format!("{client}: {first} ({})", platform.platform))
+    Ok(())
 }
 
-fn client(context: &Context) -> anyhow::Result<String> {
+/// The engine's client on PATH.
+pub(crate) fn client(context: &Context) -> anyhow::Result<String> {
     let path = context
         .world
         .environment

@@ -17,6 +17,7 @@ mod run_settings;
 mod schema;
 mod scripts;
 mod settings;
+mod testing;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -63,6 +64,7 @@ fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Why(args) => commands::why::run(context, args),
         Command::Show(args) => commands::show::run(context, args),
         Command::Diff(args) => commands::diff::run(context, args),
+        Command::Test(args) => commands::test::run(context, args),
         Command::Catalog(args) => commands::catalog::run(context, args),
         Command::Cache(args) => commands::cache::run(context, args),
         Command::Config(args) => commands::config::run(context, args),

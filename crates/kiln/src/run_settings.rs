@@ -32,16 +32,17 @@ impl RunFor {
 }
 
 /// A directory that must be writable at run time.
-struct Writable {
-    path: String,
-    uid: u32,
-    gid: u32,
-    mode: u32,
+pub(crate) struct Writable {
+    pub(crate) path: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) mode: u32,
     /// A volume keeps it over restarts.
-    volume: bool,
+    pub(crate) volume: bool,
 }
 
-fn writable(plan: &Plan) -> Vec<Writable> {
+/// The directories that the plan declares writable.
+pub(crate) fn writable(plan: &Plan) -> Vec<Writable> {
     let volumes: BTreeSet<&str> = plan.config.volumes.iter().map(String::as_str).collect();
     plan.paths
         .iter()
@@ -72,7 +73,7 @@ fn reference(plan: &Plan, prefix: &str) -> String {
 
 /// Variants for building run as root; root without capabilities cannot write to what belongs to
 /// others, so they keep theirs.
-fn runs_as_root(plan: &Plan) -> bool {
+pub(crate) fn runs_as_root(plan: &Plan) -> bool {
     plan.accounts.run_as.is_none_or(|(uid, _)| uid == 0)
 }
 

@@ -313,15 +313,41 @@ pub(crate) static SUITE: Rule = Rule {
 };
 pub(crate) static TEST_URL: Rule = Rule {
     what: "the address of a test",
-    form: "an address that begins with `http://localhost` or `https://localhost`",
-    pattern: "^https?://localhost(:[0-9]+)?(/[^\\s]*)?$",
+    form: "an address that begins with `http://localhost`",
+    pattern: "^http://localhost(:[0-9]+)?(/[^\\s]*)?$",
     holds: |text| {
         (URL.holds)(text)
-            && text.split_once("://").is_some_and(|(_, rest)| {
-                rest.strip_prefix("localhost")
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-            })
+            && text
+                .strip_prefix("http://localhost")
+                .is_some_and(|rest| match rest.strip_prefix(':') {
+                    Some(rest) => {
+                        let port = rest.split('/').next().unwrap_or_default();
+                        port.parse::<u16>().is_ok_and(|port| port > 0)
+                    }
+                    None => rest.is_empty() || rest.starts_with('/'),
+                })
     },
+    substituted: true,
+};
+pub(crate) static METHOD: Rule = Rule {
+    what: "an HTTP method",
+    form: "upper-case letters, such as `POST`",
+    pattern: "^[A-Z]{1,16}$",
+    holds: |text| {
+        bounded(
+            text,
+            16,
+            |byte| byte.is_ascii_uppercase(),
+            |byte| byte.is_ascii_uppercase(),
+        )
+    },
+    substituted: false,
+};
+pub(crate) static EXPRESSION: Rule = Rule {
+    what: "a regular expression",
+    form: "a regular expression of at most 4096 bytes",
+    pattern: "^[\\s\\S]{1,4096}$",
+    holds: |text| (1..=4096).contains(&text.len()) && regex_lite::Regex::new(text).is_ok(),
     substituted: true,
 };
 pub(crate) static RUN_AS: Rule = Rule {

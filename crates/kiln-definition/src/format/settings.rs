@@ -9,12 +9,12 @@ pub(super) const LINE_OF_TEXT: Shape = Shape::Word(&LINE);
 pub(super) const PLATFORMS: Shape = Shape::List(&Shape::Word(&PLATFORM));
 const VARIANTS: Shape = Shape::List(&Shape::Word(&VARIANT));
 
-const ONLY_PLATFORMS: Field = optional(
+pub(super) const ONLY_PLATFORMS: Field = optional(
     "platforms",
     PLATFORMS,
     "the platforms on which this item applies; all unless stated",
 );
-const ONLY_VARIANTS: Field = optional(
+pub(super) const ONLY_VARIANTS: Field = optional(
     "variants",
     VARIANTS,
     "the variants in which this item applies; all unless stated",
@@ -217,47 +217,6 @@ static PATH_ITEM: Object = Object {
         ONLY_VARIANTS,
     ]],
 };
-static HTTP: Object = Object {
-    what: "`http`",
-    keys: &[&[
-        required(
-            "url",
-            Shape::Word(&TEST_URL),
-            "the address, with `localhost` for the container",
-        ),
-        optional(
-            "status",
-            Shape::Integer(100, 599),
-            "the expected status; 200 unless stated",
-        ),
-        optional("contains", Shape::Text, "a text that the body must hold"),
-    ]],
-};
-static TEST: Object = Object {
-    what: "a test",
-    keys: &[&[
-        required("name", LINE_OF_TEXT, "what holds when it passes"),
-        optional("run", WORDS, "a command to run in place of the entrypoint"),
-        optional(
-            "http",
-            Shape::Object(&HTTP),
-            "a request to the running image",
-        ),
-        optional(
-            "exit-code",
-            Shape::Integer(0, 255),
-            "the expected exit code; 0 unless stated",
-        ),
-        optional("contains", Shape::Text, "a text that the output must hold"),
-        optional(
-            "must-fail",
-            Shape::Boolean,
-            "the command must not succeed, nor need it exist",
-        ),
-        ONLY_PLATFORMS,
-        ONLY_VARIANTS,
-    ]],
-};
 pub(super) static SETTINGS: &[Field] = &[
     optional(
         "contents",
@@ -316,7 +275,7 @@ pub(super) static SETTINGS: &[Field] = &[
     ),
     optional(
         "tests",
-        Shape::List(&Shape::Object(&TEST)),
+        Shape::List(&Shape::Object(&super::tests::TEST)),
         "what must hold of the built image",
     ),
 ];

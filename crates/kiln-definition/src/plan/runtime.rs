@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kiln_types::{Accounts, RuntimeConfig, TestExpectation, TestPlan, TestProbe};
+use kiln_types::{Accounts, RuntimeConfig};
 
 use super::evaluation::Evaluation;
 use crate::format::rules;
@@ -76,33 +76,5 @@ impl<'a> Evaluation<'a> {
         self.last(setting, get).map_or(Vec::new(), |words| {
             words.value.iter().map(|word| self.text(word)).collect()
         })
-    }
-
-    pub(super) fn tests(&mut self) -> Vec<TestPlan> {
-        let mut tests = Vec::new();
-        let layers = self.layers;
-        for item in layers.iter().flat_map(|layer| &layer.tests) {
-            if !item.only.applies(self.variant, self.platform) {
-                continue;
-            }
-            let probe = match &item.probe {
-                ProbeEntry::Run(words) => {
-                    TestProbe::Run(words.iter().map(|word| self.text(word)).collect())
-                }
-                ProbeEntry::Http { url } => TestProbe::Http {
-                    url: self.word(url, &rules::TEST_URL),
-                },
-            };
-            tests.push(TestPlan {
-                name: self.text(&item.name),
-                probe,
-                expectation: TestExpectation {
-                    code: item.code.as_ref().map(|code| code.value),
-                    contains: item.contains.as_ref().map(|text| self.text(text)),
-                    must_fail: item.must_fail,
-                },
-            });
-        }
-        tests
     }
 }

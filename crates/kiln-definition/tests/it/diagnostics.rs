@@ -360,16 +360,16 @@ fn single_mistakes() {
         expected: a path that begins with `/`, without `..`
     tests: [{name: a}]
     image.yaml:4:9: error[definition/test]: the test has neither `run` nor `http`
-        help: say what it does
+        help: say what it does: `run`, `http`, `tcp`, `log`, `steps` or `arguments`
     tests: [{name: a, run: [b], http: {url: "http://localhost/"}}]
     image.yaml:4:35: error[definition/test]: the test has both `run` and `http`
-        help: make two tests of it
+        help: make two tests of it, or list them as `steps`
     tests: [{name: a, http: {url: "http://example.com/"}}]
     image.yaml:4:31: error[definition/bad-value]: `http://example.com/` is not the address of a test
-        expected: an address that begins with `http://localhost` or `https://localhost`
+        expected: an address that begins with `http://localhost`
     tests: [{name: a, http: {url: "http://localhost/"}, must-fail: true}]
     image.yaml:4:64: error[definition/test]: `must-fail` belongs to a test with `run`
-        help: a test with `http` has `status` and `contains` inside `http`
+        help: remove it
     tests: [{name: a, run: []}]
     image.yaml:4:24: error[definition/test]: the command of the test is empty
         help: write `run: [PROGRAM, ARGUMENT…]`

@@ -9,5 +9,6 @@ pub(crate) mod config;
 pub(crate) mod diff;
 pub(crate) mod lock;
 pub(crate) mod show;
+pub(crate) mod test;
 pub(crate) mod version;
 pub(crate) mod why;
