@@ -34,7 +34,12 @@ pub use builtin::{
     distribution, distribution_document, distribution_ids, profile, profile_document, profile_names,
 };
 pub use lint::{CODES as LINT_CODES, lint};
-pub use model::{About, AccountSettings, Contents, Dates, Definition, Distribution, ExpectationEntry, GroupEntry, HttpEntry, Only, PackageEntry, Pair, PathEntry, PathEntryKind, ProbeEntry, Profile, RepositoryEntry, RepositoryFields, RepositoryKind, Settings, StepEntry, TestEntry, TestFileContent, TestFileEntry, TextEntry, UserEntry, Variant, VersionLine};
+pub use model::{
+    About, AccountSettings, Contents, Dates, Definition, Distribution, ExpectationEntry,
+    GroupEntry, HttpEntry, Only, PackageEntry, Pair, PathEntry, PathEntryKind, ProbeEntry, Profile,
+    RepositoryEntry, RepositoryFields, RepositoryKind, Settings, StepEntry, TestEntry,
+    TestFileContent, TestFileEntry, TextEntry, UserEntry, Variant, VersionLine,
+};
 pub use parse::{Parsed, parse, parse_distribution, parse_profile, yaml_to_json};
 pub use plan::{PlanOptions, SourceFiles, inputs_digest, plans, platforms, variants};
 pub use show::{show, to_yaml};

@@ -3,7 +3,8 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use crate::commands::{build, cache, catalog, check, diff, lock, show, test, version, why};
+use crate::commands::{build, cache, catalog, check, diff, lock, show, version, why};
+use crate::testing::report::TestAnswer;
 
 /// The schema of each command's answer.
 fn schema() -> Value {
@@ -17,7 +18,7 @@ fn schema() -> Value {
         "error": generator.subschema_for::<crate::failure::ErrorAnswer>(),
         "lock": generator.subschema_for::<lock::LockAnswer>(),
         "show --packages": generator.subschema_for::<show::PackagesAnswer>(),
-        "test": generator.subschema_for::<test::TestAnswer>(),
+        "test": generator.subschema_for::<TestAnswer>(),
         "version": generator.subschema_for::<version::VersionAnswer>(),
         "why": generator.subschema_for::<why::WhyAnswer>(),
     });

@@ -215,11 +215,7 @@ fn judge(expectation: &TestExpectation, finished: &Finished) -> Result<(), Strin
     }
     for (what, text, expected) in [
         ("its output", &all, &expectation.output),
-        (
-            "its standard output",
-            &finished.stdout,
-            &expectation.stdout,
-        ),
+        ("its standard output", &finished.stdout, &expectation.stdout),
         ("its standard error", &finished.stderr, &expectation.stderr),
     ] {
         holds(what, text, expected).map_err(&said)?;
@@ -278,7 +274,10 @@ mod tests {
         let plain = TestExpectation::default();
         assert!(judge(&plain, &finished(0, "", "")).is_ok());
         let failed = judge(&plain, &finished(3, "out", "err")).unwrap_err();
-        assert!(failed.contains("3 instead of 0") && failed.contains("outerr"), "{failed}");
+        assert!(
+            failed.contains("3 instead of 0") && failed.contains("outerr"),
+            "{failed}"
+        );
         let coded = TestExpectation {
             code: Some(3),
             ..TestExpectation::default()
@@ -298,9 +297,15 @@ mod tests {
             ..TestExpectation::default()
         };
         assert!(judge(&strict, &finished(0, "a", "bb")).is_ok());
-        assert!(judge(&strict, &finished(0, "bb", "a")).is_err(), "the wrong streams");
+        assert!(
+            judge(&strict, &finished(0, "bb", "a")).is_err(),
+            "the wrong streams"
+        );
         assert!(judge(&strict, &finished(0, "a", "bc")).is_err(), "no match");
-        assert!(judge(&strict, &finished(0, "a", "")).is_err(), "one is missing");
+        assert!(
+            judge(&strict, &finished(0, "a", "")).is_err(),
+            "one is missing"
+        );
     }
 
     #[test]

@@ -317,15 +317,15 @@ pub(crate) static TEST_URL: Rule = Rule {
     pattern: "^http://localhost(:[0-9]+)?(/[^\\s]*)?$",
     holds: |text| {
         (URL.holds)(text)
-            && text
-                .strip_prefix("http://localhost")
-                .is_some_and(|rest| match rest.strip_prefix(':') {
+            && text.strip_prefix("http://localhost").is_some_and(|rest| {
+                match rest.strip_prefix(':') {
                     Some(rest) => {
                         let port = rest.split('/').next().unwrap_or_default();
                         port.parse::<u16>().is_ok_and(|port| port > 0)
                     }
                     None => rest.is_empty() || rest.starts_with('/'),
-                })
+                }
+            })
     },
     substituted: true,
 };

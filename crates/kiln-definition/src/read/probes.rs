@@ -70,8 +70,8 @@ impl Reader<'_> {
         self.no_expectation(node, kind);
         let steps = if kind == "steps" {
             if item.items().is_empty() && item.describe() == "a list" {
-                self.error("test", "the test has no steps", &item.span)
-                    .help = Some("say what it does, or remove it".to_owned());
+                self.error("test", "the test has no steps", &item.span).help =
+                    Some("say what it does, or remove it".to_owned());
             }
             self.each(node, "steps", Self::step)
         } else {

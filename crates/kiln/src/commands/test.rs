@@ -169,10 +169,11 @@ fn test_image(
             tests: Vec::new(),
         };
         let title = target.title(plan.image.as_str());
-        let wanted = plan
-            .tests
-            .iter()
-            .filter(|test| args.only.as_ref().is_none_or(|text| test.name.contains(text)));
+        let wanted = plan.tests.iter().filter(|test| {
+            args.only
+                .as_ref()
+                .is_none_or(|text| test.name.contains(text))
+        });
         for test in wanted {
             let outcome = subject.run(test);
             tell(context, &title, &outcome);
@@ -238,7 +239,9 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 
 fn text(context: &Context, answer: &TestAnswer) -> String {
     let mut text = String::new();
-    let mut table = Table::new(&["target", "settings", ">tests", ">passed", ">failed", ">time"]);
+    let mut table = Table::new(&[
+        "target", "settings", ">tests", ">passed", ">failed", ">time",
+    ]);
     for target in &answer.targets {
         let passed = target.tests.iter().filter(|test| test.passed).count();
         let time: u64 = target.tests.iter().map(|test| test.ms).sum();

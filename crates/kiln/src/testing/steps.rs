@@ -151,7 +151,10 @@ impl Running<'_> {
                     "the container has ended".to_owned()
                 };
                 let log = self.log();
-                return Err(format!("{reason} ({state}); its log:\n{}", shorten(log.trim())));
+                return Err(format!(
+                    "{reason} ({state}); its log:\n{}",
+                    shorten(log.trim())
+                ));
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(500));
@@ -202,8 +205,7 @@ impl Running<'_> {
             .map_err(told)?;
         let mut bytes = Vec::new();
         stream.take(MOST).read_to_end(&mut bytes).map_err(told)?;
-        let answer =
-            Answer::read(&bytes).ok_or_else(|| "the answer is not HTTP".to_owned())?;
+        let answer = Answer::read(&bytes).ok_or_else(|| "the answer is not HTTP".to_owned())?;
         answer.judge(http)
     }
 
@@ -264,7 +266,10 @@ impl Running<'_> {
         } else {
             format!("after {signal} it ended with {code}")
         };
-        Err(format!("{reason}; its log:\n{}", shorten(self.log().trim())))
+        Err(format!(
+            "{reason}; its log:\n{}",
+            shorten(self.log().trim())
+        ))
     }
 }
 
@@ -356,10 +361,7 @@ impl Answer {
     fn judge(&self, http: &HttpStep) -> Result<(), String> {
         let wanted = http.status.unwrap_or(200);
         if self.status != wanted {
-            return Err(format!(
-                "the status is {} instead of {wanted}",
-                self.status
-            ));
+            return Err(format!("the status is {} instead of {wanted}", self.status));
         }
         for (name, part) in &http.response_headers {
             let holds = self
@@ -410,13 +412,19 @@ mod tests {
         };
         http.text.matches.push("^body$".to_owned());
         assert!(answer.judge(&http).is_ok());
-        http.response_headers.insert("X-B".to_owned(), String::new());
+        http.response_headers
+            .insert("X-B".to_owned(), String::new());
         assert!(answer.judge(&http).is_err(), "a field is missing");
         http.response_headers.clear();
         http.text.contains.push("other".to_owned());
         assert!(answer.judge(&http).is_err(), "the body");
         http.status = None;
-        assert!(answer.judge(&http).unwrap_err().contains("201 instead of 200"));
+        assert!(
+            answer
+                .judge(&http)
+                .unwrap_err()
+                .contains("201 instead of 200")
+        );
         for bad in [b"" as &[u8], b"garbage\r\n\r\n", b"HTTP/1.1\r\n\r\n"] {
             assert!(Answer::read(bad).is_none());
         }

@@ -12,6 +12,7 @@
 )]
 
 mod build;
+mod declared;
 mod hostile;
 mod input;
 mod interrupted;
