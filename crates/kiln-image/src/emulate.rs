@@ -27,6 +27,7 @@ mod debconf;
 mod dpkg;
 mod ld_so_cache;
 mod ld_so_conf;
+mod locales;
 mod localtime;
 mod netbase;
 mod nsswitch;
@@ -124,6 +125,7 @@ pub fn all() -> &'static [&'static dyn Emulator] {
         &alternatives::Alternatives,
         &ld_so_cache::LdSoCache,
         &netbase::Netbase,
+        &locales::Locales,
         &pam::Pam,
         &dpkg::Dpkg,
         &ucf::Ucf,

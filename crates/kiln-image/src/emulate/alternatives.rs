@@ -63,7 +63,7 @@ impl Emulator for Alternatives {
         let mut output = Output::new(self.name(), tree);
         let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
         let architecture = tree.plan().platform.architecture;
-        let table = TABLE.replace("ARCH", architecture.as_str());
+        let table = TABLE.replace("-ARCH/", &format!("-{}/", architecture.as_str()));
         for choice in choices(&table) {
             if tree.has_package(choice.package) && resolve(tree, choice.path).is_some() {
                 groups.entry(choice.name).or_default().register(choice);

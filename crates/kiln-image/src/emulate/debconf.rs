@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kiln_types::{Control, MultiArch, SynthesisedFile};
 
 use super::output::Output;
-use super::{EmulateError, Emulator, Tree, pam};
+use super::{EmulateError, Emulator, Tree, locales, pam};
 
 /// More templates than this in one package are an attack.
 const MAX_TEMPLATES: usize = 10_000;
@@ -105,6 +105,9 @@ impl Emulator for Debconf {
     }
 }
 
+/// What PostgreSQL's packages share, which speaks to debconf for them.
+const SHARED: &str = "postgresql-common/maintscripts-functions";
+
 /// Packages whose scripts would speak to debconf, but not on a fresh root.
 const SILENT: [&str; 1] = ["dash"];
 
@@ -120,6 +123,7 @@ fn owner_names(control: &Control) -> BTreeSet<String> {
                 .map(str::trim_start)
                 .any(|line| {
                     !line.starts_with('#') && line.to_ascii_lowercase().contains("confmodule")
+                        || line.contains(SHARED)
                 })
         })
     };
@@ -243,6 +247,23 @@ fn answers(tree: &dyn Tree) -> Result<BTreeMap<&'static str, Answer>, EmulateErr
         answer.variables.insert("enable_crts", certificates);
         let answer = answers.entry("ca-certificates/new_crts").or_default();
         answer.variables.insert("new_crts", String::new());
+    }
+    // locales offers what is in UTF-8, and nobody chooses.
+    let supported = locales::supported(tree)?;
+    if !supported.is_empty() {
+        let offered: Vec<&str> = supported
+            .iter()
+            .map(String::as_str)
+            .filter(|locale| locale.ends_with(" UTF-8") && !locale.starts_with("C."))
+            .collect();
+        for (name, value, locales) in [
+            ("locales/default_environment_locale", "None", String::new()),
+            ("locales/locales_to_be_generated", "", offered.join(", ")),
+        ] {
+            let answer = answers.entry(name).or_default();
+            answer.value = Some(value.to_owned());
+            answer.variables.insert("locales", locales);
+        }
     }
     let profiles = pam::profiles(tree)?;
     if !profiles.is_empty() {

@@ -79,7 +79,7 @@ fn the_same_as_update_alternatives() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path();
     let mut tree = MemoryTree::new();
-    let table = TABLE.replace("ARCH", "amd64");
+    let table = TABLE.replace("-ARCH/", "-amd64/");
     let mut registered: Vec<Choice<'_>> = choices(&table);
     // One of two choices at one path would replace the other; both programs agree on it, but the
     // order of registration would matter.
