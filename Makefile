@@ -30,4 +30,5 @@ docs: ## The documentation of the code, without warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 install: ## Install kiln for this user
-	@cargo install --path crates/kiln --locked
+	@scripts/build-start --release
+	@KILN_START_DIR=$(CURDIR)/target/start cargo install --path crates/kiln --locked

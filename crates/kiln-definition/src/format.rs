@@ -2,6 +2,7 @@
 
 pub(crate) mod rules;
 mod settings;
+mod start;
 mod tests;
 
 use crate::shape::{Field, Object, Shape, optional, required};
@@ -125,11 +126,6 @@ pub(crate) static DEFINITION: Object = Object {
                 "what single variants add to the profile of their name",
             ),
             optional("keep", WORDS, "programs to keep (not supported yet)"),
-            optional(
-                "start",
-                Shape::List(&Shape::Text),
-                "steps before the program starts (not supported yet)",
-            ),
         ],
         SETTINGS,
     ],

@@ -111,6 +111,10 @@ pub struct Settings {
     pub paths: Vec<PathEntry>,
     /// Environment variables.
     pub environment: Vec<Pair>,
+    /// Start under the start program.
+    pub init: Option<Spanned<bool>>,
+    /// What happens before the program starts.
+    pub start: Option<StartSettings>,
     /// The program.
     pub entrypoint: Option<Spanned<Vec<Spanned<String>>>>,
     /// Its default arguments.
@@ -298,6 +302,30 @@ pub struct PathEntry {
     pub mode: Option<Spanned<u32>>,
     /// Must be writable at run time.
     pub writable: bool,
+    /// When it applies.
+    pub only: Only,
+}
+
+/// What happens before the program starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartSettings {
+    /// Where it was written.
+    pub span: Span,
+    /// The program that the steps are for.
+    pub program: Option<Spanned<String>>,
+    /// The commands that the gate runs.
+    pub gate: Vec<Spanned<String>>,
+    /// The steps.
+    pub steps: Vec<StepEntry>,
+}
+
+/// A step, as written: its texts before substitution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepEntry {
+    /// The step.
+    pub step: kiln_script::Step,
+    /// Where it was written.
+    pub span: Span,
     /// When it applies.
     pub only: Only,
 }

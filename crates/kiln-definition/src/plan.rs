@@ -10,6 +10,7 @@ mod evaluation;
 mod packages;
 mod paths;
 mod runtime;
+mod start;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,6 +8,7 @@ mod accounts;
 mod contents;
 mod paths;
 mod probes;
+mod start;
 
 use std::sync::Arc;
 
@@ -121,7 +122,7 @@ impl Reader<'_> {
 
     /// Reads a definition. `None` only where what must be there is not.
     pub(crate) fn definition(&mut self, root: &Node) -> Option<Definition> {
-        for key in ["keep", "start"] {
+        for key in ["keep"] {
             if let Some((key, _)) = root.entries().iter().find(|(name, _)| name.text == key) {
                 self.not_yet(&format!("`{}`", key.text), &key.span);
             }
@@ -258,6 +259,8 @@ impl Reader<'_> {
                 .unwrap_or_default(),
             paths: self.each(node, "paths", Self::path),
             environment: pairs_of(node, "environment"),
+            init: boolean_of(node, "init"),
+            start: node.get("start").map(|start| self.start(start)),
             entrypoint: command_of(node, "entrypoint"),
             cmd: command_of(node, "cmd"),
             work_dir: text_of(node, "work-dir"),

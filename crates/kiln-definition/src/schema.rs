@@ -1,6 +1,8 @@
 //! The JSON Schemas (draft 2020-12) of the formats, printed from the tables that the readers
 //! check against.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::format;
@@ -41,8 +43,42 @@ pub(crate) fn document(object: &Object, title: &str) -> Value {
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
         map.insert("title".to_owned(), json!(title));
+        let mut named = BTreeMap::new();
+        for field in object.fields() {
+            collect_named(field.shape, &mut named);
+        }
+        if !named.is_empty() {
+            let definitions: serde_json::Map<String, Value> = named
+                .into_iter()
+                .map(|(name, object)| (name.to_owned(), object_schema(object)))
+                .collect();
+            map.insert("$defs".to_owned(), Value::Object(definitions));
+        }
     }
     schema
+}
+
+/// The shapes that have a name, each once.
+fn collect_named(shape: Shape, named: &mut BTreeMap<&'static str, &'static Object>) {
+    let object = match shape {
+        Shape::Object(object) => object,
+        Shape::Named(name, object) => {
+            let object = object();
+            if named.insert(name, object).is_some() {
+                return;
+            }
+            object
+        }
+        Shape::List(inner) | Shape::Map(_, inner) => return collect_named(*inner, named),
+        Shape::Either(left, right) => {
+            collect_named(*left, named);
+            return collect_named(*right, named);
+        }
+        _ => return,
+    };
+    for field in object.fields() {
+        collect_named(field.shape, named);
+    }
 }
 
 fn object_schema(object: &Object) -> Value {
@@ -81,6 +117,7 @@ fn shape(shape_: Shape) -> Value {
             json!({"type": "object", "additionalProperties": shape(*value), "propertyNames": {"pattern": rule.pattern}})
         }
         Shape::Object(object) => object_schema(object),
+        Shape::Named(name, _) => json!({"$ref": format!("#/$defs/{name}")}),
         Shape::Either(left, right) => json!({"anyOf": [shape(*left), shape(*right)]}),
     }
 }

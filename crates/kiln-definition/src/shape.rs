@@ -31,6 +31,10 @@ pub(crate) enum Shape {
     Map(&'static Rule, &'static Shape),
     /// Known keys.
     Object(&'static Object),
+    /// Known keys of a map that may stand inside itself; the schema defines it once under this name.
+    ///
+    /// A function, because a table cannot hold a reference to itself.
+    Named(&'static str, fn() -> &'static Object),
     /// One of two shapes, told apart by being a map, a list or a scalar.
     Either(&'static Shape, &'static Shape),
 }
@@ -115,6 +119,7 @@ impl Shape {
             },
             Self::Map(..) => "a map".to_owned(),
             Self::Object(object) => object.what.to_owned(),
+            Self::Named(_, object) => object().what.to_owned(),
             Self::Either(left, right) => format!("{}, or {}", left.expected(), right.expected()),
         }
     }
@@ -123,7 +128,7 @@ impl Shape {
     fn takes(self, kind: &Kind) -> bool {
         match self {
             Self::List(_) => matches!(kind, Kind::List(_)),
-            Self::Map(..) | Self::Object(_) => matches!(kind, Kind::Map(_)),
+            Self::Map(..) | Self::Object(_) | Self::Named(..) => matches!(kind, Kind::Map(_)),
             Self::Either(left, right) => left.takes(kind) || right.takes(kind),
             _ => matches!(kind, Kind::Scalar { .. }),
         }
@@ -209,6 +214,9 @@ impl Checker<'_> {
             return self.check(node, shape, what);
         }
         match (&node.kind, shape) {
+            (Kind::Map(entries), Shape::Named(_, object)) => {
+                self.check_object(node, entries, object(), what)
+            }
             (Kind::Map(entries), Shape::Object(object)) => {
                 self.check_object(node, entries, object, what)
             }
@@ -236,7 +244,10 @@ impl Checker<'_> {
                 }
             }
             (Kind::Scalar { text, plain }, shape)
-                if !matches!(shape, Shape::Object(_) | Shape::Map(..) | Shape::List(_)) =>
+                if !matches!(
+                    shape,
+                    Shape::Object(_) | Shape::Named(..) | Shape::Map(..) | Shape::List(_)
+                ) =>
             {
                 self.check_scalar(node, text, *plain, shape, what);
             }

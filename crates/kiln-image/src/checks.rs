@@ -26,6 +26,10 @@ pub struct ImageFacts {
     pub size: u64,
     /// Shells, by path.
     pub shells: Vec<RelativePath>,
+    /// The command lines that the command gate at `/bin/sh` runs, and nothing else; empty where
+    /// there is no gate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command_gate: Vec<String>,
     /// Package managers, by path.
     pub package_managers: Vec<RelativePath>,
     /// Files with the setuid or setgid bit or with capabilities, by path.
@@ -46,7 +50,7 @@ impl ImageFacts {
                 facts.files += 1;
                 facts.size += entry.size;
             }
-            if is_program(entry, &SHELLS) {
+            if is_program(entry, &SHELLS) && !crate::start::is_gate(entry) {
                 facts.shells.push(entry.path.clone());
             }
             if is_program(entry, &PACKAGE_MANAGERS) {

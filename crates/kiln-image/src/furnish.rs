@@ -13,6 +13,7 @@ use crate::checks::{CheckOutcome, ImageFacts, run_checks};
 use crate::emulate::{self, Tree};
 use crate::fragment::Fragment;
 use crate::merge::{Losses, Merged};
+use crate::start;
 use crate::tree::GrowingTree;
 
 /// A tree with everything that kiln adds.
@@ -64,11 +65,21 @@ pub fn furnish(
     ) {
         tree.put(file);
     }
+    if let Some(start) = &plan.start {
+        let has_shell = tree.entry(start::SHELL).is_some();
+        for file in start::start_files(start, has_shell) {
+            tree.put(file);
+        }
+    }
     for path in &plan.paths {
         put_path(&mut tree, path)?;
     }
     let entries = tree.entries();
-    let facts = ImageFacts::of(fragments.len(), entries.values().copied());
+    let mut facts = ImageFacts::of(fragments.len(), entries.values().copied());
+    if tree.entry(start::SHELL).is_some_and(start::is_gate) {
+        let start = plan.start.iter();
+        facts.command_gate = start.flat_map(|start| start.gate.clone()).collect();
+    }
     let mut checks = run_checks(plan, entries.values().copied())?;
     checks.push(entrypoint_check(plan, &tree));
     let directories = entries
@@ -245,25 +256,35 @@ fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleE
 fn entrypoint_check(plan: &Plan, tree: &GrowingTree<'_>) -> CheckOutcome {
     let mut violations = Vec::new();
     let words = plan.config.entrypoint.iter().chain(&plan.config.cmd);
-    if let Some(program) = words.into_iter().next() {
-        let path = plan
-            .config
-            .environment
-            .get("PATH")
-            .map_or("", String::as_str);
+    let first = words.take(1).map(String::as_str);
+    // What a variable of the container names is only known when it starts.
+    let known = plan
+        .start_programs()
+        .filter(|program| !program.contains("${"));
+    let path = plan
+        .config
+        .environment
+        .get("PATH")
+        .map_or("", String::as_str);
+    for program in first.chain(known) {
         let places: Vec<String> = if program.contains('/') {
-            vec![program.clone()]
+            vec![program.to_owned()]
         } else {
             path.split(':')
                 .map(|folder| format!("{folder}/{program}"))
                 .collect()
         };
+        let is_library = program
+            .rsplit('/')
+            .next()
+            .is_some_and(|name| name.contains(".so"));
         let runs = |place: &String| {
             let Some(real) = emulate::resolve(tree, place) else {
                 return false;
             };
-            tree.entry(real.as_str())
-                .is_some_and(|entry| entry.kind != EntryKind::Directory && entry.mode & 0o111 != 0)
+            tree.entry(real.as_str()).is_some_and(|entry| {
+                entry.kind != EntryKind::Directory && (is_library || entry.mode & 0o111 != 0)
+            })
         };
         if !places.iter().any(runs) {
             violations.push(format!(

@@ -29,6 +29,7 @@ mod furnish;
 mod layering;
 mod merge;
 mod spool;
+mod start;
 mod tree;
 
 pub use checks::{CHECKS, CheckOutcome, ImageFacts};
@@ -46,3 +47,4 @@ pub use furnish::{Furnished, furnish};
 pub use layering::{LAYER_BUDGET, LayerGroup, Layering};
 pub use merge::{Losses, contested_files};
 pub use spool::Scratch;
+pub use start::{START_PACKAGE, start_package};

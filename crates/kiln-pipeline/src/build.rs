@@ -10,12 +10,14 @@ use std::sync::atomic::AtomicUsize;
 
 use kiln_image::{
     CheckOutcome, Compression, Coverage, Fragment, Furnished, ImageFacts, LayerPlan, LayerRecord,
-    Layering, Losses, MadeBy, WrittenLayer, compose, contested_files, coverage, describe, furnish,
-    write_layer,
+    Layering, Losses, MadeBy, START_PACKAGE, WrittenLayer, compose, contested_files, coverage,
+    describe, furnish, start_package, write_layer,
 };
 use kiln_oci::Descriptor;
 use kiln_store::{RecordKind, Stored};
-use kiln_types::{Digest, Lock, LockedPackage, PackageFormat, Plan, Stage, Timestamp};
+use kiln_types::{
+    Digest, Lock, LockedPackage, PackageFormat, PackageName, PackageVersion, Plan, Stage, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::fragments::{FragmentRequest, take};
@@ -105,7 +107,7 @@ impl Pipeline<'_> {
         options: &BuildOptions,
     ) -> Result<(PlatformImage, Work), PipelineError> {
         let target = plan.target();
-        let packages: Vec<&LockedPackage> = lock.packages_of(&target).collect();
+        let mut packages: Vec<&LockedPackage> = lock.packages_of(&target).collect();
         if packages.is_empty() {
             return Err(PipelineError::Lock(format!(
                 "the lock has no packages for `{target}`"
@@ -124,6 +126,8 @@ impl Pipeline<'_> {
                 )));
             }
         }
+        let start = self.start_package(plan)?;
+        packages.extend(start.as_ref().map(|(package, _)| package));
         let key = image_key(plan, &packages, options)?;
         if let Some(image) = self.kept_image(&key)? {
             return Ok((
@@ -133,6 +137,9 @@ impl Pipeline<'_> {
                     ..Work::default()
                 },
             ));
+        }
+        if let Some((_, bytes)) = &start {
+            self.store.put(bytes)?;
         }
         let format = package_format(&plan.format)?;
         let assembly = Assembly {
@@ -148,6 +155,41 @@ impl Pipeline<'_> {
             .map_err(|error| PipelineError::Internal(error.to_string()))?;
         self.store.record_put(RecordKind::Image, &key, &bytes)?;
         Ok((image, work))
+    }
+
+    /// The start program as a package, where the plan wants it. No lock names it: it is kiln's own,
+    /// as the emulators are.
+    fn start_package(
+        &self,
+        plan: &Plan,
+    ) -> Result<Option<(LockedPackage, Vec<u8>)>, PipelineError> {
+        if plan.start.is_none() {
+            return Ok(None);
+        }
+        let architecture = plan.platform.architecture;
+        let program = self.settings.start_programs.get(&architecture);
+        let program = program.ok_or_else(|| PipelineError::NoStartProgram {
+            target: format!("{} {}", plan.image, plan.target()),
+            architecture: architecture.as_str().to_owned(),
+        })?;
+        let version = env!("CARGO_PKG_VERSION");
+        let bytes = start_package(program, version, architecture).map_err(|source| {
+            let doing = "packing the start program".to_owned();
+            PipelineError::Io { doing, source }
+        })?;
+        let internal = |error: &dyn std::fmt::Display| PipelineError::Internal(error.to_string());
+        let package = LockedPackage {
+            name: PackageName::new(START_PACKAGE).map_err(|error| internal(&error))?,
+            version: PackageVersion::new(version).map_err(|error| internal(&error))?,
+            architecture: architecture.as_str().to_owned(),
+            archive: "kiln".to_owned(),
+            suite: String::new(),
+            path: String::new(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(&bytes),
+            targets: vec![plan.target()],
+        };
+        Ok(Some((package, bytes)))
     }
 
     /// An image that was built before and whose blobs are all as they were.

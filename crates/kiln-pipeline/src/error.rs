@@ -45,6 +45,16 @@ pub enum PipelineError {
     /// Several things failed; all of them.
     #[error("{}", list(.0))]
     Several(Vec<PipelineError>),
+    /// The image needs the start program, and this kiln was built without it.
+    #[error(
+        "{target} needs kiln's start program for {architecture}, which this kiln was built without"
+    )]
+    NoStartProgram {
+        /// The target.
+        target: String,
+        /// The architecture.
+        architecture: String,
+    },
     /// A package format that this kiln does not know.
     #[error("package format `{0}` is not supported: this kiln builds from `deb`")]
     UnknownFormat(String),
@@ -197,6 +207,9 @@ impl PipelineError {
                      KILN_MIRRORS=\"{archive}=https://…\"{snapshot}"
                 )
             }
+            Self::NoStartProgram { .. } => {
+                "run `scripts/build-start` in kiln's source and build kiln again, or remove `start` and `init` from the definition".to_owned()
+            }
             Self::Offline { .. } => "run once without `--offline`, or copy the store of a machine that has it".to_owned(),
             Self::Gone(_) => "mirrors keep only the newest versions: resolve again with `--update`, or build where an \
                               archive of old versions can be reached (for Debian, snapshot.debian.org)"
@@ -234,7 +247,7 @@ impl Classify for PipelineError {
             Self::Offline { .. } | Self::Gone(_) => ErrorClass::Network,
             Self::RolledBack { .. } | Self::Index(_) => ErrorClass::Integrity,
             Self::Checks { .. } => ErrorClass::Policy,
-            Self::Io { .. } => ErrorClass::Environment,
+            Self::Io { .. } | Self::NoStartProgram { .. } => ErrorClass::Environment,
             Self::Internal(_) => ErrorClass::Internal,
         }
     }

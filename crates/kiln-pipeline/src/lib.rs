@@ -28,10 +28,11 @@ mod releases;
 mod rootfs;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kiln_store::Store;
-use kiln_types::{Clock, PackageFormat, Platform, Reporter};
+use kiln_types::{Architecture, Clock, PackageFormat, Platform, Reporter};
 
 pub use build::{BuildOptions, LayerSummary, PlatformImage, Work};
 pub use diff::{Change, LockDiff, diff_locks};
@@ -63,6 +64,8 @@ pub struct PipelineSettings {
     pub mirrors: MirrorSettings,
     /// How the network is used.
     pub net: NetSettings,
+    /// The start program of images, for each architecture that this kiln was built with.
+    pub start_programs: BTreeMap<Architecture, &'static [u8]>,
     /// Where keyring files are that a definition names by relative paths: its folder.
     pub keyring_folder: PathBuf,
 }

@@ -26,6 +26,7 @@
 //! default, `$${` is a literal `${`. There is no other expansion, and nothing is split into words.
 
 mod condition;
+mod gate;
 mod read;
 mod template;
 mod write;
@@ -36,9 +37,6 @@ pub use template::{Template, TemplateError};
 
 /// Where the script is in an image.
 pub const PATH: &str = "/usr/lib/kiln-start/script";
-
-/// Where the start program is in an image.
-pub const PROGRAM: &str = "/usr/bin/kiln-start";
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
@@ -244,6 +242,37 @@ impl Action {
         }
     }
 
+    /// Shows every template in it, inner steps and their conditions included.
+    pub fn each_template(&mut self, show: &mut dyn FnMut(&mut String)) {
+        match self {
+            Self::Default { value, .. } => show(value),
+            Self::Secret { .. } | Self::Unset { .. } => {}
+            Self::Refuse { message } => show(message),
+            Self::Writable { path, note, .. } => [path, note].into_iter().for_each(show),
+            Self::WaitTcp { address, .. } => show(address),
+            Self::WaitHttp { url, .. } => show(url),
+            Self::WaitRun { command, .. } => command.iter_mut().for_each(show),
+            Self::File { path, content, .. } => [path, content].into_iter().for_each(show),
+            Self::Remove { path } => show(path),
+            Self::Fill { from, to, .. } => [from, to].into_iter().for_each(show),
+            Self::Run { command, input, .. } => command.iter_mut().chain(input).for_each(show),
+            Self::Once { path, steps } => {
+                show(path);
+                steps.iter_mut().for_each(|step| step.each_template(show));
+            }
+            Self::Serve { command, steps, .. } => {
+                command.iter_mut().for_each(&mut *show);
+                steps.iter_mut().for_each(|step| step.each_template(show));
+            }
+            Self::Each { folder, cases } => {
+                show(folder);
+                let steps = cases.iter_mut().flat_map(|case| &mut case.steps);
+                steps.for_each(|step| step.each_template(show));
+            }
+            Self::Account { home, folder, .. } => [home, folder].into_iter().for_each(show),
+        }
+    }
+
     /// What it does, in a few words for messages.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -266,6 +295,19 @@ impl Action {
             Self::Each { folder, .. } => format!("each of {folder}"),
             Self::Account { name, .. } => format!("account {name}"),
         }
+    }
+}
+
+impl Step {
+    /// Shows every template in it: see [`Action::each_template`].
+    pub fn each_template(&mut self, show: &mut dyn FnMut(&mut String)) {
+        for condition in &mut self.when {
+            match &mut condition.test {
+                Test::Set(_) => {}
+                Test::Equals(_, text) | Test::Exists(text) => show(text),
+            }
+        }
+        self.action.each_template(show);
     }
 }
 

@@ -35,7 +35,10 @@ impl fmt::Display for TemplateError {
             Self::Missing(name) => write!(f, "the variable {name} is not set"),
             Self::Unclosed(at) => write!(f, "the `${{` at byte {at} has no `}}`"),
             Self::NotAName(text) => {
-                write!(f, "`${{{text}}}` is not a variable; write `$${{` for a literal `${{`")
+                write!(
+                    f,
+                    "`${{{text}}}` is not a variable; write `$${{` for a literal `${{`"
+                )
             }
         }
     }
@@ -182,11 +185,18 @@ mod tests {
     #[test]
     fn unknown_names_can_stay() {
         for (text, filled) in [
-            ("${A} $host ${host_x} ${1} ${", "one $host ${host_x} ${1} ${"),
+            (
+                "${A} $host ${host_x} ${1} ${",
+                "one $host ${host_x} ${1} ${",
+            ),
             ("{${ ${A}}", "{${ one}"),
             ("${NO:-two}", "two"),
         ] {
-            assert_eq!(Template::parse_lenient(text).fill_known(&get), filled, "{text}");
+            assert_eq!(
+                Template::parse_lenient(text).fill_known(&get),
+                filled,
+                "{text}"
+            );
         }
     }
 }

@@ -67,7 +67,13 @@ fn action(text: &mut String, action: &Action) {
             note,
         } => line(
             text,
-            &["writable", path, &format!("{mode:04o}"), flag(*own, "own"), note],
+            &[
+                "writable",
+                path,
+                &format!("{mode:04o}"),
+                flag(*own, "own"),
+                note,
+            ],
         ),
         Action::WaitTcp { address, timeout } => {
             line(text, &["wait-tcp", address, &timeout.to_string()]);
@@ -90,7 +96,13 @@ fn action(text: &mut String, action: &Action) {
             content,
         } => line(
             text,
-            &["file", path, &format!("{mode:04o}"), flag(*append, "append"), content],
+            &[
+                "file",
+                path,
+                &format!("{mode:04o}"),
+                flag(*append, "append"),
+                content,
+            ],
         ),
         Action::Remove { path } => line(text, &["remove", path]),
         Action::Fill {
@@ -100,7 +112,13 @@ fn action(text: &mut String, action: &Action) {
             keep_unknown,
         } => line(
             text,
-            &["fill", from, to, &format!("{mode:04o}"), flag(*keep_unknown, "keep-unknown")],
+            &[
+                "fill",
+                from,
+                to,
+                &format!("{mode:04o}"),
+                flag(*keep_unknown, "keep-unknown"),
+            ],
         ),
         Action::Run {
             command,

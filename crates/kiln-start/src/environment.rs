@@ -63,7 +63,10 @@ impl Environment {
 
     /// Templates, filled.
     pub(crate) fn fill_all(&self, templates: &[String]) -> Result<Vec<String>, String> {
-        templates.iter().map(|template| self.fill(template)).collect()
+        templates
+            .iter()
+            .map(|template| self.fill(template))
+            .collect()
     }
 
     /// Gives a command the program's variables.
@@ -90,7 +93,10 @@ impl Environment {
             .map(|folder| PathBuf::from(folder).join(program))
             .find(|place| place.is_file())
             .ok_or_else(|| {
-                io::Error::new(io::ErrorKind::NotFound, format!("it is not in PATH ({path})"))
+                io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!("it is not in PATH ({path})"),
+                )
             })
     }
 }

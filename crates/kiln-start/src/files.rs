@@ -28,7 +28,11 @@ pub(crate) fn writable(path: &str, mode: u32, own: bool, note: &str) -> Result<(
     let place = Path::new(path);
     let (uid, gid) = system::identity();
     let advice = |reason: String| {
-        let note = if note.is_empty() { String::new() } else { format!(" {note}") };
+        let note = if note.is_empty() {
+            String::new()
+        } else {
+            format!(" {note}")
+        };
         format!("{reason}; this container runs as uid {uid} gid {gid}.{note}")
     };
     if !place.exists() {
@@ -58,8 +62,15 @@ pub(crate) fn writable(path: &str, mode: u32, own: bool, note: &str) -> Result<(
     }
     system::check_writable(place).map_err(|error| {
         let read_only = error.kind() == std::io::ErrorKind::ReadOnlyFilesystem;
-        let hint = if read_only { "; mount a volume or a tmpfs there" } else { "" };
-        advice(format!("`{path}` cannot be written: {error}{hint} ({})", owner(place)))
+        let hint = if read_only {
+            "; mount a volume or a tmpfs there"
+        } else {
+            ""
+        };
+        advice(format!(
+            "`{path}` cannot be written: {error}{hint} ({})",
+            owner(place)
+        ))
     })
 }
 
@@ -123,7 +134,10 @@ pub(crate) fn files_of(folder: &str) -> Result<Vec<String>, String> {
         let path = entry.map_err(fail)?.path();
         if path.is_file() {
             let text = path.to_str();
-            files.push(text.ok_or_else(|| format!("`{}` is not UTF-8", path.display()))?.to_owned());
+            files.push(
+                text.ok_or_else(|| format!("`{}` is not UTF-8", path.display()))?
+                    .to_owned(),
+            );
         }
     }
     files.sort();

@@ -19,7 +19,9 @@ use crate::{NOT_EXECUTABLE, NOT_FOUND, load, say};
 /// Runs what `sh` was asked to.
 pub(crate) fn run(arguments: &[OsString], script: &Path) -> ExitCode {
     let refuse = |what: &str| {
-        say(&format!("command gate: refused {what}; this image has no shell"));
+        say(&format!(
+            "command gate: refused {what}; this image has no shell"
+        ));
         ExitCode::from(NOT_EXECUTABLE)
     };
     let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
@@ -29,7 +31,12 @@ pub(crate) fn run(arguments: &[OsString], script: &Path) -> ExitCode {
     // The C library says `sh -c -- COMMAND` (glibc 2.38 and later), others leave out the dashes.
     let text = match words.as_slice() {
         ["-c", "--", text] | ["-c", text] => *text,
-        _ => return refuse(&format!("`sh {}`, which is not of the form `sh -c COMMAND`", words.join(" "))),
+        _ => {
+            return refuse(&format!(
+                "`sh {}`, which is not of the form `sh -c COMMAND`",
+                words.join(" ")
+            ));
+        }
     };
     let script = match load(script) {
         Ok(script) => script,

@@ -120,7 +120,9 @@ fn start(mut arguments: Vec<OsString>) -> u8 {
                 return FAILED;
             }
             Err(Stop::Signal(signal)) => {
-                say(&format!("stopped by signal {signal} before the program started"));
+                say(&format!(
+                    "stopped by signal {signal} before the program started"
+                ));
                 return code_of_signal(signal);
             }
         }

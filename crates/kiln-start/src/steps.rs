@@ -56,7 +56,11 @@ impl<'a> Runner<'a> {
             if message.starts_with("step ") {
                 message
             } else {
-                format!("step {} ({}): {message}", place.join("."), step.action.describe())
+                format!(
+                    "step {} ({}): {message}",
+                    place.join("."),
+                    step.action.describe()
+                )
             }
         };
         let outcome = match self.holds(&step.when) {
@@ -73,9 +77,13 @@ impl<'a> Runner<'a> {
     fn holds(&self, conditions: &[Condition]) -> Result<bool, String> {
         for condition in conditions {
             let is = match &condition.test {
-                Test::Set(name) => self.environment.get(name).is_some_and(|value| !value.is_empty()),
+                Test::Set(name) => self
+                    .environment
+                    .get(name)
+                    .is_some_and(|value| !value.is_empty()),
                 Test::Equals(name, value) => {
-                    self.environment.get(name).unwrap_or_default() == self.environment.fill(value)?
+                    self.environment.get(name).unwrap_or_default()
+                        == self.environment.fill(value)?
                 }
                 Test::Exists(path) => Path::new(&self.environment.fill(path)?).exists(),
             };
@@ -133,7 +141,13 @@ impl<'a> Runner<'a> {
                 library,
             } => {
                 let folder = environment.fill(folder)?;
-                account(name, &environment.fill(home)?, &folder, library, environment)?;
+                account(
+                    name,
+                    &environment.fill(home)?,
+                    &folder,
+                    library,
+                    environment,
+                )?;
             }
             Action::WaitTcp { address, timeout } => {
                 let address = environment.fill(address)?;
@@ -152,11 +166,13 @@ impl<'a> Runner<'a> {
             }
             Action::WaitRun { command, timeout } => {
                 let command = environment.fill_all(command)?;
-                self.until(*timeout, &mut |runner| {
-                    match runner.command(&command, None, Stdio::null())? {
-                        Ended::Code(0) => Ok(()),
-                        ended => Err(ended.to_string()),
-                    }
+                self.until(*timeout, &mut |runner| match runner.command(
+                    &command,
+                    None,
+                    Stdio::null(),
+                )? {
+                    Ended::Code(0) => Ok(()),
+                    ended => Err(ended.to_string()),
                 })?;
             }
             Action::Run {
@@ -173,7 +189,11 @@ impl<'a> Runner<'a> {
                 command,
                 signal,
                 steps,
-            } => self.serve(command, i32::try_from(*signal).unwrap_or(system::SIGTERM), steps)?,
+            } => self.serve(
+                command,
+                i32::try_from(*signal).unwrap_or(system::SIGTERM),
+                steps,
+            )?,
             Action::Each { folder, cases } => self.each(folder, cases)?,
         }
         Ok(())
@@ -219,7 +239,11 @@ impl<'a> Runner<'a> {
     ) -> Result<Ended, String> {
         let mut command = self.prepare(words)?;
         command.stdout(output);
-        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         let fail = |error: std::io::Error| cannot_start(words, &error);
         let mut child = self.supervisor.spawn(&mut command).map_err(fail)?;
         if let (Some(text), Some(mut pipe)) = (input, child.stdin.take()) {
@@ -251,7 +275,9 @@ impl<'a> Runner<'a> {
         if let Some(value) = words.and_then(|name| self.environment.get(name)) {
             command.extend(split_words(&value)?);
         }
-        let input = input.map(|input| self.environment.fill(input)).transpose()?;
+        let input = input
+            .map(|input| self.environment.fill(input))
+            .transpose()?;
         let ended = self.command(&command, input.as_deref(), Stdio::inherit())?;
         if let Some(signal) = self.supervisor.asked_to_stop() {
             return Err(Stop::Signal(signal));
@@ -312,7 +338,9 @@ fn secret(name: &str, environment: &mut Environment) -> Result<(), String> {
         return Ok(());
     };
     if environment.get(name).is_some_and(|value| !value.is_empty()) {
-        return Err(format!("both {name} and {pointer} are set: keep one of them"));
+        return Err(format!(
+            "both {name} and {pointer} are set: keep one of them"
+        ));
     }
     let text = files::read_text(&path).map_err(|error| format!("{pointer}: {error}"))?;
     let text = text.trim_end_matches(['\n', '\r']);
@@ -336,7 +364,9 @@ fn account(
     let known = |path: &str, id: u32| -> (bool, String) {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let id = id.to_string();
-        let found = text.lines().any(|line| line.split(':').nth(2) == Some(id.as_str()));
+        let found = text
+            .lines()
+            .any(|line| line.split(':').nth(2) == Some(id.as_str()));
         (found, text)
     };
     let (has_user, mut users) = known("/etc/passwd", uid);
@@ -344,7 +374,10 @@ fn account(
     if has_user {
         return Ok(());
     }
-    if users.lines().any(|line| line.split(':').next() == Some(name)) {
+    if users
+        .lines()
+        .any(|line| line.split(':').next() == Some(name))
+    {
         users = users
             .lines()
             .filter(|line| line.split(':').next() != Some(name))

@@ -74,8 +74,9 @@ impl Supervisor {
         self.asked
     }
 
-    /// Starts a child. The standard library gives it an empty signal mask.
+    /// Starts a child.
     pub(crate) fn spawn(&mut self, command: &mut Command) -> io::Result<std::process::Child> {
+        system::give_signals(command);
         let child = command.spawn()?;
         self.children.insert(pid_of(&child), None);
         Ok(child)

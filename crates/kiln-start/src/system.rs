@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "signals, waiting for any child and the terminal are only reachable through libc, and a start program of one small file takes no crate for eight functions"
+    reason = "signals, waiting for any child and the terminal are only reachable through libc, and a start program of one small file takes no crate for a dozen functions"
 )]
 
 use std::ffi::{CString, c_char, c_int, c_ulong, c_void};
@@ -67,6 +67,21 @@ pub(crate) fn block_signals() -> io::Result<()> {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }
+}
+
+/// Has a command begin with no signal held back: a child inherits what is held back here.
+pub(crate) fn give_signals(command: &mut std::process::Command) {
+    let release = || {
+        let none = SignalSet([0; 16]);
+        // SAFETY: an empty set is all zeros; the old mask is not asked for.
+        match unsafe { pthread_sigmask(SIG_SETMASK, &none, std::ptr::null_mut()) } {
+            0 => Ok(()),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    };
+    // SAFETY: between fork and exec only `pthread_sigmask` is called, which is async-signal-safe
+    // (signal-safety(7)); nothing is allocated.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(command, release) };
 }
 
 /// The next signal, or none within the time; `None` waits for ever.

@@ -25,7 +25,10 @@ pub(crate) fn tcp(address: &str) -> Result<TcpStream, String> {
 /// The status with which an HTTP server answers.
 pub(crate) fn http(url: &str) -> Result<u16, String> {
     let (host, path) = split(url)?;
-    let address = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+    let address = if host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+    {
         host.to_owned()
     } else {
         format!("{host}:80")
@@ -34,8 +37,9 @@ pub(crate) fn http(url: &str) -> Result<u16, String> {
     let text = |error: std::io::Error| error.to_string();
     stream.set_read_timeout(Some(TRY)).map_err(text)?;
     stream.set_write_timeout(Some(TRY)).map_err(text)?;
-    let request =
-        format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: kiln-start\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: kiln-start\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).map_err(text)?;
     // `HTTP/1.1 200`: all that matters stands in the first twelve bytes (RFC 9112, 4).
     let mut line = [0; 12];
@@ -92,7 +96,12 @@ mod tests {
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
         assert_eq!(http(&format!("http://{address}/ready")), Ok(503));
-        assert!(answer.join().unwrap().starts_with("GET /ready HTTP/1.0\r\n"));
+        assert!(
+            answer
+                .join()
+                .unwrap()
+                .starts_with("GET /ready HTTP/1.0\r\n")
+        );
         assert!(http(&format!("http://{address}/")).is_err());
     }
 }

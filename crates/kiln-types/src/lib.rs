@@ -38,7 +38,7 @@ pub use lock::{Lock, LockedIndex, LockedPackage, TargetId};
 pub use names::{ImageName, NameError, PackageName, PackageVersion};
 pub use plan::{
     Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,
-    Request, RuntimeConfig, Unmet,
+    Request, RuntimeConfig, START_PROGRAM, StartPlan, Unmet,
 };
 pub use relation::{Alternatives, Comparison, Constraint, MultiArch, Provide, Relation};
 pub use reporter::{Reporter, SilentReporter, Stage};

@@ -53,6 +53,9 @@ pub struct Plan {
     pub paths: Vec<PathPlan>,
     /// What the container engine is told.
     pub config: RuntimeConfig,
+    /// What happens before the program starts, where kiln's start program does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartPlan>,
     /// What must hold of the built image, by name of the check (`non-root`, `no-shell` …).
     pub checks: Vec<String>,
     /// The declared tests that apply to this variant and platform.
@@ -68,6 +71,14 @@ impl Plan {
             variant: self.variant.clone(),
             architecture: self.platform.architecture,
         }
+    }
+
+    /// The programs that the start program starts besides itself: those of its steps and its gate,
+    /// and the image's own, each by path or by its name in `PATH`. Empty where the image has no
+    /// start program.
+    pub fn start_programs(&self) -> impl Iterator<Item = &str> {
+        let start = self.start.iter();
+        start.flat_map(|start| start.programs.iter().map(String::as_str))
     }
 }
 
@@ -239,6 +250,34 @@ pub struct RuntimeConfig {
     pub labels: BTreeMap<String, String>,
     /// Annotations of manifest and index, before kiln adds its own.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Where the start program is in an image.
+pub const START_PROGRAM: &str = "/usr/bin/kiln-start";
+
+/// What the start program does. The script is in its own language (`kiln-script`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartPlan {
+    /// The script, as it stands in the image.
+    pub script: String,
+    /// The command lines that the gate at `/bin/sh` runs; without any there is no gate.
+    pub gate: Vec<String>,
+    /// The programs that it starts, sorted.
+    pub programs: Vec<String>,
+}
+
+impl StartPlan {
+    /// Puts the start program in front of the image's own, which it starts.
+    #[must_use]
+    pub fn under(mut self, config: &mut RuntimeConfig) -> Self {
+        let words = config.entrypoint.iter().chain(&config.cmd);
+        self.programs.extend(words.take(1).cloned());
+        self.programs.sort();
+        self.programs.dedup();
+        let own = [START_PROGRAM.to_owned(), "--".to_owned()];
+        config.entrypoint.splice(0..0, own);
+        self
+    }
 }
 
 pub(crate) mod content {

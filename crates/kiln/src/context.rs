@@ -1,5 +1,6 @@
 //! What every command works with: settings, time, progress, and the ways to print.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,7 @@ use anyhow::Context as _;
 use kiln_pipeline::{
     BlobStore, MirrorSettings, NetSettings, Pipeline, PipelineSettings, StoreOptions, apt_mirrors,
 };
-use kiln_types::{Clock, Diagnostic, Timestamp};
+use kiln_types::{Architecture, Clock, Diagnostic, Timestamp};
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -133,6 +134,7 @@ impl Context {
                 max_parallel: settings.parallel.value.max(1),
                 ..NetSettings::default()
             },
+            start_programs: start_programs(),
             keyring_folder: folder.to_owned(),
         }
     }
@@ -198,4 +200,11 @@ impl Context {
             render::tell(&render::diagnostics(list, text_of, self.err_painter));
         }
     }
+}
+
+/// The start programs that this kiln was built with (`build.rs`).
+fn start_programs() -> BTreeMap<Architecture, &'static [u8]> {
+    include!(concat!(env!("OUT_DIR"), "/start_programs.rs"))
+        .into_iter()
+        .collect()
 }

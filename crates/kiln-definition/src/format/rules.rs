@@ -144,6 +144,30 @@ pub(crate) static ENVIRONMENT_NAME: Rule = Rule {
     },
     substituted: false,
 };
+/// A variable that start steps can name: what a template can hold.
+pub(crate) static START_NAME: Rule = Rule {
+    what: "the name of an environment variable",
+    form: "letters, digits and `_`, not beginning with a digit",
+    pattern: "^[A-Za-z_][A-Za-z0-9_]{0,255}$",
+    holds: |text| {
+        bounded(
+            text,
+            256,
+            |byte| byte.is_ascii_alphabetic() || byte == b'_',
+            |byte| byte.is_ascii_alphanumeric() || byte == b'_',
+        )
+    },
+    substituted: false,
+};
+pub(crate) static START_CONDITION: Rule = Rule {
+    what: "a condition",
+    form: "`NAME`, `!NAME`, `NAME=value`, `NAME!=value`, `/path` or `!/path`",
+    pattern: "^(!?[A-Za-z_][A-Za-z0-9_]{0,255}|[A-Za-z_][A-Za-z0-9_]{0,255}!?=.*|!?(/|\\$\\{).*)$",
+    holds: |text| {
+        !text.chars().any(char::is_control) && kiln_script::Condition::parse(text).is_some()
+    },
+    substituted: false,
+};
 pub(crate) static LABEL_NAME: Rule = Rule {
     what: "the name of a label",
     form: "letters, digits and `. _ - /`",

@@ -1,6 +1,7 @@
 //! The settings that images, variants and profiles share.
 
 use super::rules::*;
+use super::start::{START, STEP};
 use crate::shape::{Field, Object, Shape, optional, required};
 
 const IDS: Shape = Shape::Integer(0, 4_294_967_294);
@@ -237,6 +238,16 @@ pub(super) static SETTINGS: &[Field] = &[
         "environment",
         Shape::Map(&ENVIRONMENT_NAME, &Shape::Text),
         "environment variables",
+    ),
+    optional(
+        "init",
+        Shape::Boolean,
+        "start under kiln's start program, which is PID 1 in place of the program: it forwards signals and reaps orphans",
+    ),
+    optional(
+        "start",
+        Shape::Either(&Shape::List(&Shape::Object(&STEP)), &Shape::Object(&START)),
+        "what happens before the program starts: a list of steps, or a map with `steps`, `program` and `gate`",
     ),
     optional("entrypoint", WORDS, "the program and its fixed arguments"),
     optional("cmd", WORDS, "default arguments, which a user can replace"),

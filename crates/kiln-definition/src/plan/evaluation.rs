@@ -85,7 +85,9 @@ impl<'a> Evaluation<'a> {
         let sources = self.sources();
         let accounts = self.accounts();
         let paths = self.paths(&accounts);
-        let config = self.config(&accounts);
+        let start = self.start();
+        let mut config = self.config(&accounts);
+        let start = start.map(|start| start.under(&mut config));
         let tests = self.tests();
         let cuts = self
             .layers
@@ -130,6 +132,7 @@ impl<'a> Evaluation<'a> {
             accounts,
             paths,
             config,
+            start,
             checks: self
                 .profile
                 .checks

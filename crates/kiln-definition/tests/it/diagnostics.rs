@@ -205,6 +205,9 @@ fn single_mistakes() {
     for extra in [
         "keep: [/bin/x]",
         "start: [x]",
+        "start: [{run: [a], once: /b}, {when: [A]}, {file: /a}, {run: [\"${A\"]}, {run: [a], to: b}, {secret: A-B}]",
+        "start: {gate: [\"a | b\"]}",
+        "start: [{once: /a, steps: [{rnu: [b]}]}]",
         "variants: {fips: {}}",
         "variants: {debug: {}}",
         "contents: {packages: [\"a=1=2 b\"]}",
@@ -253,8 +256,28 @@ fn single_mistakes() {
     image.yaml:4:1: error[definition/not-yet]: `keep` is not supported yet
         help: remove it
     start: [x]
-    image.yaml:4:1: error[definition/not-yet]: `start` is not supported yet
+    image.yaml:4:9: error[definition/wrong-type]: an item of `start` must not be text
+        expected: a step
+        found: text, `x`
+    start: [{run: [a], once: /b}, {when: [A]}, {file: /a}, {run: ["${A"]}, {run: [a], to: b}, {secret: A-B}]
+    image.yaml:4:9: error[definition/start]: the step has both `run` and `once`
+        help: make two steps of it
+    image.yaml:4:31: error[definition/start]: the step does nothing
+        help: give it one of `default`, `secret`, `unset`, `refuse`, `writable`, `wait-tcp`, `wait-http`, `wait-run`, `file`, `remove`, `fill`, `run`, `once`, `serve`, `each`, `account`
+    image.yaml:4:44: error[definition/start]: the step with `file` has no `content`
+        help: add `content`
+    image.yaml:4:83: error[definition/start]: `to` means nothing for a step with `run`
         help: remove it
+    image.yaml:4:100: error[definition/bad-value]: `A-B` is not the name of an environment variable
+        expected: letters, digits and `_`, not beginning with a digit
+    start: {gate: ["a | b"]}
+    image.yaml:4:16: error[definition/gate]: the gate cannot run this command: `|` means something to a shell
+        help: write the exact text that the program gives to `sh -c`
+    start: [{once: /a, steps: [{rnu: [b]}]}]
+    image.yaml:4:28: error[definition/start]: the step does nothing
+        help: give it one of `default`, `secret`, `unset`, `refuse`, `writable`, `wait-tcp`, `wait-http`, `wait-run`, `file`, `remove`, `fill`, `run`, `once`, `serve`, `each`, `account`
+    image.yaml:4:29: error[definition/unknown-key]: unknown key `rnu` in a step
+        help: did you mean `run`?
     variants: {fips: {}}
     image.yaml:4:12: error[definition/not-yet]: the variant `fips` is not supported yet
         help: remove it

@@ -37,10 +37,16 @@ fn the_committed_schemas_are_current() {
 }
 
 /// A validator for the keywords that the schemas use; anything else is a failure.
-fn validate(schema: &Value, value: &Value, place: &str, errors: &mut Vec<String>) {
-    for (keyword, rule) in schema.as_object().expect("a schema is an object") {
+fn validate(rules: &Value, value: &Value, place: &str, errors: &mut Vec<String>) {
+    for (keyword, rule) in rules.as_object().expect("a schema is an object") {
         match keyword.as_str() {
-            "$schema" | "title" | "description" => {}
+            // Definitions are looked at where something refers to them.
+            "$schema" | "title" | "description" | "$defs" => {}
+            "$ref" => {
+                let name = rule.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
+                let definitions = &schema::definition()["$defs"];
+                validate(&definitions[name], value, place, errors);
+            }
             "type" => {
                 let fits = match rule.as_str().unwrap() {
                     "object" => value.is_object(),
@@ -63,7 +69,7 @@ fn validate(schema: &Value, value: &Value, place: &str, errors: &mut Vec<String>
             }
             "additionalProperties" => {
                 for (key, item) in value.as_object().into_iter().flatten() {
-                    let known = schema
+                    let known = rules
                         .get("properties")
                         .is_some_and(|known| known.get(key).is_some());
                     match rule {

@@ -43,6 +43,7 @@ impl World {
                 backoff: Duration::ZERO,
                 ..NetSettings::default()
             },
+            start_programs: Default::default(),
             keyring_folder: folder.path().to_owned(),
         };
         Self {

@@ -168,5 +168,10 @@ fn what_the_format_does_not_say_is_refused() {
         assert!(error.reason.contains(reason), "{body:?}: {error}");
     }
     let deep = format!("kiln-start 1\n{}", "once /x\n".repeat(100));
-    assert!(Script::from_text(&deep).unwrap_err().reason.contains("deeper"));
+    assert!(
+        Script::from_text(&deep)
+            .unwrap_err()
+            .reason
+            .contains("deeper")
+    );
 }

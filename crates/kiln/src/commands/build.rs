@@ -132,6 +132,9 @@ struct PlatformAnswer {
     user: String,
     /// Shells, by path.
     shells: Vec<String>,
+    /// The command lines that the command gate at `/bin/sh` runs, and nothing else; empty where
+    /// there is no gate.
+    command_gate: Vec<String>,
     /// Setuid and setgid files, by path.
     setuid: Vec<String>,
     /// What became of the maintainer scripts of its packages.
@@ -337,6 +340,7 @@ fn image_answer(image: &GatheredImage) -> ImageAnswer {
                 unpacked: platform.facts.size,
                 user: platform.user.clone(),
                 shells: text(&platform.facts.shells),
+                command_gate: platform.facts.command_gate.clone(),
                 setuid: text(&platform.facts.setuid),
                 scripts: ScriptsAnswer::of(&platform.coverage),
                 layers: platform
@@ -411,7 +415,12 @@ fn table(context: &Context, answer: &BuildAnswer) -> String {
             "from the store",
         ]);
         for platform in &image.platforms {
-            let shell = platform.shells.first().map_or("none", String::as_str);
+            let gate = format!("gate: {} commands", platform.command_gate.len());
+            let shell = match (platform.shells.first(), platform.command_gate.is_empty()) {
+                (Some(shell), _) => shell,
+                (None, false) => gate.as_str(),
+                (None, true) => "none",
+            };
             table.row([
                 platform.platform.clone(),
                 platform.digest.chars().take(19).collect(),

@@ -263,6 +263,10 @@ fn layers_text(context: &Context, target: &str, image: &kiln_pipeline::PlatformI
         }
     ));
     text.push_str(&format!("shells           {}\n", list(&facts.shells)));
+    for (index, command) in facts.command_gate.iter().enumerate() {
+        let name = if index == 0 { "command gate" } else { "" };
+        text.push_str(&format!("{name:<16} {command}\n"));
+    }
     text.push_str(&format!(
         "package managers {}\n",
         list(&facts.package_managers)
@@ -275,7 +279,17 @@ fn layers_text(context: &Context, target: &str, image: &kiln_pipeline::PlatformI
     let checks: Vec<String> = image
         .checks
         .iter()
-        .map(|check| format!("{} ok", check.check))
+        .map(
+            |check| match (check.check.as_str(), facts.command_gate.len()) {
+                ("no-shell", 1..) => {
+                    format!(
+                        "no-shell ok (command gate: {} commands)",
+                        facts.command_gate.len()
+                    )
+                }
+                (name, _) => format!("{name} ok"),
+            },
+        )
         .collect();
     text.push_str(&format!("checks           {}\n\n", checks.join(", ")));
     text

@@ -1,0 +1,38 @@
+//! Puts the start programs into kiln, where `scripts/build-start` has built them: in `target/start`,
+//! or where `KILN_START_DIR` says. A kiln without them refuses the images that need one.
+
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=KILN_START_DIR");
+    let folder = std::env::var_os("KILN_START_DIR").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| {
+        // OUT_DIR is target/PROFILE/build/kiln-HASH/out.
+        let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+        out.ancestors()
+            .nth(4)
+            .map_or_else(PathBuf::new, |target| target.join("start"))
+    });
+    let mut list = String::from("[");
+    let mut all = Vec::new();
+    for (architecture, name) in [("Amd64", "amd64"), ("Arm64", "arm64")] {
+        let program = folder.join(format!("kiln-start-{name}"));
+        println!("cargo::rerun-if-changed={}", program.display());
+        if program.is_file() {
+            let text = format!(
+                "(Architecture::{architecture}, include_bytes!({:?}).as_slice()),",
+                program.display().to_string()
+            );
+            all.push(text);
+        }
+    }
+    list.push_str(&all.concat());
+    list.push(']');
+    if all.is_empty() {
+        list = "std::iter::empty::<(Architecture, &[u8])>()".to_owned();
+    }
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+    if let Err(error) = std::fs::write(out.join("start_programs.rs"), list) {
+        println!("cargo::error=the list of start programs cannot be written: {error}");
+    }
+}
