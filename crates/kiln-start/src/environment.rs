@@ -20,10 +20,6 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// What this process was given.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a start program is what reads the container's environment"
-    )]
     pub(crate) fn of_process() -> Self {
         Self {
             variables: std::env::vars_os().collect(),

@@ -16,6 +16,11 @@
 //! What it does not do: restart anything, run several programs, read its script from anywhere but
 //! the image, expand anything a shell would.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a start program is what reads the container's environment and starts its programs"
+)]
+
 mod environment;
 mod files;
 mod gate;

@@ -38,6 +38,7 @@ fn every_image_parses_plans_and_lints_clean() {
             "memcached",
             "nginx",
             "node",
+            "postgres",
             "python",
             "redis",
             "static",

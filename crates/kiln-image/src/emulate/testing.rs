@@ -262,6 +262,7 @@ fn plan() -> Plan {
         accounts: Accounts::default(),
         paths: Vec::new(),
         config: RuntimeConfig::default(),
+        start: None,
         checks: Vec::new(),
         tests: Vec::new(),
     }

@@ -255,6 +255,7 @@ pub(crate) fn plan() -> Plan {
         accounts: Accounts::default(),
         paths: Vec::new(),
         config: RuntimeConfig::default(),
+        start: None,
         checks: Vec::new(),
         tests: Vec::new(),
     }
