@@ -316,12 +316,12 @@ pub struct StartSettings {
     /// The commands that the gate runs.
     pub gate: Vec<Spanned<String>>,
     /// The steps.
-    pub steps: Vec<StepEntry>,
+    pub steps: Vec<StartEntry>,
 }
 
 /// A step, as written: its texts before substitution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepEntry {
+pub struct StartEntry {
     /// The step.
     pub step: kiln_script::Step,
     /// Where it was written.

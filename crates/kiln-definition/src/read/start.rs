@@ -40,7 +40,7 @@ impl Reader<'_> {
         for item in list {
             let only = self.only(item);
             let span = item.span.clone();
-            steps.extend(self.steps_of(item).into_iter().map(|step| StepEntry {
+            steps.extend(self.steps_of(item).into_iter().map(|step| StartEntry {
                 step,
                 span: span.clone(),
                 only: only.clone(),
