@@ -17,7 +17,9 @@
 //!   absent): links such as `/lib` → `usr/lib` have been followed.
 
 mod accounts;
+mod adduser;
 mod alternatives;
+mod apache2;
 mod apt_sources;
 mod base_files;
 mod base_passwd;
@@ -25,18 +27,27 @@ mod ca_certificates;
 mod certificate;
 mod debconf;
 mod dpkg;
+mod java;
+mod java_keystore;
 mod ld_so_cache;
 mod ld_so_conf;
 mod locales;
 mod localtime;
+mod memcached;
 mod netbase;
+mod nginx;
 mod nsswitch;
 mod os_release;
 mod output;
+mod ownership;
 mod pam;
+mod postgresql;
+mod python;
+mod redis;
 mod resolve;
 mod shadow;
 mod shells;
+mod ssl_cert;
 mod systemd_units;
 #[cfg(test)]
 mod testing;
@@ -128,10 +139,20 @@ pub fn all() -> &'static [&'static dyn Emulator] {
         &locales::Locales,
         &pam::Pam,
         &dpkg::Dpkg,
-        &ucf::Ucf,
         &debconf::Debconf,
         &systemd_units::SystemdUnits,
         &apt_sources::AptSources,
+        &adduser::Adduser,
+        &ssl_cert::SslCert,
+        &java_keystore::JavaKeystore,
+        &java::Java,
+        &python::Python,
+        &apache2::Apache2,
+        &nginx::Nginx,
+        &redis::Redis,
+        &memcached::Memcached,
+        &postgresql::Postgresql,
+        &ucf::Ucf,
     ]
 }
 

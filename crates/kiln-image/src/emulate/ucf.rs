@@ -29,7 +29,7 @@ impl Emulator for Ucf {
     }
 
     fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
-        &[("ucf", "postinst")]
+        &[("postgresql-common", "postinst"), ("ucf", "postinst")]
     }
 
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
