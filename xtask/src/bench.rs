@@ -6,6 +6,7 @@
 //! too changes from second to second.
 
 mod changed;
+mod large;
 mod layers;
 mod machine;
 mod measure;
@@ -28,6 +29,8 @@ const LOOKS: usize = 30;
 const FEW: usize = 3;
 /// The plan that is measured.
 const TARGET: &str = "13/standard/amd64";
+/// The packages of the curl set that change, and how often each is measured.
+const CHANGING: [(&str, usize); 2] = [("curl", 9), ("libc6", 5)];
 /// What the solver is asked for.
 const REQUESTS: [&str; 2] = ["curl", "nginx,nodejs"];
 
@@ -67,7 +70,14 @@ pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
         lock: work.join("image.lock"),
         threads: machine.threads,
     };
-    let report = bench.all(machine)?;
+    let large = Bench {
+        kiln: Kiln::new(root, &work),
+        measure: bench.measure.clone(),
+        definition: root.join("benches/large-set/image.yaml"),
+        lock: work.join("large.lock"),
+        threads: machine.threads,
+    };
+    let report = bench.all(machine, &large, &large::catalog(root)?)?;
     let text = report.markdown();
     let path = root.join("docs/benchmarks.md");
     std::fs::write(&path, text)
@@ -85,7 +95,12 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    fn all(&self, machine: machine::Machine) -> Result<Report, String> {
+    fn all(
+        &self,
+        machine: machine::Machine,
+        large: &Bench,
+        catalog: &[String],
+    ) -> Result<Report, String> {
         say("fetching and building the curl set");
         let definition = text(&self.definition)?;
         self.kiln
@@ -113,7 +128,7 @@ impl Bench {
         }
 
         say("one package changed");
-        let changed = changed::measure(self)?;
+        let changed = changed::measure(self, &CHANGING)?;
 
         say("indexes and the solver");
         let (mut compiling, mut locking) = (Vec::new(), Vec::new());
@@ -129,8 +144,14 @@ impl Bench {
         say("mmdebstrap on the same files");
         let peer = changed::peer(self)?;
 
+        say("the large set");
+        let large = large::measure(large)?;
+
+        say("the whole catalog");
+        let whole = large::whole(self, catalog)?;
+
         say("layers of the catalog's images");
-        let layers = layers::measure(&self.kiln)?;
+        let layers = layers::measure(&self.kiln, &whole.images)?;
 
         Ok(Report {
             machine,
@@ -147,6 +168,8 @@ impl Bench {
             locking: Sample::of(locking),
             solved,
             peer,
+            large,
+            whole,
             layers,
         })
     }

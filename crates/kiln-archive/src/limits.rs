@@ -12,6 +12,8 @@ pub struct Limits {
     pub max_entries: u64,
     /// Bytes that come out of one decoder, and the sum of all sizes in one archive.
     pub max_unpacked: u64,
+    /// Bytes of zeros behind the end of an archive: `tar -b` fills whole records, of 10 KiB as a rule.
+    pub max_filling: u64,
     /// Bytes of one path or link target.
     pub max_path: usize,
     /// Bytes of the extended headers (PAX, GNU long names) of one entry, and of all global ones.
@@ -29,12 +31,22 @@ impl Default for Limits {
         Self {
             max_entries: 1_000_000,
             max_unpacked: 16 << 30,
+            max_filling: 16 << 20,
             max_path: 4096,
             max_extended: 1 << 20,
             max_in_memory: 64 << 20,
             xz_memory: 100 << 20,
             zstd_window_log: 27,
         }
+    }
+}
+
+impl Limits {
+    /// What a content of `packed` compressed bytes may unpack to: `ratio` times as much, at least
+    /// `least` and at most `most`. Bombs unpack to ten thousand times and more what they weigh.
+    #[must_use]
+    pub fn unpacked_of(packed: u64, ratio: u64, least: u64, most: u64) -> u64 {
+        packed.saturating_mul(ratio).clamp(least, most.max(least))
     }
 }
 

@@ -28,6 +28,11 @@ use crate::version;
 use fields::{Fields, Name};
 use mentions::Mentions;
 
+/// The most names that all packages provide together; Debian's main has some sixty thousand.
+const MAX_PROVIDED: usize = 2_000_000;
+/// The most bytes of names and versions, which are kept in memory; Debian's main has three million.
+const MAX_TEXTS: usize = 128 << 20;
+
 /// Records are handed to the writer in pieces of this size.
 const CHUNK: usize = 256 << 10;
 
@@ -187,6 +192,9 @@ impl<'w> IndexBuilder<'w> {
         for provide in parse_provides(record.provides, &self.architecture)
             .map_err(|error| fields.wrong(Name::Provides, error.to_string()).of(subject))?
         {
+            if self.provided.len() >= MAX_PROVIDED {
+                return Err(too_large(subject, "the number of provided names is"));
+            }
             let name = self.keep(subject, &provide.name)?;
             self.provided.push(Provided {
                 name,
@@ -225,7 +233,7 @@ impl<'w> IndexBuilder<'w> {
     fn keep(&mut self, subject: &str, text: &str) -> Result<Text, FormatError> {
         let start = u32::try_from(self.texts.len())
             .ok()
-            .filter(|_| self.texts.len() + text.len() < u32::MAX as usize);
+            .filter(|_| self.texts.len() + text.len() <= MAX_TEXTS);
         let start = start.ok_or_else(|| too_large(subject, "the names are"))?;
         let length = u32::try_from(text.len()).map_err(|_| too_large(subject, "a name is"))?;
         self.texts.extend(text.as_bytes());

@@ -33,6 +33,14 @@ const MAX_CONTROL: u64 = 16 << 20;
 /// The most members of `control.tar`.
 const MAX_CONTROL_ENTRIES: u64 = 256;
 
+/// The most entries of a data member; the largest icon themes have fewer than half as many.
+const MAX_ENTRIES: u64 = 400_000;
+/// How much a data member may unpack to: so many times its size, at least and at most so many
+/// bytes. The best compressed packages of Debian unpack to some thirty times their size.
+const DATA_RATIO: u64 = 200;
+const DATA_LEAST: u64 = 256 << 20;
+const DATA_MOST: u64 = 16 << 30;
+
 /// The package format of Debian.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DebFormat;
@@ -156,7 +164,12 @@ impl OpenPackage for OpenDeb<'_> {
                 reason,
             ));
         }
-        let limits = Limits::default();
+        let packed = self.archive.remaining();
+        let limits = Limits {
+            max_entries: MAX_ENTRIES,
+            max_unpacked: Limits::unpacked_of(packed, DATA_RATIO, DATA_LEAST, DATA_MOST),
+            ..Limits::default()
+        };
         let content = decoder(*codec, &mut self.archive, &limits)
             .map_err(|error| format_error(&subject, error))?;
         let digests = data::walk(

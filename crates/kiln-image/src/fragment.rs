@@ -349,6 +349,7 @@ fn write_segment(
     let mut raw = HashWriter::new(segment);
     let mut entries: Vec<FragmentFile> = Vec::with_capacity(kept.len());
     let mut carriers: BTreeMap<RelativePath, RelativePath> = BTreeMap::new();
+    let mut weight = 0_usize;
     for (path, member) in kept {
         let Member { mut entry, content } = member;
         // A set of hard links whose carrier was cut is carried by the first that stays.
@@ -375,6 +376,12 @@ fn write_segment(
         let mut facts = None;
         if holds_content && content.length > 0 {
             facts = elf_facts(spool, content).map_err(|error| fail("reading back", &error))?;
+            weight = weight.saturating_add(facts.as_ref().map_or(0, elf_weight));
+            if weight > LARGEST_FACTS {
+                let reason =
+                    format!("what its ELF files name takes more than {LARGEST_FACTS} bytes");
+                return Err(FormatError::new(FormatErrorKind::Limit, subject, reason));
+            }
             spool
                 .copy(content, &mut raw)
                 .map_err(|error| fail("compressing", &error))?;
@@ -401,6 +408,18 @@ fn write_segment(
 /// An ELF file larger than this is not looked into: no program or library comes near it, and the
 /// content may have to be held in memory.
 const LARGEST_ELF: u64 = 256 << 20;
+
+/// What the ELF files of one package may name, in bytes: libraries, search paths, interpreters. A file
+/// of 64 KiB can name the same long string thousands of times.
+const LARGEST_FACTS: usize = 8 << 20;
+
+fn elf_weight(facts: &ElfFacts) -> usize {
+    [&facts.needed, &facts.rpath, &facts.runpath]
+        .into_iter()
+        .flatten()
+        .map(String::len)
+        .sum()
+}
 
 fn elf_facts(spool: &Spool<'_>, content: Span) -> std::io::Result<Option<ElfFacts>> {
     if content.length < 64 || content.length > LARGEST_ELF || &spool.peek(content)? != b"\x7fELF" {

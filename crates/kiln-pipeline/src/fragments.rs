@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use kiln_image::{Fragment, NormaliseOptions, Scratch, fragment_key, normalise};
 use kiln_store::{RecordKind, Stored};
-use kiln_types::{Cuts, Digest, FormatError, LockedPackage, PackageFormat, RelativePath, Stage};
+use kiln_types::{
+    Cuts, Digest, FormatError, FormatErrorKind, LockedPackage, PackageFormat, RelativePath, Stage,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::fetch::Wanted;
@@ -53,6 +55,38 @@ impl FragmentRequest<'_> {
     }
 }
 
+/// What all packages of one image may weigh together in memory, in bytes: their entries, paths and
+/// control members. Each package by itself is limited where it is read.
+const HEAVIEST: u64 = 256 << 20;
+/// What an entry weighs beside its path.
+const ENTRY: u64 = 384;
+
+/// What the fragments of one image weigh so far.
+#[derive(Default)]
+struct Weight(AtomicU64);
+
+impl Weight {
+    fn add(&self, fragment: &Fragment, subject: &str) -> Result<(), FormatError> {
+        let entries = fragment.files.iter().map(|file| &file.entry);
+        let paths: usize = entries
+            .chain(&fragment.directories)
+            .map(|entry| entry.path.as_str().len())
+            .chain(fragment.cut.iter().map(|path| path.as_str().len()))
+            .sum();
+        let members: usize = fragment.control.members.values().map(Vec::len).sum();
+        let count = fragment.files.len() + fragment.directories.len() + fragment.cut.len();
+        let weight = ENTRY * count as u64 + (paths + members) as u64;
+        let before = self.0.fetch_add(weight, Ordering::Relaxed);
+        if before.saturating_add(weight) <= HEAVIEST {
+            return Ok(());
+        }
+        let reason = format!(
+            "with its {count} entries the packages of the image hold more than kiln keeps in memory"
+        );
+        Err(FormatError::new(FormatErrorKind::Limit, subject, reason))
+    }
+}
+
 /// Fragments, and how many of them had to be made.
 pub(crate) struct Fragments {
     pub(crate) by_request: Vec<Arc<Fragment>>,
@@ -66,6 +100,7 @@ impl Pipeline<'_> {
         format: &dyn PackageFormat,
         requests: &[FragmentRequest<'_>],
     ) -> Result<Fragments, PipelineError> {
+        let weight = Weight::default();
         let keys: Vec<Digest> = requests.iter().map(FragmentRequest::key).collect();
         let mut known: BTreeMap<Digest, Arc<Fragment>> = BTreeMap::new();
         let mut missing: BTreeMap<Digest, &FragmentRequest<'_>> = BTreeMap::new();
@@ -75,6 +110,7 @@ impl Pipeline<'_> {
             }
             match self.kept_fragment(key)? {
                 Some(fragment) => {
+                    weight.add(&fragment, &request.subject())?;
                     known.insert(*key, Arc::new(fragment));
                 }
                 None => {
@@ -83,7 +119,7 @@ impl Pipeline<'_> {
             }
         }
         let made = missing.len();
-        known.extend(self.make_fragments(format, missing)?);
+        known.extend(self.make_fragments(format, missing, &weight)?);
         let by_request = keys
             .iter()
             .filter_map(|key| known.get(key).cloned())
@@ -109,6 +145,7 @@ impl Pipeline<'_> {
         &self,
         format: &dyn PackageFormat,
         missing: BTreeMap<Digest, &FragmentRequest<'_>>,
+        weight: &Weight,
     ) -> Result<Vec<(Digest, Arc<Fragment>)>, PipelineError> {
         if missing.is_empty() {
             return Ok(Vec::new());
@@ -136,6 +173,10 @@ impl Pipeline<'_> {
                             let (key, request) = &jobs[index];
                             let result =
                                 self.make_fragment(format, key, request, &packages[index], threads);
+                            let result = result.and_then(|fragment| {
+                                weight.add(&fragment, &request.subject())?;
+                                Ok(fragment)
+                            });
                             let failed = result.is_err();
                             done.push(result.map(|fragment| (*key, Arc::new(fragment))));
                             if failed {

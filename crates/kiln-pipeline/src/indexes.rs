@@ -26,8 +26,11 @@ pub(crate) struct ReadIndexes {
     pub(crate) indexes: Vec<LockedIndex>,
 }
 
-/// An index larger than this is refused (trixie's main is 10 MiB, 57 MiB unpacked).
-const LARGEST_INDEX: u64 = 1 << 30;
+/// How much an index may unpack to: so many times its size, at least and at most so many bytes
+/// (trixie's main is 10 MiB, 57 MiB unpacked).
+const INDEX_RATIO: u64 = 40;
+const INDEX_LEAST: u64 = 16 << 20;
+const INDEX_MOST: u64 = 512 << 20;
 
 impl Pipeline<'_> {
     /// Everything that a plan may choose from.
@@ -106,7 +109,12 @@ impl Pipeline<'_> {
                 .ok_or_else(|| PipelineError::Internal("an index left the store".to_owned()))?;
             let name = wanted.paths.last().map_or("", String::as_str);
             let limits = kiln_archive::Limits {
-                max_unpacked: LARGEST_INDEX,
+                max_unpacked: kiln_archive::Limits::unpacked_of(
+                    wanted.size,
+                    INDEX_RATIO,
+                    INDEX_LEAST,
+                    INDEX_MOST,
+                ),
                 ..kiln_archive::Limits::default()
             };
             let open = || {

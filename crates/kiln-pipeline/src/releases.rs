@@ -94,7 +94,13 @@ impl Pipeline<'_> {
                     {
                         class = ErrorClass::Integrity;
                     }
-                    attempts.push(if about_it {
+                    attempts.push(if about_it && source.flat.is_some() {
+                        format!(
+                            "{}/{directory}: has no `InRelease` or `Release`, without which nothing says \
+                             what belongs to it; `apt-ftparchive release . > Release` makes one",
+                            shown(mirror).trim_end_matches('/')
+                        )
+                    } else if about_it {
                         format!("{}: has no such suite", shown(mirror))
                     } else {
                         error.to_string()

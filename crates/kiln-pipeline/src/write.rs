@@ -1,7 +1,9 @@
 //! Images leave the store, in the words of containers-transports(5). Whatever is written appears
 //! whole or not at all.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -241,15 +243,103 @@ fn whole_file(
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let file = tempfile::Builder::new()
-        .prefix(".kiln-")
-        .tempfile_in(folder)
-        .map_err(io)?;
-    let mut out = BufWriter::with_capacity(256 << 10, file);
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut partial = PartialOutput::claim(&folder, &name).map_err(io)?;
+    let mut out = BufWriter::with_capacity(256 << 10, &mut partial.file);
     write(&mut out)?;
-    let file = out.into_inner().map_err(|error| io(error.into_error()))?;
+    out.into_inner().map_err(|error| io(error.into_error()))?;
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode).map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
+    partial.file.set_permissions(mode).map_err(io)?;
+    std::fs::rename(&partial.path, path).map_err(io)?;
+    // Nothing is left to remove under the old name.
+    partial.path = PathBuf::new();
     Ok(())
+}
+
+/// How many unfinished files of other writers are passed by.
+const MAX_WRITERS: u32 = 1_000;
+
+/// An unfinished file beside its place. It goes when it is dropped; one whose writer was killed is
+/// removed by the next writer to the same place.
+struct PartialOutput {
+    path: PathBuf,
+    /// Locked as long as it is open; the kernel gives the lock back when its owner dies.
+    file: File,
+}
+
+impl PartialOutput {
+    fn claim(folder: &Path, name: &str) -> std::io::Result<Self> {
+        for number in 0..MAX_WRITERS {
+            let path = folder.join(format!(".{name}.{number}.kiln-partial"));
+            if let Ok(left) = File::open(&path)
+                && left.try_lock().is_ok()
+                && is_same(&left, &path)
+            {
+                std::fs::remove_file(&path)?;
+            }
+            let file = match File::create_new(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(error),
+            };
+            // Somebody may have taken it for left behind before it was locked.
+            if file.try_lock().is_ok() && is_same(&file, &path) {
+                return Ok(Self { path, file });
+            }
+        }
+        Err(std::io::Error::other(format!(
+            "{MAX_WRITERS} writers are at work on it"
+        )))
+    }
+}
+
+impl Drop for PartialOutput {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether an open file is still the one at its path, which is no link.
+fn is_same(open: &File, path: &Path) -> bool {
+    match (open.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => {
+            there.is_file() && (open.dev(), open.ino()) == (there.dev(), there.ino())
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_writer_left_goes_with_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".out.tar.0.kiln-partial");
+        std::fs::write(&left, "half").unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::write(&elsewhere, "mine").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.path().join(".out.tar.1.kiln-partial"))
+            .unwrap();
+        let place = folder.path().join("out.tar");
+        whole_file(&place, &mut |out| {
+            // Another one at the same time has a file of its own, and follows no link.
+            let other = PartialOutput::claim(folder.path(), "out.tar").unwrap();
+            assert!(other.path.ends_with(".out.tar.2.kiln-partial"));
+            out.write_all(b"whole").unwrap();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(std::fs::read(&place).unwrap(), b"whole");
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"mine");
+        assert!(!left.exists());
+        let failed = whole_file(&place, &mut |_| Err(PipelineError::Output("no".to_owned())));
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use kiln_types::{PackageRequest, Universe, Unmet};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Package};
+use crate::contradiction::Core;
 use crate::request::Wanted;
 use crate::search::{Item, Outcome, Search};
 use crate::{Resolution, ResolveError, check, contradiction, explain, request, walk};
@@ -25,7 +26,13 @@ pub fn resolve(
     if request.unmet == Unmet::Refuse && !request.exclude.is_empty() {
         let strict = Catalog::new(universe, request, true);
         let wanted = request::interpret(&strict, request)?;
-        if let Outcome::Found(chosen) = solve(&strict, &wanted, &mut |_, seen| Ok(seen))? {
+        let any = &mut |_: &Search<'_, '_>, items| {
+            Ok(Core {
+                items,
+                minimal: false,
+            })
+        };
+        if let Answer::Found(chosen) = solve(&strict, &wanted, any)? {
             return explain::resolution(&strict, &wanted, &chosen);
         }
         // What is wrong, the exclusions or the rest? See whether the rest holds without them.
@@ -33,37 +40,57 @@ pub fn resolve(
     let catalog = Catalog::new(universe, request, false);
     let wanted = request::interpret(&catalog, request)?;
     match solve(&catalog, &wanted, &mut contradiction::minimise)? {
-        Outcome::Found(chosen) => {
+        Answer::Found(chosen) => {
             let resolution = explain::resolution(&catalog, &wanted, &chosen)?;
             if request.unmet == Unmet::Refuse && !resolution.tolerated.is_empty() {
                 return Err(ResolveError::OpenDependency(resolution.tolerated));
             }
             Ok(resolution)
         }
-        Outcome::Contradiction(core) => Err(ResolveError::Conflict {
-            core: explain::sentences(&catalog, &wanted, &core)?,
-        }),
+        Answer::Contradiction(core) => {
+            let mut sentences = explain::sentences(&catalog, &wanted, &core.items)?;
+            if !core.minimal {
+                let more = sentences.len().saturating_sub(TOLD);
+                sentences.truncate(TOLD);
+                if more > 0 {
+                    sentences.push(format!("and {more} more"));
+                }
+                sentences.push(
+                    "a shorter explanation was not found in reasonable time; some of these may not matter"
+                        .to_owned(),
+                );
+            }
+            Err(ResolveError::Conflict { core: sentences })
+        }
     }
 }
 
+/// How many sentences are told of a contradiction that is not minimal.
+const TOLD: usize = 20;
+
+/// What came of both stages.
+enum Answer {
+    Found(BTreeSet<Package>),
+    Contradiction(Core),
+}
+
 /// What is done with the items that a search without solution saw.
-type Reduce<'r> =
-    &'r mut dyn FnMut(&Search<'_, '_>, BTreeSet<Item>) -> Result<BTreeSet<Item>, ResolveError>;
+type Reduce<'r> = &'r mut dyn FnMut(&Search<'_, '_>, BTreeSet<Item>) -> Result<Core, ResolveError>;
 
 /// First the walk, then the search.
 fn solve(
     catalog: &Catalog<'_>,
     wanted: &[Wanted],
     reduce: Reduce<'_>,
-) -> Result<Outcome, ResolveError> {
+) -> Result<Answer, ResolveError> {
     let walked = walk::walk(catalog, wanted)?;
     let reachable = check::reachable(catalog, wanted, &walked)?;
     if check::holds(catalog, wanted, &reachable)? {
-        return Ok(Outcome::Found(reachable));
+        return Ok(Answer::Found(reachable));
     }
     let search = Search::new(catalog, wanted, &walked);
     Ok(match search.solve(None)? {
-        Outcome::Found(found) => Outcome::Found(check::reachable(catalog, wanted, &found)?),
-        Outcome::Contradiction(seen) => Outcome::Contradiction(reduce(&search, seen)?),
+        Outcome::Found(found) => Answer::Found(check::reachable(catalog, wanted, &found)?),
+        Outcome::Contradiction(seen) => Answer::Contradiction(reduce(&search, seen)?),
     })
 }

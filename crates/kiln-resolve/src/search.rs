@@ -26,9 +26,18 @@ use crate::ResolveError;
 use crate::catalog::{Catalog, Name, Package};
 use crate::request::Wanted;
 
-/// How many rounds of propagation all searches for one request may take together. The hardest
-/// real request measured takes a few thousand.
-const STEPS: u64 = 20_000_000;
+/// How many steps all searches for one request may take together. A round of propagation is a step,
+/// and more where much is in the problem or was learned already, because the solver looks through
+/// that each time. The hardest real request measured takes some ten thousand.
+const STEPS: u64 = 500_000;
+/// So many items in the problem make a round a step longer, and so many rounds before it: each may
+/// have taught the solver something that it looks at again and again.
+const ITEMS_A_STEP: u64 = 256;
+const ROUNDS_A_STEP: u64 = 32;
+
+/// How many steps may go into a shorter explanation, once it is known that there is no solution. What
+/// goes into a search counts, too: the searches for an explanation are many and mostly short.
+const EXPLAINING: u64 = 300_000;
 
 /// Something that must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +65,7 @@ pub(crate) struct Search<'a, 'u> {
     preferred: &'a BTreeSet<Package>,
     sets: RefCell<Sets>,
     steps: Cell<u64>,
+    limit: Cell<u64>,
 }
 
 /// Version sets and unions, numbered; the same for every search.
@@ -81,7 +91,13 @@ impl<'a, 'u> Search<'a, 'u> {
             preferred,
             sets: RefCell::default(),
             steps: Cell::new(0),
+            limit: Cell::new(STEPS),
         }
+    }
+
+    /// From now on searches are for an explanation only, and may take no more than that is worth.
+    pub(crate) fn explain_only(&self) {
+        self.limit.set(self.steps.get().saturating_add(EXPLAINING));
     }
 
     /// Looks for a solution under these items; under all where none are given.
@@ -90,8 +106,11 @@ impl<'a, 'u> Search<'a, 'u> {
             search: self,
             active,
             seen: RefCell::default(),
+            rounds: Cell::new(0),
             error: RefCell::default(),
         };
+        let cost = active.map_or(0, BTreeSet::len) as u64;
+        self.steps.set(self.steps.get().saturating_add(cost));
         let mut requirements = Vec::new();
         for number in 0..self.wanted.len() {
             let item = Item::Request(number);
@@ -238,6 +257,8 @@ struct Provider<'s, 'a, 'u> {
     active: Option<&'s BTreeSet<Item>>,
     /// The items that went into the problem.
     seen: RefCell<BTreeSet<Item>>,
+    /// Rounds of propagation of this search.
+    rounds: Cell<u64>,
     error: RefCell<Option<FormatError>>,
 }
 
@@ -378,8 +399,13 @@ impl DependencyProvider for Provider<'_, '_, '_> {
     }
 
     fn should_cancel_with_value(&self) -> Option<Box<dyn Any>> {
-        let steps = self.search.steps.get() + 1;
+        let rounds = self.rounds.get() + 1;
+        self.rounds.set(rounds);
+        let items = self.seen.borrow().len() as u64;
+        let length = 1 + items / ITEMS_A_STEP + rounds / ROUNDS_A_STEP;
+        let steps = self.search.steps.get().saturating_add(length);
         self.search.steps.set(steps);
-        (steps > STEPS || self.error.borrow().is_some()).then(|| Box::new(()) as Box<dyn Any>)
+        (steps > self.search.limit.get() || self.error.borrow().is_some())
+            .then(|| Box::new(()) as Box<dyn Any>)
     }
 }

@@ -127,7 +127,10 @@ impl Store {
             }),
         };
         match store.read_small(VERSION, 64)? {
-            Some(bytes) => store.check_version(&bytes)?,
+            Some(bytes) => {
+                store.check_version(&bytes)?;
+                store.heal();
+            }
             None => store.make()?,
         }
         Ok(store)
@@ -193,6 +196,14 @@ impl Store {
             });
         }
         Ok(())
+    }
+
+    /// Makes the directories that somebody removed. Where that cannot be done (a store that is only
+    /// read), whatever needs them says so.
+    fn heal(&self) {
+        for name in DIRECTORIES {
+            let _ = self.make_directory(name);
+        }
     }
 
     /// Makes the directories and then the marker; several processes may do so at once.

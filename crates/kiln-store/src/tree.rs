@@ -5,8 +5,10 @@
 //! nothing outside it is touched. The tree is made beside its place and renamed into it at the end.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -53,7 +55,7 @@ pub struct Node<'a> {
 #[derive(Debug)]
 pub struct TreeWriter {
     root: OwnedFd,
-    building: Option<tempfile::TempDir>,
+    building: Option<Building>,
     place: PathBuf,
     owners: bool,
     /// Directories get their modes and times at the end: until then they must be writable.
@@ -86,13 +88,16 @@ impl TreeWriter {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let building = tempfile::Builder::new()
-            .prefix(".kiln-rootfs-")
-            .tempdir_in(parent)
-            .map_err(fail)?;
+        let name = place.file_name().ok_or_else(|| {
+            fail(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a directory with a name is needed",
+            ))
+        })?;
+        let building = Building::claim(parent, &name.to_string_lossy()).map_err(fail)?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let root =
-            open(building.path(), flags, Mode::empty()).map_err(|error| fail(error.into()))?;
+            open(&building.path, flags, Mode::empty()).map_err(|error| fail(error.into()))?;
         let owners = rustix::process::geteuid().is_root();
         Ok(Self {
             root,
@@ -237,9 +242,7 @@ impl TreeWriter {
         fchmod(&self.root, Mode::from_raw_mode(0o755)).map_err(|error| fail(error.into()))?;
         if let Some(building) = self.building.take() {
             // An empty directory gives way to a rename; anything else makes it fail.
-            std::fs::rename(building.path(), &place).map_err(fail)?;
-            // Nothing is left to remove under the old name.
-            let _ = building.keep();
+            building.rename(&place).map_err(fail)?;
         }
         Ok(())
     }
@@ -250,6 +253,78 @@ impl TreeWriter {
             path: self.place.join(path),
             source,
         }
+    }
+}
+
+/// How many unfinished directories of other writers are passed by.
+const MAX_WRITERS: u32 = 1_000;
+
+/// A directory in which a tree is made, beside its place. It goes when it is dropped; one whose
+/// writer was killed is removed by the next writer to the same place.
+#[derive(Debug)]
+struct Building {
+    path: PathBuf,
+    /// Whoever holds the lock owns the directory; the kernel gives it back when they die.
+    _lock: File,
+}
+
+impl Building {
+    fn claim(parent: &Path, name: &str) -> io::Result<Self> {
+        let mut claimed = None;
+        for number in 0..MAX_WRITERS {
+            let path = parent.join(format!(".{name}.{number}.kiln-partial"));
+            match std::fs::create_dir(&path) {
+                // There are no more of them; this one is only needed when none before was free.
+                Ok(()) if claimed.is_some() => {
+                    std::fs::remove_dir(&path)?;
+                    break;
+                }
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            let Ok(lock) = File::open(&path) else {
+                continue;
+            };
+            if lock.try_lock().is_err() || !is_same(&lock, &path) {
+                continue;
+            }
+            std::fs::remove_dir_all(&path)?;
+            if claimed.is_some() {
+                continue;
+            }
+            std::fs::create_dir(&path)?;
+            let lock = File::open(&path)?;
+            if lock.try_lock().is_ok() && is_same(&lock, &path) {
+                claimed = Some(Self { path, _lock: lock });
+            }
+        }
+        claimed.ok_or_else(|| io::Error::other(format!("{MAX_WRITERS} writers are at work on it")))
+    }
+
+    fn rename(mut self, place: &Path) -> io::Result<()> {
+        std::fs::rename(&self.path, place)?;
+        // Nothing is left to remove under the old name.
+        self.path = PathBuf::new();
+        Ok(())
+    }
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Whether an open directory is still the one at its path, which is no link.
+fn is_same(open: &File, path: &Path) -> bool {
+    match (open.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => {
+            there.is_dir() && (open.dev(), open.ino()) == (there.dev(), there.ino())
+        }
+        _ => false,
     }
 }
 
@@ -351,6 +426,27 @@ mod tests {
         drop(tree);
         assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
         assert!(!folder.path().join("root").exists());
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_goes_with_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..3 {
+            let left = folder.path().join(format!(".root.{number}.kiln-partial"));
+            std::fs::create_dir_all(left.join("usr")).unwrap();
+        }
+        let place = folder.path().join("root");
+        let one = TreeWriter::create(&place).unwrap();
+        // Another one at the same time has a directory of its own.
+        let two = TreeWriter::create(&place).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        drop(two);
+        one.finish().unwrap();
+        let names: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["root"]);
     }
 
     #[test]

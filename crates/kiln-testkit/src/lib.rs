@@ -24,6 +24,7 @@
 )]
 
 mod archive;
+pub mod attack;
 mod deb;
 mod debian;
 mod documents;

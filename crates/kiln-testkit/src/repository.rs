@@ -59,6 +59,9 @@ pub struct DebianRepository {
     extra: Vec<(String, String)>,
     debs: Vec<Deb>,
     faults: Vec<RepositoryFault>,
+    index: Option<(Compression, Vec<u8>)>,
+    stanzas: String,
+    edit: Option<fn(String) -> String>,
 }
 
 impl DebianRepository {
@@ -81,6 +84,9 @@ impl DebianRepository {
             extra: Vec::new(),
             debs: Vec::new(),
             faults: Vec::new(),
+            index: None,
+            stanzas: String::new(),
+            edit: None,
         }
     }
 
@@ -186,6 +192,28 @@ impl DebianRepository {
         self
     }
 
+    /// These bytes in place of every package index, in this compression and no other; the release
+    /// file tells truthfully of them.
+    #[must_use]
+    pub fn index(mut self, compression: Compression, bytes: Vec<u8>) -> Self {
+        self.index = Some((compression, bytes));
+        self
+    }
+
+    /// More text at the end of every package index.
+    #[must_use]
+    pub fn stanzas(mut self, text: &str) -> Self {
+        self.stanzas.push_str(text);
+        self
+    }
+
+    /// Changes the text of the release file before it is signed.
+    #[must_use]
+    pub fn edit_release(mut self, edit: fn(String) -> String) -> Self {
+        self.edit = Some(edit);
+        self
+    }
+
     /// Writes the repository into `root`: `dists/` and `pool/`, or everything in `root` where it
     /// is flat. Several suites can be written into one folder.
     ///
@@ -205,6 +233,12 @@ impl DebianRepository {
         }
         let mut listed = Vec::new();
         for (folder, text) in self.indexes() {
+            if let Some((compression, bytes)) = &self.index {
+                let name = format!("Packages{}", compression.suffix());
+                self.write_index(&home, &folder, &name, bytes, &mut listed)?;
+                continue;
+            }
+            let text = text + &self.stanzas;
             for compression in [Compression::None, Compression::Gzip, Compression::Xz] {
                 let mut bytes = compression.apply(text.as_bytes());
                 if compression == Compression::Xz && self.has(&RepositoryFault::CorruptIndex) {
@@ -214,7 +248,9 @@ impl DebianRepository {
                 self.write_index(&home, &folder, &name, &bytes, &mut listed)?;
             }
         }
-        self.write_release(&home, &self.release(&listed))
+        let text = self.release(&listed);
+        let text = self.edit.map_or(text.clone(), |edit| edit(text));
+        self.write_release(&home, &text)
     }
 
     fn has(&self, fault: &RepositoryFault) -> bool {

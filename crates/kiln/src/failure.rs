@@ -123,13 +123,16 @@ impl Failure {
                 text = render::diagnostics(list, &|_| None, painter);
             }
             Self::Pipeline(failure) => {
-                let _ = writeln!(text, "{error}: {}", with_reasons(failure));
+                let reasons = with_reasons(failure);
+                let _ = writeln!(text, "{error}: {}", render::printable(&reasons));
                 if let Some(help) = failure.help() {
+                    let help = render::printable(&help);
                     let _ = writeln!(text, "  {}: {help}", painter.dim("help"));
                 }
             }
             Self::Other(failure) => {
-                let _ = writeln!(text, "{error}: {failure:#}");
+                let reasons = format!("{failure:#}");
+                let _ = writeln!(text, "{error}: {}", render::printable(&reasons));
             }
         }
         text

@@ -1,5 +1,6 @@
 //! How results look: tables and sizes on standard output, prose and diagnostics on standard error.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
@@ -189,6 +190,23 @@ pub(crate) fn duration(elapsed: std::time::Duration) -> String {
     }
 }
 
+/// Foreign text for a terminal: what would move the cursor or change colours is shown and not obeyed.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Diagnostics as people read them: place, severity, code, message, then what was expected, what
 /// was found, what to do, and the line itself where the text is at hand.
 pub(crate) fn diagnostics(
@@ -199,7 +217,7 @@ pub(crate) fn diagnostics(
     let mut text = String::new();
     for diagnostic in list {
         let severity = painter.severity(diagnostic.severity);
-        let message = painter.bold(&diagnostic.message);
+        let message = painter.bold(&printable(&diagnostic.message));
         let code = painter.dim(&format!("[{}]", diagnostic.code));
         match &diagnostic.location {
             Some(location) => {
@@ -219,7 +237,8 @@ pub(crate) fn diagnostics(
                     let room = line.chars().count().saturating_sub(column).max(1);
                     let underline = "^".repeat(width.min(room));
                     let gap = " ".repeat(number.len());
-                    let _ = writeln!(text, "  {} {line}", painter.dim(&format!("{number} |")));
+                    let bar = painter.dim(&format!("{number} |"));
+                    let _ = writeln!(text, "  {bar} {}", printable(line));
                     let _ = writeln!(
                         text,
                         "  {gap} {} {marker}{}",
@@ -238,7 +257,7 @@ pub(crate) fn diagnostics(
             ("help", &diagnostic.help),
         ] {
             if let Some(value) = value {
-                let _ = writeln!(text, "  {}: {value}", painter.dim(label));
+                let _ = writeln!(text, "  {}: {}", painter.dim(label), printable(value));
             }
         }
     }
@@ -268,6 +287,12 @@ mod tests {
         ] {
             assert_eq!(size(bytes), text, "{bytes}");
         }
+    }
+
+    #[test]
+    fn foreign_text_moves_no_cursor() {
+        assert_eq!(printable("plain\n\tä"), "plain\n\tä");
+        assert_eq!(printable("a\u{1b}[2Jb\rc\u{7f}"), "a\\u{1b}[2Jb\\rc\\u{7f}");
     }
 
     #[test]

@@ -9,9 +9,6 @@ use serde_json::{Value, json};
 use super::measure::{self, Sample};
 use super::{Bench, FEW, TARGET, number, text};
 
-/// The packages that change, and how often each is measured.
-const CHANGING: [(&str, usize); 2] = [("curl", 9), ("libc6", 5)];
-
 /// A changed package.
 pub(crate) struct Changed {
     pub(crate) package: &'static str,
@@ -26,9 +23,12 @@ pub(crate) struct Changed {
 }
 
 /// Builds with one package changed and everything else in the store.
-pub(crate) fn measure(bench: &Bench) -> Result<Vec<Changed>, String> {
+pub(crate) fn measure(
+    bench: &Bench,
+    changing: &[(&'static str, usize)],
+) -> Result<Vec<Changed>, String> {
     let mut all = Vec::new();
-    for (package, times) in CHANGING {
+    for &(package, times) in changing {
         let floor = bench.floor(times, Some(package))?;
         let mut builds = Vec::new();
         let (mut layers, mut layer_bytes) = (0, 0);
@@ -158,6 +158,13 @@ pub(crate) fn peer(bench: &Bench) -> Result<Option<Sample>, String> {
         }
     }
     Ok(Some(Sample::of(times)))
+}
+
+/// The sizes of the archives of the measured plan's packages.
+pub(crate) fn archive_sizes(bench: &Bench) -> Result<Vec<u64>, String> {
+    Ok(entries(&mut read(&bench.lock)?)
+        .filter_map(|entry| entry["size"].as_u64())
+        .collect())
 }
 
 /// The packages of the measured plan.

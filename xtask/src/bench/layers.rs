@@ -7,11 +7,10 @@ use serde_json::Value;
 use super::changed::touched;
 use super::store::Kiln;
 
-const IMAGES: [&str; 3] = ["static", "base", "nginx"];
 const VARIANTS: [&str; 2] = ["standard", "dev"];
 const LAYERINGS: [&str; 3] = ["shared", "single", "package"];
-/// Packages whose update is looked at.
-const UPDATED: [&str; 4] = ["tzdata", "libc6", "libssl3t64", "nginx"];
+/// Packages whose update is looked at: of the base, and of one image.
+const UPDATED: [&str; 5] = ["tzdata", "libc6", "libssl3t64", "nginx", "nodejs"];
 
 /// The images of one variant under one layering.
 pub(crate) struct Sharing {
@@ -29,12 +28,12 @@ pub(crate) struct Sharing {
 }
 
 /// Builds the catalog's images in several layerings.
-pub(crate) fn measure(kiln: &Kiln) -> Result<Vec<Sharing>, String> {
+pub(crate) fn measure(kiln: &Kiln, names: &[String]) -> Result<Vec<Sharing>, String> {
     let mut all = Vec::new();
     for variant in VARIANTS {
         for layering in LAYERINGS {
             let mut images = Vec::new();
-            for image in IMAGES {
+            for image in names {
                 let answer = kiln.json(&[
                     "build",
                     image,
@@ -45,8 +44,11 @@ pub(crate) fn measure(kiln: &Kiln) -> Result<Vec<Sharing>, String> {
                     "--layers",
                     layering,
                 ])?;
-                let layers = answer["images"][0]["platforms"][0]["layers"].clone();
-                images.push(layers.as_array().cloned().unwrap_or_default());
+                // Several version lines are several images.
+                for line in answer["images"].as_array().into_iter().flatten() {
+                    let layers = line["platforms"][0]["layers"].as_array();
+                    images.push(layers.cloned().unwrap_or_default());
+                }
             }
             all.push(sharing(variant, layering, &images));
         }

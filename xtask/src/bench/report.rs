@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::changed::Changed;
+use super::large::{Large, Whole};
 use super::layers::Sharing;
 use super::machine::Machine;
 use super::measure::Sample;
@@ -26,6 +27,8 @@ pub(crate) struct Report {
     pub(crate) locking: Sample,
     pub(crate) solved: Value,
     pub(crate) peer: Option<Sample>,
+    pub(crate) large: Large,
+    pub(crate) whole: Whole,
     pub(crate) layers: Vec<Sharing>,
 }
 
@@ -56,6 +59,9 @@ const HOW: &str = "\
 - **One package changed**: the package is packed again with another version and another copyright file,
   and a lock names it; everything else is in the store. The new file was never seen by kiln, so it is hashed,
   too. Its floor is as above, for this package alone, compressed on all threads (decoding xz takes one).
+- **The large set**: `benches/large-set/image.yaml`; measured like the curl set, without a floor.
+- **The whole catalog**: every image in all variants for all platforms, a process for each image, one
+  after the other; cold means as above, unchanged is the sum of all these processes.
 - **Memory**: the most that was resident, as the kernel counts it (`ru_maxrss`), over all cold builds.
 - **mmdebstrap** (`--variant=extract`) unpacks the same files from a local folder into an uncompressed
   tar file; it compresses and hashes nothing.
@@ -163,6 +169,42 @@ impl Report {
             );
             row(&what, &sample, "ms", 10.0, median(&sample));
         }
+        let large = &self.large;
+        row(
+            "large set, unchanged lock, whole process",
+            &large.unchanged,
+            "ms",
+            5.0,
+            median(&large.unchanged),
+        );
+        for changed in &large.changed {
+            let what = format!(
+                "large set, one package changed: {}, {} kept",
+                changed.package,
+                megabytes(changed.kept)
+            );
+            row(&what, &changed.builds, "ms", 500.0, median(&changed.builds));
+        }
+        row(
+            "large set, peak memory of a cold build",
+            &large.cold_memory,
+            "MiB",
+            80.0,
+            large.cold_memory.most(),
+        );
+        let whole = &self.whole;
+        let what = format!(
+            "whole catalog, nothing changed: {} images, {} of a variant and platform",
+            whole.images.len(),
+            whole.platforms
+        );
+        row(
+            &what,
+            &whole.unchanged,
+            "ms",
+            1_000.0,
+            median(&whole.unchanged),
+        );
         text.push('\n');
     }
 
@@ -197,6 +239,29 @@ impl Report {
                 megabytes(changed.layer_bytes as f64),
             );
         }
+        let whole = &self.whole;
+        #[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
+        let packed = megabytes(self.large.packed as f64);
+        row(
+            &format!(
+                "large set, cold build: {} packages, {packed}, {} layers",
+                self.large.packages,
+                self.large.built["images"][0]["platforms"][0]["layers"]
+                    .as_array()
+                    .map_or(0, Vec::len)
+            ),
+            spread(&self.large.cold_wall, "ms"),
+        );
+        row(
+            &format!(
+                "whole catalog from packages in the store, one image after the other (at most {:.0} MiB)",
+                whole.memory
+            ),
+            plain(whole.cold, "ms"),
+        );
+        if !whole.refused.is_empty() {
+            row("images that could not be built", whole.refused.join(", "));
+        }
         row(
             "`kiln lock`, whole process, indexes not compiled yet",
             spread(&self.compiling, "ms"),
@@ -211,9 +276,8 @@ impl Report {
     #[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
     fn sharing(&self, text: &mut String) {
         text.push_str(
-            "## Layers\n\nThe catalog's `static`, `base` and `nginx`, linux/amd64, compressed bytes. \
-             \"Kept\" is what a registry or a machine keeps of all three; an update is what whoever has \
-             them all fetches when one package has a new version. `shared` is the default.\n\n",
+            "## Layers\n\nAll images of the catalog, linux/amd64, compressed bytes. \"Kept\" is what a registry or a \
+             machine keeps of all of them; an update is what whoever has them all fetches when one package has a new version. `shared` is the default.\n\n",
         );
         let updated = self.layers.first().map_or(&[][..], |first| &first.updates);
         text.push_str("| variant | `--layers` | most layers | each for itself | kept |");

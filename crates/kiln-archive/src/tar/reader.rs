@@ -341,6 +341,7 @@ impl<R: Read> Reader<R> {
     /// Reads to the end of the input, which must be zeros: end block and filling of the last record.
     fn expect_only_zeros(&mut self) -> Result<(), ArchiveError> {
         let mut buffer = vec![0; BUFFER];
+        let mut filling = 0_u64;
         loop {
             let taken = read_full(&mut self.input, &mut buffer)?;
             if taken == 0 {
@@ -354,11 +355,11 @@ impl<R: Read> Reader<R> {
                 );
             }
             self.offset = self.offset.saturating_add(taken as u64);
-            self.unpacked = self.unpacked.saturating_add(taken as u64);
-            if self.unpacked > self.limits.max_unpacked {
+            filling = filling.saturating_add(taken as u64);
+            if filling > self.limits.max_filling {
                 return Err(ArchiveError::limit(format!(
-                    "the zeros at the end take the archive over {} bytes",
-                    self.limits.max_unpacked
+                    "more than {} bytes of zeros follow the end of the archive",
+                    self.limits.max_filling
                 )));
             }
         }

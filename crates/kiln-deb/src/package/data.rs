@@ -9,6 +9,14 @@ use md5::{Digest as _, Md5};
 
 use super::{format_error, path, text};
 
+/// The most bytes of all paths of a package together: its own, those of its links' targets, and those
+/// of the directories above them, each once. A path of a thousand directories implies a thousand
+/// paths.
+const MAX_PATHS: usize = 48 << 20;
+
+/// The deepest path; no package of Debian comes near a third of it.
+const MAX_DEPTH: usize = 128;
+
 /// What has been seen at a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
@@ -29,13 +37,13 @@ pub(super) fn walk<R: Read>(
 ) -> Result<BTreeMap<String, String>, FormatError> {
     let conffiles: BTreeSet<&str> = conffiles.iter().map(String::as_str).collect();
     let mut digests = BTreeMap::new();
-    let mut seen = BTreeMap::new();
+    let mut seen = SeenPaths::default();
     while let Some(entry) = archive
         .next()
         .map_err(|error| format_error(subject, error))?
     {
         let entry = convert(entry, subject)?;
-        record(&mut seen, &entry, subject)?;
+        seen.record(&entry, subject)?;
         if entry.kind != EntryKind::File {
             visit(entry, &mut io::empty())?;
             continue;
@@ -61,6 +69,17 @@ pub(super) fn walk<R: Read>(
 /// Checks an entry of the archive by itself.
 fn convert(entry: tar::Entry, subject: &str) -> Result<FileEntry, FormatError> {
     let path = path(&entry.path, subject)?;
+    if path.as_str().split('/').count() > MAX_DEPTH {
+        let shown: String = path.as_str().chars().take(60).collect();
+        return Err(FormatError::new(
+            FormatErrorKind::Limit,
+            subject,
+            format!(
+                "`{}…` is deeper than {MAX_DEPTH} directories",
+                shown.escape_debug()
+            ),
+        ));
+    }
     let unsupported = |what: &str| {
         FormatError::new(
             FormatErrorKind::Unsupported,
@@ -111,6 +130,18 @@ fn convert(entry: tar::Entry, subject: &str) -> Result<FileEntry, FormatError> {
             shown.escape_debug()
         )));
     }
+    // capability.h: a magic number, two pairs of words, and in revision 3 the owner of the namespace.
+    if let Some(value) = entry.xattrs.get("security.capability")
+        && value.len() > 24
+    {
+        return Err(FormatError::malformed(
+            subject,
+            format!(
+                "`{path}` has capabilities of {} bytes, more than a kernel knows",
+                value.len()
+            ),
+        ));
+    }
     Ok(FileEntry {
         path,
         kind,
@@ -123,54 +154,80 @@ fn convert(entry: tar::Entry, subject: &str) -> Result<FileEntry, FormatError> {
     })
 }
 
-/// Checks an entry against those before it, and notes it.
-fn record(
-    seen: &mut BTreeMap<RelativePath, Seen>,
-    entry: &FileEntry,
-    subject: &str,
-) -> Result<(), FormatError> {
-    let malformed = |reason: String| FormatError::malformed(subject, reason);
-    let path = &entry.path;
-    // Every directory above is noted too, so the first one that is known vouches for those above it.
-    let mut above = path.parent();
-    while !above.is_root() {
-        match seen.get(&above) {
-            Some(Seen::Directory) => break,
-            Some(Seen::Symlink) => {
-                return Err(malformed(format!(
-                    "`{path}` lies below the symbolic link `{above}` of the same package"
-                )));
-            }
-            Some(Seen::File) => {
-                return Err(malformed(format!(
-                    "`{path}` lies below the file `{above}` of the same package"
-                )));
-            }
-            None => {
-                let next = above.parent();
-                seen.insert(above, Seen::Directory);
-                above = next;
+/// What stands at every path so far.
+#[derive(Default)]
+struct SeenPaths {
+    paths: BTreeMap<RelativePath, Seen>,
+    /// Bytes of all paths and link targets.
+    bytes: usize,
+}
+
+impl SeenPaths {
+    /// Checks an entry against those before it, and notes it.
+    fn record(&mut self, entry: &FileEntry, subject: &str) -> Result<(), FormatError> {
+        let malformed = |reason: String| FormatError::malformed(subject, reason);
+        let path = &entry.path;
+        // Every directory above is noted too, so the first one that is known vouches for those above it.
+        let mut above = path.parent();
+        while !above.is_root() {
+            match self.paths.get(&above) {
+                Some(Seen::Directory) => break,
+                Some(Seen::Symlink) => {
+                    return Err(malformed(format!(
+                        "`{path}` lies below the symbolic link `{above}` of the same package"
+                    )));
+                }
+                Some(Seen::File) => {
+                    return Err(malformed(format!(
+                        "`{path}` lies below the file `{above}` of the same package"
+                    )));
+                }
+                None => {
+                    let next = above.parent();
+                    self.count(above.as_str().len(), subject)?;
+                    self.paths.insert(above, Seen::Directory);
+                    above = next;
+                }
             }
         }
-    }
-    let shape = match &entry.kind {
-        EntryKind::Directory => Seen::Directory,
-        EntryKind::Symlink(_) => Seen::Symlink,
-        EntryKind::File => Seen::File,
-        EntryKind::Hardlink(target) => match seen.get(target) {
-            Some(Seen::File) => Seen::File,
-            _ => {
-                let reason = format!(
-                    "`{path}` is a hard link to `{target}`, which is no file before it in the package"
-                );
-                return Err(malformed(reason));
+        self.count(path.as_str().len(), subject)?;
+        let shape = match &entry.kind {
+            EntryKind::Directory => Seen::Directory,
+            EntryKind::Symlink(target) => {
+                self.count(target.len(), subject)?;
+                Seen::Symlink
             }
-        },
-    };
-    match seen.insert(path.clone(), shape) {
-        None => Ok(()),
-        Some(Seen::Directory) if shape == Seen::Directory => Ok(()),
-        Some(_) => Err(malformed(format!("`{path}` is there twice"))),
+            EntryKind::File => Seen::File,
+            EntryKind::Hardlink(target) => match self.paths.get(target) {
+                Some(Seen::File) => {
+                    self.count(target.as_str().len(), subject)?;
+                    Seen::File
+                }
+                _ => {
+                    let reason = format!(
+                        "`{path}` is a hard link to `{target}`, which is no file before it in the package"
+                    );
+                    return Err(malformed(reason));
+                }
+            },
+        };
+        match self.paths.insert(path.clone(), shape) {
+            None => Ok(()),
+            Some(Seen::Directory) if shape == Seen::Directory => Ok(()),
+            Some(_) => Err(malformed(format!("`{path}` is there twice"))),
+        }
+    }
+
+    fn count(&mut self, bytes: usize, subject: &str) -> Result<(), FormatError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= MAX_PATHS {
+            return Ok(());
+        }
+        let reason = format!(
+            "its paths, with the directories they imply, take more than {} MiB",
+            MAX_PATHS >> 20
+        );
+        Err(FormatError::new(FormatErrorKind::Limit, subject, reason))
     }
 }
 

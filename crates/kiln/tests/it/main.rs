@@ -11,6 +11,7 @@
     reason = "these tests are about processes and the environment, and what is skipped must be seen"
 )]
 
+mod attacks;
 mod build;
 mod declared;
 mod hostile;
