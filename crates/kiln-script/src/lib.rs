@@ -269,7 +269,12 @@ impl Action {
                 let steps = cases.iter_mut().flat_map(|case| &mut case.steps);
                 steps.for_each(|step| step.each_template(show));
             }
-            Self::Account { home, folder, .. } => [home, folder].into_iter().for_each(show),
+            Self::Account {
+                home,
+                folder,
+                library,
+                ..
+            } => [home, folder, library].into_iter().for_each(show),
         }
     }
 

@@ -141,6 +141,7 @@ impl<'a> Runner<'a> {
                 library,
             } => {
                 let folder = environment.fill(folder)?;
+                let library = &environment.fill(library)?;
                 account(
                     name,
                     &environment.fill(home)?,
