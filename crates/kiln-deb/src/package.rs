@@ -21,11 +21,13 @@ mod tests;
 use kiln_archive::decompress::{Codec, decoder};
 use kiln_archive::{ArchiveError, ArchiveErrorKind, Limits, ar, read_to_vec, tar};
 use kiln_types::{
-    Control, DatabaseOptions, FileEntry, FormatError, FormatErrorKind, InstalledPackage,
-    OpenPackage, PackageFormat, ReadSeek, RelativePath, SynthesisedFile,
+    Alternatives, Control, DatabaseOptions, FileEntry, FormatError, FormatErrorKind,
+    InstalledPackage, OpenPackage, PackageFormat, PackageVersion, ReadSeek, Relation, RelativePath,
+    SynthesisedFile,
 };
 use std::io::Read;
 
+use crate::relation::parse_depends;
 use crate::{database, version};
 
 /// The most bytes of all members of `control.tar` together, unpacked.
@@ -83,6 +85,39 @@ impl PackageFormat for DebFormat {
                     ))
                 })
         })
+    }
+
+    fn depends(&self, control: &Control) -> Vec<Alternatives> {
+        ["Pre-Depends", "Depends"]
+            .iter()
+            .filter_map(|wanted| {
+                let (_, value) = control
+                    .fields
+                    .iter()
+                    .find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+                parse_depends(value, &control.architecture).ok()
+            })
+            .flatten()
+            .collect()
+    }
+
+    /// Debian policy 7.5: a provided name satisfies a relation with a version only where it is
+    /// provided with one.
+    fn satisfies(&self, relation: &Relation, by: &Control) -> bool {
+        let holds = |version: Option<&str>| {
+            relation.constraint.as_ref().is_none_or(|constraint| {
+                version.is_some_and(|version| {
+                    constraint
+                        .comparison
+                        .holds(version::compare(version, constraint.version.as_str()))
+                })
+            })
+        };
+        relation.name == by.name && holds(Some(&by.version))
+            || by.provides.iter().any(|provide| {
+                provide.name == relation.name
+                    && holds(provide.version.as_ref().map(PackageVersion::as_str))
+            })
     }
 }
 

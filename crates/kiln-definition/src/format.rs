@@ -7,7 +7,9 @@ mod tests;
 
 use crate::shape::{Field, Object, Shape, optional, required};
 use rules::*;
-use settings::{LINE_OF_TEXT, PLATFORMS, SETTINGS, USER, WORDS};
+use settings::{
+    LANGUAGE, LINE_OF_TEXT, LOAD, PLATFORMS, SETTINGS, SHELL_CALLER, USER, WORDS,
+};
 
 /// The format version this kiln reads.
 pub(crate) const FORMAT: i64 = 1;
@@ -125,7 +127,6 @@ pub(crate) static DEFINITION: Object = Object {
                 Shape::Map(&VARIANT, &Shape::Object(&VARIANT_ITEM)),
                 "what single variants add to the profile of their name",
             ),
-            optional("keep", WORDS, "programs to keep (not supported yet)"),
         ],
         SETTINGS,
     ],
@@ -157,6 +158,11 @@ pub(crate) static PROFILE: Object = Object {
                 "maintainer-scripts",
                 Shape::Boolean,
                 "whether the package database keeps maintainer scripts, as a package manager in the image needs them",
+            ),
+            optional(
+                "unreached",
+                Shape::Choice(&["cut", "keep"]),
+                "what happens to programs, scripts and packages that nothing reaches; `keep` unless stated",
             ),
             optional(
                 "checks",
@@ -240,6 +246,21 @@ pub(crate) static DISTRIBUTION_DOCUMENT: Object = Object {
             "users",
             Shape::List(&Shape::Object(&USER)),
             "the accounts of its base system",
+        ),
+        optional(
+            "languages",
+            Shape::List(&Shape::Object(&LANGUAGE)),
+            "the languages of its interpreters and modules",
+        ),
+        optional(
+            "loads",
+            Shape::List(&Shape::Object(&LOAD)),
+            "what files open at run time without saying so",
+        ),
+        optional(
+            "without-shell",
+            Shape::List(&Shape::Object(&SHELL_CALLER)),
+            "files that can start a shell and do without one in any image",
         ),
     ]],
 };

@@ -146,6 +146,34 @@ pub struct Contents {
     pub keyring: Vec<Spanned<String>>,
     /// Files of packages that are left out, as patterns.
     pub cuts: Vec<Spanned<String>>,
+    /// Roots of what the image needs: programs by name, paths, patterns.
+    pub keep: Vec<KeepEntry>,
+    /// What files open at run time.
+    pub loads: Vec<LoadEntry>,
+    /// Languages whose interpreters may be in the image.
+    pub interpreters: Vec<Spanned<String>>,
+    /// Files that can start a shell and do without: pattern and reason.
+    pub without_shell: Vec<Pair>,
+}
+
+/// A root of what the image needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeepEntry {
+    /// The entry as written.
+    pub text: Spanned<String>,
+    /// When it applies.
+    pub only: Only,
+}
+
+/// What a file opens at run time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadEntry {
+    /// The file, as a pattern.
+    pub file: Spanned<String>,
+    /// Patterns or names of libraries.
+    pub opens: Vec<Spanned<String>>,
+    /// Whether it does without what is not there.
+    pub optional: bool,
 }
 
 /// When an item of a list applies; always, where nothing is said.
@@ -343,6 +371,8 @@ pub struct Profile {
     pub unmet: kiln_types::Unmet,
     /// Whether the package database keeps maintainer scripts, for a package manager in the image.
     pub maintainer_scripts: bool,
+    /// Whether what nothing reaches is cut.
+    pub cut_unreached: bool,
     /// What must hold of the built image.
     pub checks: Vec<Spanned<String>>,
     /// The settings in which this profile's word stands above the image's own: the declared
@@ -377,4 +407,10 @@ pub struct Distribution {
     pub foundation: Vec<Vec<String>>,
     /// The accounts that its base system has, by name: uid and gid.
     pub users: Vec<(String, u32, u32)>,
+    /// The languages of its interpreters and modules.
+    pub languages: Vec<kiln_types::Language>,
+    /// What files open at run time.
+    pub loads: Vec<kiln_types::Load>,
+    /// Files that can start a shell and do without one in any image.
+    pub without_shell: Vec<kiln_types::ShellCaller>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kiln_types::{ArchiveSource, Diagnostic, Severity, Unmet};
+use kiln_types::{ArchiveSource, Language, Load, ShellCaller, Diagnostic, Severity, Unmet};
 
 use crate::format::{self, FORMAT};
 use crate::model::{Definition, Distribution, Profile};
@@ -59,6 +59,7 @@ pub fn parse_profile(document: &Document) -> Parsed<Profile> {
             },
             maintainer_scripts: boolean_of(root, "maintainer-scripts")
                 .is_some_and(|keep| keep.value),
+            cut_unreached: root.get("unreached").and_then(Node::text) == Some("cut"),
             checks: texts_of(root, "checks"),
             overrides: texts_of(root, "overrides"),
             settings: reader.settings(root),
@@ -135,8 +136,41 @@ pub fn parse_distribution(document: &Document) -> Parsed<Distribution> {
                     )
                 })
                 .collect(),
+            languages: items_of(root, "languages")
+                .iter()
+                .filter_map(|node| {
+                    Some(Language {
+                        name: text_of(node, "name")?.value,
+                        interpreters: words_of(node, "interpreters"),
+                        modules: words_of(node, "modules"),
+                    })
+                })
+                .collect(),
+            loads: items_of(root, "loads")
+                .iter()
+                .filter_map(|node| {
+                    Some(Load {
+                        file: text_of(node, "file")?.value,
+                        opens: words_of(node, "opens"),
+                        optional: boolean_of(node, "optional").is_some_and(|word| word.value),
+                    })
+                })
+                .collect(),
+            without_shell: items_of(root, "without-shell")
+                .iter()
+                .filter_map(|node| {
+                    Some(ShellCaller {
+                        file: text_of(node, "file")?.value,
+                        reason: text_of(node, "reason")?.value,
+                    })
+                })
+                .collect(),
         })
     })
+}
+
+fn items_of<'a>(node: &'a Node, key: &str) -> &'a [Arc<Node>] {
+    node.get(key).map_or(&[], Node::items)
 }
 
 fn read<T>(

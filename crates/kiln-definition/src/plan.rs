@@ -9,6 +9,7 @@ mod accounts;
 mod evaluation;
 mod packages;
 mod paths;
+mod reach;
 mod runtime;
 mod start;
 mod tests;
@@ -250,6 +251,7 @@ fn unknown_variants(definition: &Definition, known: &[String], diagnostics: &mut
                     .flatten()
                     .map(|item| &item.only),
             )
+            .chain(settings.contents.keep.iter().map(|item| &item.only))
             .chain(settings.paths.iter().map(|item| &item.only))
             .chain(settings.tests.iter().map(|item| &item.only));
         for name in conditions

@@ -122,11 +122,6 @@ impl Reader<'_> {
 
     /// Reads a definition. `None` only where what must be there is not.
     pub(crate) fn definition(&mut self, root: &Node) -> Option<Definition> {
-        for key in ["keep"] {
-            if let Some((key, _)) = root.entries().iter().find(|(name, _)| name.text == key) {
-                self.not_yet(&format!("`{}`", key.text), &key.span);
-            }
-        }
         let versions = self.versions(root);
         let variants = self.variants(root);
         let platforms = self.platforms(root).unwrap_or_default();

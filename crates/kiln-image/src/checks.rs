@@ -1,18 +1,31 @@
 //! What must hold of a finished image: the invariants that a profile names.
 
-use kiln_types::{EntryKind, FileEntry, Plan, RelativePath};
+use std::collections::BTreeMap;
+
+use kiln_types::{EntryKind, FileEntry, PackageFormat, Plan, RelativePath};
 use serde::Serialize;
 
 use crate::AssembleError;
+use crate::cuts::Pattern;
+use crate::fragment::Fragment;
+use crate::merge::Removal;
+use crate::opening::Opening;
+use crate::reach::{CutRule, KeptCaller, ReachReport};
+use crate::tree::GrowingTree;
 
 /// The names of all checks.
-pub const CHECKS: [&str; 6] = [
+pub const CHECKS: [&str; 11] = [
+    "declared-interpreters",
+    "dependencies-hold",
+    "known-owners",
     "no-package-manager",
+    "no-private-keys",
     "no-setuid",
     "no-shell",
     "no-world-writable",
     "no-writable-system-paths",
     "non-root",
+    "shell-callers",
 ];
 
 /// What is known of a finished tree.
@@ -36,6 +49,27 @@ pub struct ImageFacts {
     pub setuid: Vec<RelativePath>,
     /// Files and directories that anybody may write, sticky directories left out, by path.
     pub world_writable: Vec<RelativePath>,
+    /// The number of packages that were resolved, of which some may have left.
+    #[serde(default)]
+    pub resolved: usize,
+    /// What left by which rule: packages and files.
+    #[serde(default)]
+    pub cuts: BTreeMap<CutRule, CutCount>,
+    /// The number of files, links and directories by who made them; the rest is of packages.
+    #[serde(default)]
+    pub made: BTreeMap<String, usize>,
+    /// Files that can start a shell, by path.
+    #[serde(default)]
+    pub shell_callers: Vec<KeptCaller>,
+}
+
+/// How much a rule cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct CutCount {
+    /// Whole packages.
+    pub packages: usize,
+    /// Files of packages that stay.
+    pub files: usize,
 }
 
 impl ImageFacts {
@@ -68,6 +102,27 @@ impl ImageFacts {
             }
         }
         facts
+    }
+
+    /// Adds what is known of how the tree came to be.
+    pub(crate) fn describe(
+        &mut self,
+        tree: &GrowingTree<'_>,
+        report: Option<&ReachReport>,
+        resolved: usize,
+    ) {
+        self.resolved = resolved;
+        for made in tree.made().values() {
+            *self.made.entry(made.maker.to_string()).or_default() += 1;
+        }
+        let Some(report) = report else { return };
+        for cut in &report.cut.packages {
+            self.cuts.entry(cut.rule).or_default().packages += 1;
+        }
+        for cut in &report.cut.files {
+            self.cuts.entry(cut.rule).or_default().files += cut.paths.len();
+        }
+        self.shell_callers.clone_from(&report.shell_callers);
     }
 }
 
@@ -106,22 +161,33 @@ pub struct CheckOutcome {
 }
 
 /// Runs the plan's checks over a finished tree.
-pub(crate) fn run_checks<'a>(
+pub(crate) fn run_checks(
     plan: &Plan,
-    entries: impl Iterator<Item = &'a FileEntry> + Clone,
+    format: &dyn PackageFormat,
+    tree: &GrowingTree<'_>,
+    fragments: &[&Fragment],
+    removal: &Removal,
+    report: Option<&ReachReport>,
 ) -> Result<Vec<CheckOutcome>, AssembleError> {
+    let entries = tree.entries();
+    let entries = entries.values().copied();
     let facts = ImageFacts::of(0, entries.clone());
     let paths = |list: &[RelativePath]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     plan.checks
         .iter()
         .map(|check| {
             let violations = match check.as_str() {
-                "no-shell" => paths(&facts.shells),
+                "declared-interpreters" => undeclared_interpreters(plan, entries.clone()),
+                "dependencies-hold" => open_dependencies(format, fragments, removal),
+                "known-owners" => strangers(tree, fragments, removal),
+                "no-private-keys" => private_keys(tree),
+                "no-shell" => shells(plan, tree, &facts),
                 "no-package-manager" => paths(&facts.package_managers),
                 "no-setuid" => paths(&facts.setuid),
                 "no-world-writable" => paths(&facts.world_writable),
                 "no-writable-system-paths" => writable_system_paths(plan, entries.clone()),
                 "non-root" => root_user(plan),
+                "shell-callers" => shell_callers(report),
                 _ => return Err(AssembleError::UnknownCheck(check.clone())),
             };
             Ok(CheckOutcome {
@@ -132,11 +198,144 @@ pub(crate) fn run_checks<'a>(
         .collect()
 }
 
+/// Shells by their names, and whatever else says of itself that it is a script for one and could
+/// be started. Such a script is of no use without a shell: it is a sign of something forgotten.
+fn shells(plan: &Plan, tree: &GrowingTree<'_>, facts: &ImageFacts) -> Vec<String> {
+    let mut violations: Vec<String> = facts.shells.iter().map(ToString::to_string).collect();
+    if !plan.reach.cut {
+        return violations;
+    }
+    for (path, entry) in tree.entries() {
+        let script = tree.opening(path).and_then(Opening::interpreter);
+        let Some((program, argument)) = script.filter(|_| entry.mode & 0o111 != 0) else {
+            continue;
+        };
+        let name = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+        let of = match name(program).as_str() {
+            "env" => name(argument.unwrap_or_default().split_whitespace().next().unwrap_or("")),
+            other => other.to_owned(),
+        };
+        if SHELLS.contains(&of.as_str()) {
+            violations.push(format!("{path} is a script for `{of}`"));
+        }
+    }
+    violations
+}
+
+/// Interpreters of languages that the definition does not declare.
+fn undeclared_interpreters<'a>(
+    plan: &Plan,
+    entries: impl Iterator<Item = &'a FileEntry> + Clone,
+) -> Vec<String> {
+    let mut violations = Vec::new();
+    for language in &plan.reach.languages {
+        if plan.reach.interpreters.contains(&language.name) {
+            continue;
+        }
+        let patterns: Vec<Pattern> = language
+            .interpreters
+            .iter()
+            .map(|text| Pattern::of_files(text, plan.merged_usr))
+            .collect();
+        let found = entries.clone().filter(|entry| {
+            entry.kind != EntryKind::Directory
+                && patterns.iter().any(|pattern| pattern.matches(entry.path.as_str()))
+        });
+        violations.extend(found.map(|entry| {
+            format!(
+                "{} runs {}, which `contents.interpreters` does not name",
+                entry.path, language.name
+            )
+        }));
+    }
+    violations
+}
+
+fn private_keys(tree: &GrowingTree<'_>) -> Vec<String> {
+    tree.entries()
+        .keys()
+        .filter(|path| matches!(tree.opening(path), Some(Opening::PrivateKey)))
+        .map(|path| format!("{path} holds a private key"))
+        .collect()
+}
+
+/// Paths of which neither a package nor anybody who makes files says that they are theirs.
+/// Directories that nobody lists but something lies in are everybody's.
+fn strangers(
+    tree: &GrowingTree<'_>,
+    fragments: &[&Fragment],
+    removal: &Removal,
+) -> Vec<String> {
+    tree.entries()
+        .into_iter()
+        .filter(|(path, entry)| {
+            let owner = tree.owner(path);
+            entry.kind != EntryKind::Directory
+                && !tree.made().contains_key(*path)
+                && owner.is_none_or(|index| {
+                    index >= fragments.len() || removal.packages.contains(&index)
+                })
+        })
+        .map(|(path, _)| format!("{path} belongs to nobody"))
+        .collect()
+}
+
+/// Dependencies of packages of the image that no package of the image satisfies.
+fn open_dependencies(
+    format: &dyn PackageFormat,
+    fragments: &[&Fragment],
+    removal: &Removal,
+) -> Vec<String> {
+    let here: Vec<&Fragment> = fragments
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !removal.packages.contains(index))
+        .map(|(_, fragment)| *fragment)
+        .collect();
+    let mut violations = Vec::new();
+    for fragment in &here {
+        for alternatives in format.depends(&fragment.control) {
+            let holds = alternatives.iter().any(|relation| {
+                here.iter().any(|other| format.satisfies(relation, &other.control))
+            });
+            if !holds {
+                let wanted: Vec<String> = alternatives.iter().map(ToString::to_string).collect();
+                let name = &fragment.control.name;
+                violations.push(format!("`{name}` depends on `{}`", wanted.join(" | ")));
+            }
+        }
+    }
+    violations
+}
+
+fn shell_callers(report: Option<&ReachReport>) -> Vec<String> {
+    let callers = report.map_or(&[] as &[_], |report| &report.shell_callers);
+    callers
+        .iter()
+        .filter(|caller| caller.reason.is_none())
+        .map(|caller| {
+            format!(
+                "{} starts a shell ({}), and there is none: say in `contents.without-shell` why that is right",
+                caller.path,
+                caller.calls.join(", ")
+            )
+        })
+        .collect()
+}
+
 fn root_user(plan: &Plan) -> Vec<String> {
     match plan.accounts.run_as {
         Some((0, _)) => vec!["the image runs as uid 0".to_owned()],
         None => vec!["the image names no user, so it runs as root".to_owned()],
-        Some(_) => Vec::new(),
+        Some(_) => {
+            let user = &plan.config.user;
+            let numeric = !user.is_empty()
+                && user.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+            match numeric {
+                true => Vec::new(),
+                false => vec![format!("the user `{user}` is not a number")],
+            }
+        }
     }
 }
 

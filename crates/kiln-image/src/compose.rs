@@ -77,7 +77,7 @@ pub struct WrittenLayer {
 }
 
 /// Packs fragments into layers. `fragments` are those that lost what [`Furnished::overridden`]
-/// says, in the order of the plan's packages.
+/// says, in the order of the plan's packages, without those that [`Furnished::left`] names.
 ///
 /// # Errors
 /// When a made file cannot be written into memory (never, in practice).

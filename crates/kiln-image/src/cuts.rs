@@ -13,8 +13,9 @@ pub struct Cutter {
     patterns: Vec<Pattern>,
 }
 
+/// One pattern.
 #[derive(Clone, Debug)]
-struct Pattern {
+pub(crate) struct Pattern {
     keeps: bool,
     /// Everything before the first wildcard: most paths fail here, cheaply.
     prefix: String,
@@ -56,7 +57,24 @@ impl Pattern {
         }
     }
 
-    fn matches(&self, path: &str) -> bool {
+    /// A pattern that only names files. In a merged `/usr` `/lib/x` is `/usr/lib/x`.
+    pub(crate) fn of_files(text: &str, merged_usr: bool) -> Self {
+        let relative = text.strip_prefix('/').unwrap_or(text);
+        let (first, _) = relative.split_once('/').unwrap_or((relative, ""));
+        let moved = merged_usr && matches!(first, "bin" | "sbin" | "lib" | "lib32" | "lib64");
+        match moved {
+            true => Self::new(&format!("/usr/{relative}")),
+            false => Self::new(relative),
+        }
+    }
+
+    /// What every path that matches begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether a path, without its leading slash, matches.
+    pub(crate) fn matches(&self, path: &str) -> bool {
         path.strip_prefix(self.prefix.as_str())
             .is_some_and(|tail| glob(self.rest.as_bytes(), tail.as_bytes()))
     }

@@ -5,9 +5,13 @@
 //! (System V ABI, "Program Loading and Dynamic Linking"). The bytes are foreign: counts and string
 //! lengths are bounded, and a file that breaks the format has no facts.
 
+mod symbols;
+
+use std::collections::BTreeMap;
+
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use serde::{Deserialize, Serialize};
 
 /// The most program headers looked at; the linker makes about a dozen.
@@ -19,6 +23,7 @@ const MAX_NEEDED: usize = 4096;
 /// The longest string kept, in bytes (PATH_MAX).
 const MAX_STRING: usize = 4096;
 
+const SHT_DYNSYM: u32 = 11;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
@@ -68,6 +73,15 @@ pub struct ElfFacts {
     /// `DT_NEEDED`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed: Vec<String>,
+    /// The symbol versions it wants of each library (`DT_VERNEED`), weak ones left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions_needed: BTreeMap<String, Vec<String>>,
+    /// The symbol versions it defines (`DT_VERDEF`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
+    /// The functions it imports that start a shell: see [`SHELL_CALLS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shell_calls: Vec<String>,
     /// The directories of `DT_RPATH`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rpath: Vec<String>,
@@ -101,7 +115,23 @@ impl ElfFacts {
     pub const fn is_shared_object(&self) -> bool {
         matches!(self.kind, ElfKind::Dyn) && self.dynamic
     }
+
+    /// Whether this is a program: something to start, not to load. `libc.so.6` can be started too
+    /// (it prints its version), but its soname says what it is for.
+    #[must_use]
+    pub const fn is_program(&self) -> bool {
+        const PIE: u64 = 0x0800_0000;
+        match self.kind {
+            ElfKind::Exec => true,
+            ElfKind::Dyn => {
+                self.soname.is_none() && (self.interpreter.is_some() || self.flags_1 & PIE != 0)
+            }
+            ElfKind::Rel | ElfKind::Other => false,
+        }
+    }
 }
+
+pub use symbols::SHELL_CALLS;
 
 /// Whether these are the first bytes of an ELF file (four are enough).
 #[must_use]
@@ -153,6 +183,9 @@ fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], class: u8) -> Option
         dynamic: false,
         soname: None,
         needed: Vec::new(),
+        versions_needed: BTreeMap::new(),
+        versions: Vec::new(),
+        shell_calls: Vec::new(),
         rpath: Vec::new(),
         runpath: Vec::new(),
         flags_1: 0,
@@ -174,9 +207,28 @@ fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], class: u8) -> Option
         }
     }
     if let Some(segment) = dynamic.filter(|segment| segment.size > 0) {
-        read_dynamic(&mut facts, bytes, segment, &segments, endian)?;
+        let tables = read_dynamic(&mut facts, bytes, segment, &segments, endian)?;
+        if let Some(tables) = tables {
+            symbols::read(&mut facts, bytes, &tables, dynamic_symbols(header, endian, bytes));
+        }
     }
     Some(facts)
+}
+
+/// How many dynamic symbols there are by the section headers, where those are there.
+fn dynamic_symbols<Elf: FileHeader<Endian = Endianness>>(
+    header: &Elf,
+    endian: Endianness,
+    bytes: &[u8],
+) -> Option<usize> {
+    let sections = header.section_headers(endian, bytes).ok()?;
+    let section = sections
+        .iter()
+        .take(MAX_SEGMENTS)
+        .find(|section| section.sh_type(endian).0 == SHT_DYNSYM)?;
+    let size: u64 = section.sh_size(endian).into();
+    let each: u64 = section.sh_entsize(endian).into();
+    usize::try_from(size.checked_div(each)?).ok()
 }
 
 struct Segment {
@@ -202,7 +254,7 @@ fn read_dynamic(
     dynamic: &Segment,
     segments: &[Segment],
     endian: Endianness,
-) -> Option<()> {
+) -> Option<Option<symbols::Tables>> {
     let width = if facts.class == 2 { 8 } else { 4 };
     let mut entries = Vec::new();
     for entry in dynamic.data(bytes)?.chunks_exact(2 * width) {
@@ -217,18 +269,34 @@ fn read_dynamic(
         entries.push((tag, value));
     }
     let Some(table) = entries.iter().find(|(tag, _)| *tag == DT_STRTAB) else {
-        return Some(());
+        return Some(None);
     };
-    // DT_STRTAB is an address; the segment that is loaded there says where it is in the file.
-    let offset = segments
-        .iter()
-        .filter(|segment| segment.kind == PT_LOAD)
-        .find_map(|segment| {
-            let distance = table.1.checked_sub(segment.address)?;
-            (distance < segment.size).then(|| segment.offset.checked_add(distance))?
-        })
-        .unwrap_or(table.1);
-    let strings = bytes.get(usize::try_from(offset).ok()?..)?;
+    // Tables are given by address; the segment that is loaded there says where they are in the file.
+    let place = |address: u64| {
+        let offset = segments
+            .iter()
+            .filter(|segment| segment.kind == PT_LOAD)
+            .find_map(|segment| {
+                let distance = address.checked_sub(segment.address)?;
+                (distance < segment.size).then(|| segment.offset.checked_add(distance))?
+            })
+            .unwrap_or(address);
+        usize::try_from(offset).ok()
+    };
+    let value = |wanted: u64| {
+        let entry = entries.iter().find(|(tag, _)| *tag == wanted);
+        entry.map(|(_, value)| *value)
+    };
+    let tables = symbols::Tables {
+        strings: place(table.1)?,
+        symbols: value(symbols::DT_SYMTAB).and_then(place),
+        hash: value(symbols::DT_HASH).and_then(place),
+        gnu_hash: value(symbols::DT_GNU_HASH).and_then(place),
+        needed: value(symbols::DT_VERNEED).and_then(place),
+        defined: value(symbols::DT_VERDEF).and_then(place),
+        endian,
+    };
+    let strings = bytes.get(tables.strings..)?;
     let at = |value: u64| string(strings.get(usize::try_from(value).ok()?..)?);
     facts.dynamic = true;
     for (tag, value) in entries {
@@ -246,7 +314,7 @@ fn read_dynamic(
             _ => {}
         }
     }
-    Some(())
+    Some(Some(tables))
 }
 
 fn directories(text: &str) -> Vec<String> {

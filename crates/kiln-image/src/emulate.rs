@@ -57,6 +57,7 @@ use kiln_types::{Classify, Control, ErrorClass, FileEntry, Plan, SynthesisedFile
 
 use crate::elf::ElfFacts;
 
+pub(crate) use ld_so_conf::directories as library_directories;
 pub use resolve::resolve;
 pub(crate) use resolve::resolve_parent;
 
@@ -113,6 +114,19 @@ pub trait Emulator: Sync {
 
     /// The scripts whose effect it stands for: package and script (`postinst`, `triggers` …).
     fn stands_for(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Whether what it makes describes what is in the image (a cache, a list of programs). Where
+    /// the image is cut by what is reached, it runs again on what remains, and what it made before
+    /// is forgotten. All others run once, before the cut, because what they read may leave.
+    fn describes_contents(&self) -> bool {
+        false
+    }
+
+    /// The packages that what it makes is for. Where none of them stays, it goes with them; what
+    /// is for everybody (accounts, certificates) names none.
+    fn serves(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Makes what is missing in this tree; empty where there is nothing to do.
     ///

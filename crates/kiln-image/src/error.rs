@@ -3,6 +3,7 @@
 use kiln_types::{Classify, ErrorClass, FormatError, RelativePath};
 
 use crate::emulate::EmulateError;
+use crate::reach::Hole;
 
 /// Why an image cannot be assembled.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ pub enum AssembleError {
         /// Why not.
         reason: String,
     },
+    /// Things that are reached are not there.
+    #[error("{}", holes(.0))]
+    Holes(Vec<Hole>),
     /// An emulator failed.
     #[error(transparent)]
     Emulate(#[from] EmulateError),
@@ -70,10 +74,21 @@ fn conflicts(list: &[(RelativePath, String, String)]) -> String {
     text
 }
 
+fn holes(list: &[Hole]) -> String {
+    let mut text = String::from("the image would lack what it needs:");
+    for hole in list.iter().take(20) {
+        text.push_str(&format!("\n  {hole}"));
+    }
+    if list.len() > 20 {
+        text.push_str(&format!("\n  and {} more", list.len() - 20));
+    }
+    text
+}
+
 impl Classify for AssembleError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Conflicts(_) | Self::Path { .. } => ErrorClass::User,
+            Self::Conflicts(_) | Self::Path { .. } | Self::Holes(_) => ErrorClass::User,
             Self::FileOverDirectory { .. } | Self::BelowFile { .. } => ErrorClass::Integrity,
             Self::UnknownEmulator(_) | Self::UnknownCheck(_) => ErrorClass::User,
             Self::Emulate(error) => error.class(),

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cuts::Cutter;
 use crate::elf::{self, ElfFacts};
+use crate::opening::Opening;
 use crate::spool::{Scratch, Span, Spool};
 
 /// Counts changes of this module that change bytes: part of every key.
@@ -83,6 +84,9 @@ pub struct FragmentFile {
     /// What it says of itself, where it is an ELF file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elf: Option<ElfFacts>,
+    /// What its first bytes say, where that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Opening>,
 }
 
 /// A package as it goes into layers.
@@ -373,8 +377,10 @@ fn write_segment(
         entry.size = if holds_content { content.length } else { 0 };
         write_entry_header(&mut raw, &entry).map_err(|error| fail("writing a header", &error))?;
         let offset = raw.length();
-        let mut facts = None;
+        let (mut facts, mut opening) = (None, None);
         if holds_content && content.length > 0 {
+            let start = spool.peek(content, Opening::ENOUGH);
+            opening = Opening::of(&start.map_err(|error| fail("reading back", &error))?);
             facts = elf_facts(spool, content).map_err(|error| fail("reading back", &error))?;
             weight = weight.saturating_add(facts.as_ref().map_or(0, elf_weight));
             if weight > LARGEST_FACTS {
@@ -392,6 +398,7 @@ fn write_segment(
             entry,
             offset,
             elf: facts,
+            opening,
         });
     }
     let (raw_digest, _, segment) = raw.finish();
@@ -422,7 +429,7 @@ fn elf_weight(facts: &ElfFacts) -> usize {
 }
 
 fn elf_facts(spool: &Spool<'_>, content: Span) -> std::io::Result<Option<ElfFacts>> {
-    if content.length < 64 || content.length > LARGEST_ELF || &spool.peek(content)? != b"\x7fELF" {
+    if content.length < 64 || content.length > LARGEST_ELF || spool.peek(content, 4)? != b"\x7fELF" {
         return Ok(None);
     }
     spool.with_bytes(content, elf::facts)

@@ -1,7 +1,12 @@
 //! What kiln adds to a tree of packages: the effects of maintainer scripts, the package database,
 //! and the definition's own paths, in this order.
+//!
+//! Where the profile cuts what is not reached, the tree is made twice. First whole: emulators read
+//! what later leaves (the masters of accounts, the certificates), the definition's paths show what
+//! it needs, and the walk of [`crate::reach`] sees both. Then without what left: with what the
+//! emulators made, the package database of what remains, and the definition's paths again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{
     BlobSource, DatabaseOptions, EntryKind, FileEntry, InstalledPackage, PackageFormat, PathKind,
@@ -12,9 +17,10 @@ use crate::AssembleError;
 use crate::checks::{CheckOutcome, ImageFacts, run_checks};
 use crate::emulate::{self, Tree};
 use crate::fragment::Fragment;
-use crate::merge::{Losses, Merged};
+use crate::merge::{Losses, Merged, Removal};
+use crate::reach::{self, ReachReport};
 use crate::start;
-use crate::tree::GrowingTree;
+use crate::tree::{GrowingTree, Maker};
 
 /// A tree with everything that kiln adds.
 #[derive(Clone, Debug)]
@@ -26,6 +32,12 @@ pub struct Furnished {
     /// Files of packages that what was made hides, or that were removed: those packages are
     /// normalised again without them before [`crate::compose`].
     pub overridden: Losses,
+    /// Packages that left as a whole, by index: they are not given to [`crate::compose`].
+    pub left: BTreeSet<usize>,
+    /// Who made what kiln made, by path.
+    pub makers: BTreeMap<RelativePath, Maker>,
+    /// What the walk from the roots found, where the profile cuts by it.
+    pub reach: Option<ReachReport>,
     /// Every directory with its final owner and mode.
     pub(crate) directories: Vec<FileEntry>,
     /// Every directory with owner and mode as the packages have it.
@@ -36,51 +48,64 @@ pub struct Furnished {
     pub checks: Vec<CheckOutcome>,
 }
 
-/// Runs the emulators, writes the package database, adds the definition's paths.
+/// Runs the emulators, cuts what is not reached, writes the package database, adds the
+/// definition's paths.
 ///
 /// # Errors
-/// When files are contested, an emulator fails, or a path of the definition cannot be put.
+/// When files are contested, an emulator fails, a path of the definition cannot be put, or
+/// something that is reached is not there.
 pub fn furnish(
     plan: &Plan,
     format: &dyn PackageFormat,
     blobs: &dyn BlobSource,
     fragments: &[&Fragment],
 ) -> Result<Furnished, AssembleError> {
-    let merged = Merged::new(plan, fragments.to_vec())?;
+    let (kept, removal, report) = if plan.reach.cut {
+        let (kept, removal, report) = cut_unreached(plan, format, blobs, fragments)?;
+        (kept, removal, Some(report))
+    } else {
+        (Vec::new(), Removal::default(), None)
+    };
+    let merged = Merged::new(plan, fragments.to_vec(), removal)?;
     let mut tree = GrowingTree::new(plan, &merged, blobs);
-    for name in &plan.emulators {
-        let emulator =
-            emulate::by_name(name).ok_or_else(|| AssembleError::UnknownEmulator(name.clone()))?;
-        for file in emulator.run(&tree)? {
-            tree.put(file);
-        }
+    for (file, maker) in kept {
+        tree.put(file, &maker);
+    }
+    // What describes contents is made from what remains.
+    run_emulators(plan, &mut tree, |emulator| {
+        !plan.reach.cut || emulator.describes_contents()
+    })?;
+    if let Some(report) = &report {
+        tree.put(cut_list(&report.cut)?, &Maker::CutList);
     }
     let options = DatabaseOptions {
         scripts: plan.maintainer_scripts,
     };
     for file in format.database(
-        &installed(plan, &tree, fragments),
+        &installed(plan, &tree, fragments, &merged.removal),
         plan.platform.architecture.as_str(),
         &options,
     ) {
-        tree.put(file);
+        tree.put(file, &Maker::Database);
     }
     if let Some(start) = &plan.start {
         let has_shell = tree.entry(start::SHELL).is_some();
         for file in start::start_files(start, has_shell) {
-            tree.put(file);
+            tree.put(file, &Maker::Definition);
         }
     }
     for path in &plan.paths {
         put_path(&mut tree, path)?;
     }
     let entries = tree.entries();
-    let mut facts = ImageFacts::of(fragments.len(), entries.values().copied());
+    let count = fragments.len() - merged.removal.packages.len();
+    let mut facts = ImageFacts::of(count, entries.values().copied());
+    facts.describe(&tree, report.as_ref(), fragments.len());
     if tree.entry(start::SHELL).is_some_and(start::is_gate) {
         let start = plan.start.iter();
         facts.command_gate = start.flat_map(|start| start.gate.clone()).collect();
     }
-    let mut checks = run_checks(plan, entries.values().copied())?;
+    let mut checks = run_checks(plan, format, &tree, fragments, &merged.removal, report.as_ref())?;
     checks.push(entrypoint_check(plan, &tree));
     let directories = entries
         .values()
@@ -95,19 +120,121 @@ pub fn furnish(
         .filter(|entry| {
             tree.made()
                 .get(&entry.path)
-                .is_none_or(|made| made.entry.kind == EntryKind::Directory)
+                .is_none_or(|made| made.file.entry.kind == EntryKind::Directory)
         })
         .cloned()
         .collect();
+    let mut overridden = tree.overridden();
+    for (index, files) in &merged.removal.files {
+        let lost = overridden.entry(*index).or_default();
+        lost.extend(files.iter().cloned());
+    }
     Ok(Furnished {
-        overridden: tree.overridden(),
+        overridden,
+        left: merged.removal.packages.clone(),
         deleted: tree.deleted().clone(),
-        made: tree.made().values().cloned().collect(),
+        makers: tree
+            .made()
+            .iter()
+            .map(|(path, made)| (path.clone(), made.maker.clone()))
+            .collect(),
+        made: tree.made().values().map(|made| made.file.clone()).collect(),
         directories,
         package_directories,
         facts,
         checks,
+        reach: report,
     })
+}
+
+fn run_emulators(
+    plan: &Plan,
+    tree: &mut GrowingTree<'_>,
+    wanted: impl Fn(&dyn emulate::Emulator) -> bool,
+) -> Result<(), AssembleError> {
+    for name in &plan.emulators {
+        let emulator =
+            emulate::by_name(name).ok_or_else(|| AssembleError::UnknownEmulator(name.clone()))?;
+        if wanted(emulator) {
+            for file in emulator.run(tree)? {
+                tree.put(file, &Maker::Emulator(name.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+type Kept = Vec<(SynthesisedFile, Maker)>;
+
+/// Walks over the whole tree; gives what emulators made that stays, what leaves, and the report.
+fn cut_unreached(
+    plan: &Plan,
+    format: &dyn PackageFormat,
+    blobs: &dyn BlobSource,
+    fragments: &[&Fragment],
+) -> Result<(Kept, Removal, ReachReport), AssembleError> {
+    let merged = Merged::new(plan, fragments.to_vec(), Removal::default())?;
+    let mut tree = GrowingTree::new(plan, &merged, blobs);
+    run_emulators(plan, &mut tree, |_| true)?;
+    let made: Kept = tree
+        .made()
+        .values()
+        .map(|made| (made.file.clone(), made.maker.clone()))
+        .collect();
+    for path in &plan.paths {
+        put_path(&mut tree, path)?;
+    }
+    let walked = reach::walk(plan, format, &tree, fragments)?;
+    if !walked.holes.is_empty() {
+        return Err(AssembleError::Holes(walked.holes.into_iter().collect()));
+    }
+    let reach::Removed { removal, list } = reach::cut(plan, &tree, fragments, &walked);
+    let name = |index: usize| fragments[index].control.name.clone();
+    let stays: BTreeSet<String> = walked.stays.keys().map(|&index| name(index)).collect();
+    let kept = made
+        .into_iter()
+        .filter(|(_, maker)| match maker {
+            Maker::Emulator(emulator) => emulate::by_name(emulator).is_none_or(|emulator| {
+                let serves = emulator.serves();
+                !emulator.describes_contents()
+                    && (serves.is_empty() || serves.iter().any(|name| stays.contains(*name)))
+            }),
+            _ => true,
+        })
+        .collect();
+    let shell_callers = reach::shell_callers(plan, &tree, fragments, &removal);
+    let packages = walked
+        .stays
+        .into_iter()
+        .filter(|(index, _)| !removal.packages.contains(index))
+        .map(|(index, stay)| (name(index), stay))
+        .collect();
+    let report = ReachReport {
+        reasons: walked.reasons,
+        packages,
+        cut: list,
+        shell_callers,
+    };
+    Ok((kept, removal, report))
+}
+
+fn cut_list(list: &reach::CutList) -> Result<SynthesisedFile, AssembleError> {
+    let path = RelativePath::new(reach::CutList::PATH).map_err(|error| AssembleError::Path {
+        path: RelativePath::root(),
+        reason: error.to_string(),
+    })?;
+    let content = list.file();
+    let entry = FileEntry {
+        path,
+        kind: EntryKind::File,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        size: content.len() as u64,
+        xattrs: std::collections::BTreeMap::new(),
+    };
+    Ok(SynthesisedFile { entry, content })
 }
 
 /// What the package database is told of each package. What the definition removes is found by the
@@ -116,6 +243,7 @@ fn installed(
     plan: &Plan,
     tree: &GrowingTree<'_>,
     fragments: &[&Fragment],
+    removal: &Removal,
 ) -> Vec<InstalledPackage> {
     let removed: Vec<RelativePath> = plan
         .paths
@@ -130,11 +258,16 @@ fn installed(
     };
     fragments
         .iter()
-        .map(|fragment| {
+        .enumerate()
+        .filter(|(index, _)| !removal.packages.contains(index))
+        .map(|(index, fragment)| {
             let files = fragment.files.iter().map(|file| &file.entry.path);
             let directories = fragment.directories.iter().map(|directory| &directory.path);
             let (gone, mut paths): (Vec<_>, Vec<_>) =
-                files.chain(directories).cloned().partition(is_removed);
+                files
+                .chain(directories)
+                .cloned()
+                .partition(|path| is_removed(path) || removal.takes(index, path));
             paths.sort();
             let mut cut = fragment.cut.clone();
             cut.extend(gone);
@@ -247,7 +380,7 @@ fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleE
             return Ok(());
         }
     };
-    tree.put(file);
+    tree.put(file, &Maker::Definition);
     Ok(())
 }
 

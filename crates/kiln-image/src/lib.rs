@@ -28,11 +28,13 @@ mod fragment;
 mod furnish;
 mod layering;
 mod merge;
+mod opening;
+pub mod reach;
 mod spool;
 mod start;
 mod tree;
 
-pub use checks::{CHECKS, CheckOutcome, ImageFacts};
+pub use checks::{CHECKS, CheckOutcome, CutCount, ImageFacts};
 pub use compose::{Composition, Compression, LayerPlan, Piece, WrittenLayer, compose, write_layer};
 pub use config::{Described, LayerRecord, MadeBy, annotations, describe};
 pub use coverage::{Coverage, CoverageCounts, ScriptCoverage, Unreviewed, coverage, to_review};
@@ -45,6 +47,8 @@ pub use fragment::{
 };
 pub use furnish::{Furnished, furnish};
 pub use layering::{LAYER_BUDGET, LayerGroup, Layering};
+pub use tree::Maker;
 pub use merge::{Losses, contested_files};
+pub use opening::Opening;
 pub use spool::Scratch;
 pub use start::{START_PACKAGE, start_package};

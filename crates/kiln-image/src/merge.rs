@@ -54,6 +54,21 @@ pub fn contested_files(
     }
 }
 
+/// What leaves a tree: packages as a whole, and files of others, by the package's index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Removal {
+    pub(crate) packages: BTreeSet<usize>,
+    pub(crate) files: Losses,
+}
+
+impl Removal {
+    /// Whether this file of a package leaves.
+    pub(crate) fn takes(&self, index: usize, path: &RelativePath) -> bool {
+        self.packages.contains(&index)
+            || self.files.get(&index).is_some_and(|files| files.contains(path))
+    }
+}
+
 /// Where an entry of a merged tree comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin {
@@ -67,15 +82,22 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(crate) struct Merged<'a> {
     pub(crate) fragments: Vec<&'a Fragment>,
+    /// What of them is not in the tree.
+    pub(crate) removal: Removal,
     pub(crate) entries: BTreeMap<RelativePath, (FileEntry, Origin)>,
 }
 
 impl<'a> Merged<'a> {
-    /// Merges fragments whose contested files are settled.
-    pub(crate) fn new(plan: &Plan, fragments: Vec<&'a Fragment>) -> Result<Self, AssembleError> {
+    /// Merges fragments whose contested files are settled, without what is removed.
+    pub(crate) fn new(
+        plan: &Plan,
+        fragments: Vec<&'a Fragment>,
+        removal: Removal,
+    ) -> Result<Self, AssembleError> {
         let mut entries: BTreeMap<RelativePath, (FileEntry, Origin)> = BTreeMap::new();
         let first = plan.foundation.first();
-        let mut order: Vec<usize> = (0..fragments.len()).collect();
+        let stays = |index: &usize| !removal.packages.contains(index);
+        let mut order: Vec<usize> = (0..fragments.len()).filter(stays).collect();
         order.sort_by_key(|&index| {
             let name = &fragments[index].control.name;
             (!first.is_some_and(|names| names.contains(name)), name)
@@ -95,6 +117,9 @@ impl<'a> Merged<'a> {
         }
         for (index, fragment) in fragments.iter().enumerate() {
             for (number, file) in fragment.files.iter().enumerate() {
+                if removal.takes(index, &file.entry.path) {
+                    continue;
+                }
                 let entry = (file.entry.clone(), Origin::File(index, number));
                 if let Some((before, _)) = entries.insert(file.entry.path.clone(), entry)
                     && before.kind == EntryKind::Directory
@@ -107,7 +132,11 @@ impl<'a> Merged<'a> {
                 }
             }
         }
-        let mut merged = Self { fragments, entries };
+        let mut merged = Self {
+            fragments,
+            removal,
+            entries,
+        };
         merged.add_parents()?;
         Ok(merged)
     }

@@ -74,9 +74,10 @@ impl<'a> Spool<'a> {
         Ok(())
     }
 
-    /// The first four bytes of a span of at least four.
-    pub(crate) fn peek(&self, span: Span) -> io::Result<[u8; 4]> {
-        let mut bytes = [0; 4];
+    /// The first bytes of a span, at most `most`.
+    pub(crate) fn peek(&self, span: Span, most: usize) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(span.length).map_or(most, |length| length.min(most));
+        let mut bytes = vec![0; length];
         self.read_at(span.offset, &mut bytes)?;
         Ok(bytes)
     }

@@ -11,21 +11,68 @@ use std::io::Read;
 use kiln_archive::deflate::SegmentReader;
 use kiln_types::{BlobSource, Control, EntryKind, FileEntry, Plan, RelativePath, SynthesisedFile};
 
-use crate::elf::ElfFacts;
+use crate::elf::{self, ElfFacts};
 use crate::emulate::{self, EmulateError, MAX_CONTENT, Tree};
 use crate::fragment::{Fragment, read_exactly};
 use crate::merge::{Losses, Merged, Origin, plain_directory};
+use crate::opening::Opening;
+use serde::{Deserialize, Serialize};
 
 /// A fragment whose raw bytes are not larger than this is kept in memory while its files are read
 /// one after the other.
 const REMEMBERED: u64 = 4 << 20;
+
+/// Who made a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Maker {
+    /// An emulator, by name.
+    Emulator(String),
+    /// The package database.
+    Database,
+    /// The definition.
+    Definition,
+    /// kiln's own list of what it cut.
+    CutList,
+}
+
+impl std::fmt::Display for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Emulator(name) => write!(f, "emulator {name}"),
+            Self::Database => f.write_str("package database"),
+            Self::Definition => f.write_str("definition"),
+            Self::CutList => f.write_str("list of cuts"),
+        }
+    }
+}
+
+/// A made file with what is known of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    pub(crate) file: SynthesisedFile,
+    pub(crate) maker: Maker,
+    elf: Option<ElfFacts>,
+    opening: Option<Opening>,
+}
+
+impl Made {
+    fn new(file: SynthesisedFile, maker: Maker) -> Self {
+        Self {
+            elf: elf::facts(&file.content),
+            opening: Opening::of(&file.content),
+            file,
+            maker,
+        }
+    }
+}
 
 /// The tree of an image while it grows.
 pub(crate) struct GrowingTree<'a> {
     plan: &'a Plan,
     merged: &'a Merged<'a>,
     blobs: &'a dyn BlobSource,
-    made: BTreeMap<RelativePath, SynthesisedFile>,
+    made: BTreeMap<RelativePath, Made>,
     deleted: BTreeSet<RelativePath>,
     /// The raw bytes of the fragment that was read last.
     remembered: RefCell<Option<(usize, Vec<u8>)>>,
@@ -45,22 +92,22 @@ impl<'a> GrowingTree<'a> {
     }
 
     /// Puts something at its path, over whatever is there. Missing parents become directories.
-    pub(crate) fn put(&mut self, file: SynthesisedFile) {
+    pub(crate) fn put(&mut self, file: SynthesisedFile, maker: &Maker) {
         let mut parent = file.entry.path.parent();
         while !parent.is_root() && self.entry(parent.as_str()).is_none() {
             let entry = plain_directory(parent.clone());
             self.deleted.remove(&parent);
-            self.made.insert(
-                parent.clone(),
-                SynthesisedFile {
-                    entry,
-                    content: Vec::new(),
-                },
-            );
+            let directory = SynthesisedFile {
+                entry,
+                content: Vec::new(),
+            };
+            self.made
+                .insert(parent.clone(), Made::new(directory, maker.clone()));
             parent = parent.parent();
         }
         self.deleted.remove(&file.entry.path);
-        self.made.insert(file.entry.path.clone(), file);
+        let path = file.entry.path.clone();
+        self.made.insert(path, Made::new(file, maker.clone()));
     }
 
     /// Removes a path and everything below it.
@@ -97,12 +144,41 @@ impl<'a> GrowingTree<'a> {
             .iter()
             .filter(|(path, _)| !self.deleted.contains(*path));
         let mut entries: BTreeMap<_, _> = below.map(|(path, (entry, _))| (path, entry)).collect();
-        entries.extend(self.made.iter().map(|(path, file)| (path, &file.entry)));
+        entries.extend(self.made.iter().map(|(path, made)| (path, &made.file.entry)));
         entries
     }
 
-    pub(crate) fn made(&self) -> &BTreeMap<RelativePath, SynthesisedFile> {
+    pub(crate) fn made(&self) -> &BTreeMap<RelativePath, Made> {
         &self.made
+    }
+
+    /// The package that ships what is at a path, or what is hidden there by something made.
+    pub(crate) fn owner(&self, path: &RelativePath) -> Option<usize> {
+        match self.merged.entries.get(path)? {
+            (_, Origin::File(index, _)) => Some(*index),
+            (_, Origin::Directory) => None,
+        }
+    }
+
+    /// What the ELF file at a path says of itself.
+    pub(crate) fn facts(&self, path: &RelativePath) -> Option<&ElfFacts> {
+        self.elf(path.as_str())
+    }
+
+    /// What the first bytes of the file at a path say; links are not followed.
+    pub(crate) fn opening(&self, path: &RelativePath) -> Option<&Opening> {
+        if let Some(made) = self.made.get(path) {
+            return made.opening.as_ref();
+        }
+        if self.deleted.contains(path) {
+            return None;
+        }
+        let (_, origin) = self.merged.entries.get(path)?;
+        let (_, file) = self.merged.file(*origin)?;
+        if let EntryKind::Hardlink(target) = &file.entry.kind {
+            return self.opening(target);
+        }
+        file.opening.as_ref()
     }
 
     pub(crate) fn deleted(&self) -> &BTreeSet<RelativePath> {
@@ -110,8 +186,8 @@ impl<'a> GrowingTree<'a> {
     }
 
     fn content(&self, path: &RelativePath) -> Result<Option<Vec<u8>>, EmulateError> {
-        if let Some(file) = self.made.get(path) {
-            return Ok(Some(file.content.clone()));
+        if let Some(made) = self.made.get(path) {
+            return Ok(Some(made.file.content.clone()));
         }
         let error = |reason: String| EmulateError::Read {
             path: path.as_str().to_owned(),
@@ -189,8 +265,8 @@ impl Tree for GrowingTree<'_> {
     }
 
     fn entry(&self, path: &str) -> Option<&FileEntry> {
-        if let Some(file) = self.made.get(path) {
-            return Some(&file.entry);
+        if let Some(made) = self.made.get(path) {
+            return Some(&made.file.entry);
         }
         if self.deleted.contains(path) {
             return None;
@@ -219,7 +295,7 @@ impl Tree for GrowingTree<'_> {
             .range(start.clone()..)
             .take_while(|(path, _)| path.as_str().starts_with(directory))
             .filter(|(path, _)| inside(path))
-            .map(|(_, file)| &file.entry);
+            .map(|(_, made)| &made.file.entry);
         let mut entries: Vec<&FileEntry> = packages.chain(made).collect();
         entries.sort_by(|left, right| left.path.cmp(&right.path));
         entries
@@ -238,7 +314,10 @@ impl Tree for GrowingTree<'_> {
     }
 
     fn elf(&self, path: &str) -> Option<&ElfFacts> {
-        if self.made.contains_key(path) || self.deleted.contains(path) {
+        if let Some(made) = self.made.get(path) {
+            return made.elf.as_ref();
+        }
+        if self.deleted.contains(path) {
             return None;
         }
         let (_, origin) = self.merged.entries.get(path)?;
@@ -250,10 +329,7 @@ impl Tree for GrowingTree<'_> {
     }
 
     fn has_package(&self, name: &str) -> bool {
-        self.merged
-            .fragments
-            .iter()
-            .any(|fragment| fragment.control.name == name)
+        self.package(name).is_some()
     }
 
     fn packages(&self) -> Vec<&Control> {
@@ -268,11 +344,18 @@ impl Tree for GrowingTree<'_> {
     }
 
     fn package_version(&self, name: &str) -> Option<&str> {
-        let fragment = self
-            .merged
+        Some(&self.package(name)?.control.version)
+    }
+}
+
+impl<'a> GrowingTree<'a> {
+    fn package(&self, name: &str) -> Option<&'a Fragment> {
+        self.merged
             .fragments
             .iter()
-            .find(|fragment| fragment.control.name == name)?;
-        Some(&fragment.control.version)
+            .enumerate()
+            .filter(|(index, _)| !self.merged.removal.packages.contains(index))
+            .map(|(_, fragment)| *fragment)
+            .find(|fragment| fragment.control.name == name)
     }
 }

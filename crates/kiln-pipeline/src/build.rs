@@ -263,10 +263,11 @@ impl Assembly<'_> {
     fn run(&self) -> Result<(PlatformImage, Work), PipelineError> {
         let mut work = Work::default();
         let whole = Losses::new();
-        let fragments = self.fragments(&whole, None, &mut work)?;
+        let all = BTreeSet::new();
+        let fragments = self.fragments(&whole, &all, None, &mut work)?;
         let contested =
             contested_files(&views(&fragments), self.format).map_err(|source| self.fail(source))?;
-        let fragments = self.fragments(&contested, Some((&whole, &fragments)), &mut work)?;
+        let fragments = self.fragments(&contested, &all, Some((&whole, &fragments)), &mut work)?;
 
         let reporter = self.pipeline.reporter;
         reporter.begin(Stage::Assemble, None, "");
@@ -285,17 +286,23 @@ impl Assembly<'_> {
                 .or_default()
                 .extend(paths.iter().cloned());
         }
-        let fragments = self.fragments(&losses, Some((&contested, &fragments)), &mut work)?;
+        let fragments = self.fragments(
+            &losses,
+            &furnished.left,
+            Some((&contested, &fragments)),
+            &mut work,
+        )?;
         let image = self.assemble(&fragments, furnished, &mut work)?;
         reporter.end(Stage::Assemble);
         Ok((image, work))
     }
 
-    /// The fragments of all packages without what they lose. `before` is what they were with other
+    /// The fragments of all packages but those that left, without what they lose. `before` is what they were with other
     /// losses: a package that loses the same as then is not looked for again.
     fn fragments(
         &self,
         losses: &Losses,
+        left: &BTreeSet<usize>,
         before: Option<(&Losses, &[Arc<Fragment>])>,
         work: &mut Work,
     ) -> Result<Vec<Arc<Fragment>>, PipelineError> {
@@ -304,10 +311,12 @@ impl Assembly<'_> {
             let same = fragments
                 .iter()
                 .enumerate()
-                .filter(|(index, _)| lost.get(index) == losses.get(index));
+                .filter(|(index, _)| {
+                    !left.contains(index) && lost.get(index) == losses.get(index)
+                });
             kept.extend(same.map(|(index, fragment)| (index, Arc::clone(fragment))));
         }
-        let wanted = self.wanted_fragments(losses, &kept, work)?;
+        let wanted = self.wanted_fragments(losses, left, &kept, work)?;
         kept.extend(wanted);
         Ok(kept.into_values().collect())
     }
@@ -316,6 +325,7 @@ impl Assembly<'_> {
     fn wanted_fragments(
         &self,
         losses: &Losses,
+        left: &BTreeSet<usize>,
         known: &BTreeMap<usize, Arc<Fragment>>,
         work: &mut Work,
     ) -> Result<Vec<(usize, Arc<Fragment>)>, PipelineError> {
@@ -331,7 +341,7 @@ impl Assembly<'_> {
             .packages
             .iter()
             .enumerate()
-            .filter(|(index, _)| !known.contains_key(index))
+            .filter(|(index, _)| !known.contains_key(index) && !left.contains(index))
             .map(|(index, package)| {
                 let request = FragmentRequest {
                     package,

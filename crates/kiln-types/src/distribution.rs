@@ -274,6 +274,13 @@ pub trait PackageFormat: Send + Sync {
     /// Whether a file that both `holder` and `newcomer` ship goes from `holder` to `newcomer`
     /// (Debian policy 7.6.1: `newcomer` replaces `holder` at its version).
     fn replaces(&self, newcomer: &Control, holder: &Control) -> bool;
+
+    /// What a package must have beside it to work: Pre-Depends and then Depends. What cannot be
+    /// parsed is left out.
+    fn depends(&self, control: &Control) -> Vec<Alternatives>;
+
+    /// Whether a package satisfies a relation, by its name or by what it provides.
+    fn satisfies(&self, relation: &Relation, by: &Control) -> bool;
 }
 
 /// Blobs by digest: the assembler reads from one, the store is one.

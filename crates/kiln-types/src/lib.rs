@@ -19,6 +19,7 @@ mod lock;
 mod member_text;
 mod names;
 mod plan;
+mod reach;
 mod relation;
 mod reporter;
 mod test_plan;
@@ -40,6 +41,7 @@ pub use plan::{
     Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,
     Request, RuntimeConfig, START_PROGRAM, StartPlan, Unmet,
 };
+pub use reach::{Language, Load, ReachPlan, ShellCaller};
 pub use relation::{Alternatives, Comparison, Constraint, MultiArch, Provide, Relation};
 pub use reporter::{Reporter, SilentReporter, Stage};
 pub use test_plan::{

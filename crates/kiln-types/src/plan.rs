@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Constraint, ImageName, PackageName, Platform, RelativePath, TargetId, TestPlan, Timestamp,
+    Constraint, ImageName, PackageName, Platform, ReachPlan, RelativePath, TargetId, TestPlan,
+    Timestamp,
 };
 
 /// Everything that is wanted of one image of one platform.
@@ -37,6 +38,9 @@ pub struct Plan {
     pub request: PackageRequest,
     /// Which files of packages are left out.
     pub cuts: Cuts,
+    /// What the image needs, and what happens to the rest.
+    #[serde(default)]
+    pub reach: ReachPlan,
     /// Whether `/bin`, `/sbin`, `/lib` and `/lib64` are links into `/usr`.
     pub merged_usr: bool,
     /// Packages (by name) that many images share and that seldom change: the layers' foundation,

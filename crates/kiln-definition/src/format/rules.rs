@@ -286,6 +286,34 @@ pub(crate) static CUT: Rule = Rule {
     },
     substituted: false,
 };
+/// A pattern over paths that only names.
+pub(crate) static FILE_PATTERN: Rule = Rule {
+    what: "a pattern over paths",
+    form: "a pattern that begins with `/` or `**`, with `*` within a part and `**` across parts",
+    pattern: "^(/|\\*\\*)[^\\u0000-\\u001f\\u007f]*$",
+    holds: |text| {
+        (text.starts_with('/') || text.starts_with("**"))
+            && text.len() <= 1024
+            && !text.chars().any(char::is_control)
+    },
+    substituted: true,
+};
+/// A pattern over paths, or a name.
+pub(crate) static KEPT: Rule = Rule {
+    what: "a name, a path or a pattern over paths",
+    form: "a name such as `redis-cli`, or a pattern that begins with `/` or `**`, with `*` within a part and `**` across parts",
+    pattern: "^((/|\\*\\*)[^\\u0000-\\u001f\\u007f]*|[^/*?\\u0000-\\u0020\\u007f]+)$",
+    holds: |text| {
+        let control = text.len() > 1024 || text.chars().any(char::is_control);
+        let name = !text.is_empty() && !text.contains(['/', '*', '?', ' ']);
+        !control && (text.starts_with('/') || text.starts_with("**") || name)
+    },
+    substituted: true,
+};
+pub(crate) static LANGUAGE_NAME: Rule = Rule {
+    what: "the name of a language",
+    ..copy(&CATEGORY)
+};
 pub(crate) static PLATFORM: Rule = Rule {
     what: "a platform that kiln builds for",
     form: "`linux/amd64` or `linux/arm64`",

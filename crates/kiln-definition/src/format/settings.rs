@@ -115,6 +115,84 @@ static CONTENTS: Object = Object {
             Shape::List(&Shape::Word(&CUT)),
             "files of packages to leave out; a pattern with `!` in front keeps; the last that matches decides",
         ),
+        optional(
+            "keep",
+            Shape::List(&Shape::Either(
+                &Shape::Word(&KEPT),
+                &Shape::Object(&KEEP_ITEM),
+            )),
+            "what the image needs besides entrypoint, command and tests: programs by name, paths, or patterns of paths",
+        ),
+        optional(
+            "loads",
+            Shape::List(&Shape::Object(&LOAD)),
+            "what files open at run time without saying so: plug-in folders, libraries, data, other programs",
+        ),
+        optional(
+            "interpreters",
+            Shape::List(&Shape::Word(&LANGUAGE_NAME)),
+            "languages whose interpreters may be in the image, such as `python`",
+        ),
+        optional(
+            "without-shell",
+            Shape::List(&Shape::Object(&SHELL_CALLER)),
+            "files that can start a shell and do without one, each with the reason",
+        ),
+    ]],
+};
+static KEEP_ITEM: Object = Object {
+    what: "a kept program or path",
+    keys: &[&[
+        required(
+            "name",
+            Shape::Word(&KEPT),
+            "a program by name, a path, or a pattern of paths",
+        ),
+        ONLY_PLATFORMS,
+        ONLY_VARIANTS,
+    ]],
+};
+pub(super) static LOAD: Object = Object {
+    what: "what a file opens",
+    keys: &[&[
+        required("file", Shape::Word(&FILE_PATTERN), "the file, as a pattern over paths"),
+        required(
+            "opens",
+            Shape::List(&Shape::Word(&KEPT)),
+            "patterns over paths, or names of libraries; one without a wildcard must be there",
+        ),
+        optional(
+            "optional",
+            Shape::Boolean,
+            "the file does without what is not there",
+        ),
+    ]],
+};
+pub(super) static SHELL_CALLER: Object = Object {
+    what: "a file that can start a shell",
+    keys: &[&[
+        required("file", Shape::Word(&FILE_PATTERN), "the file, as a pattern over paths"),
+        required(
+            "reason",
+            LINE_OF_TEXT,
+            "what does not work without a shell, and why that is right",
+        ),
+    ]],
+};
+pub(super) static LANGUAGE: Object = Object {
+    what: "a language",
+    keys: &[&[
+        required("name", Shape::Word(&LANGUAGE_NAME), "its name, such as `perl`"),
+        required(
+            "interpreters",
+            Shape::List(&Shape::Word(&FILE_PATTERN)),
+            "patterns over the paths of its interpreters",
+        ),
+        required(
+            "modules",
+            Shape::List(&Shape::Word(&FILE_PATTERN)),
+            "patterns over the paths of its modules, which go where no interpreter is",
+        ),
     ]],
 };
 pub(super) static USER: Object = Object {

@@ -89,6 +89,7 @@ impl<'a> Evaluation<'a> {
         let mut config = self.config(&accounts);
         let start = start.map(|start| start.under(&mut config));
         let tests = self.tests();
+        let reach = self.reach();
         let cuts = self
             .layers
             .iter()
@@ -120,6 +121,7 @@ impl<'a> Evaluation<'a> {
             sources,
             request,
             cuts: Cuts(cuts),
+            reach,
             merged_usr: self.distribution.merged_usr,
             foundation: self
                 .distribution

@@ -62,6 +62,32 @@ impl Reader<'_> {
             repositories,
             keyring: texts_of(node, "keyring"),
             cuts: texts_of(node, "cuts"),
+            keep: self.each(node, "keep", |reader, item| {
+                Some(match item.text() {
+                    Some(_) => KeepEntry {
+                        text: text(item)?,
+                        only: Only::default(),
+                    },
+                    None => KeepEntry {
+                        text: text_of(item, "name")?,
+                        only: reader.only(item),
+                    },
+                })
+            }),
+            loads: self.each(node, "loads", |_, item| {
+                Some(LoadEntry {
+                    file: text_of(item, "file")?,
+                    opens: texts_of(item, "opens"),
+                    optional: boolean_of(item, "optional").is_some_and(|word| word.value),
+                })
+            }),
+            interpreters: texts_of(node, "interpreters"),
+            without_shell: self.each(node, "without-shell", |_, item| {
+                Some(Pair {
+                    name: text_of(item, "file")?,
+                    value: text_of(item, "reason")?,
+                })
+            }),
         }
     }
 

@@ -59,6 +59,10 @@ impl Emulator for Alternatives {
         ]
     }
 
+    fn describes_contents(&self) -> bool {
+        true
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();

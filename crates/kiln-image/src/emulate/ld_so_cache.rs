@@ -39,6 +39,10 @@ impl Emulator for LdSoCache {
         &[("libc-bin", "postinst"), ("libc-bin", "triggers")]
     }
 
+    fn describes_contents(&self) -> bool {
+        true
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if !tree.has_package("libc6") {

@@ -14,7 +14,7 @@ const MAX_COUNT: usize = 1024;
 ///
 /// # Errors
 /// When includes nest without end, or there are far too many.
-pub(super) fn directories(tree: &dyn Tree) -> Result<Vec<String>, EmulateError> {
+pub(crate) fn directories(tree: &dyn Tree) -> Result<Vec<String>, EmulateError> {
     let mut reading = Reading {
         tree,
         directories: Vec::new(),

@@ -27,6 +27,10 @@ impl Emulator for Shells {
         &[("debianutils", "postinst"), ("debianutils", "triggers")]
     }
 
+    fn describes_contents(&self) -> bool {
+        true
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         let template = tree.read(TEMPLATE)?;

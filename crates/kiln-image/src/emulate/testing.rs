@@ -255,6 +255,7 @@ fn plan() -> Plan {
         sources: Vec::new(),
         request: PackageRequest::default(),
         cuts: Cuts::default(),
+        reach: Default::default(),
         merged_usr: true,
         foundation: Vec::new(),
         emulators: Vec::new(),

@@ -148,7 +148,12 @@ impl World {
                 .or_default()
                 .extend(paths.iter().cloned());
         }
-        let fragments = again(&losses)?;
+        let mut fragments = again(&losses)?;
+        let mut index = 0;
+        fragments.retain(|_| {
+            index += 1;
+            !furnished.left.contains(&(index - 1))
+        });
         let composition = compose(plan, layering, compression, &views(&fragments), &furnished)?;
         let mut layers = Vec::new();
         for layer in &composition.layers {
@@ -248,6 +253,7 @@ pub(crate) fn plan() -> Plan {
         sources: Vec::new(),
         request: PackageRequest::default(),
         cuts: Cuts::default(),
+        reach: Default::default(),
         merged_usr: true,
         foundation: Vec::new(),
         emulators: Vec::new(),
