@@ -7,9 +7,7 @@ mod tests;
 
 use crate::shape::{Field, Object, Shape, optional, required};
 use rules::*;
-use settings::{
-    LANGUAGE, LINE_OF_TEXT, LOAD, PLATFORMS, SETTINGS, SHELL_CALLER, USER, WORDS,
-};
+use settings::{LANGUAGE, LINE_OF_TEXT, LOAD, PLATFORMS, SETTINGS, SHELL_CALLER, USER, WORDS};
 
 /// The format version this kiln reads.
 pub(crate) const FORMAT: i64 = 1;

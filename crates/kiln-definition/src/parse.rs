@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kiln_types::{ArchiveSource, Language, Load, ShellCaller, Diagnostic, Severity, Unmet};
+use kiln_types::{ArchiveSource, Diagnostic, Language, Load, Severity, ShellCaller, Unmet};
 
 use crate::format::{self, FORMAT};
 use crate::model::{Definition, Distribution, Profile};

@@ -212,7 +212,13 @@ fn shells(plan: &Plan, tree: &GrowingTree<'_>, facts: &ImageFacts) -> Vec<String
         };
         let name = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
         let of = match name(program).as_str() {
-            "env" => name(argument.unwrap_or_default().split_whitespace().next().unwrap_or("")),
+            "env" => name(
+                argument
+                    .unwrap_or_default()
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or(""),
+            ),
             other => other.to_owned(),
         };
         if SHELLS.contains(&of.as_str()) {
@@ -239,7 +245,9 @@ fn undeclared_interpreters<'a>(
             .collect();
         let found = entries.clone().filter(|entry| {
             entry.kind != EntryKind::Directory
-                && patterns.iter().any(|pattern| pattern.matches(entry.path.as_str()))
+                && patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(entry.path.as_str()))
         });
         violations.extend(found.map(|entry| {
             format!(
@@ -261,11 +269,7 @@ fn private_keys(tree: &GrowingTree<'_>) -> Vec<String> {
 
 /// Paths of which neither a package nor anybody who makes files says that they are theirs.
 /// Directories that nobody lists but something lies in are everybody's.
-fn strangers(
-    tree: &GrowingTree<'_>,
-    fragments: &[&Fragment],
-    removal: &Removal,
-) -> Vec<String> {
+fn strangers(tree: &GrowingTree<'_>, fragments: &[&Fragment], removal: &Removal) -> Vec<String> {
     tree.entries()
         .into_iter()
         .filter(|(path, entry)| {
@@ -296,7 +300,8 @@ fn open_dependencies(
     for fragment in &here {
         for alternatives in format.depends(&fragment.control) {
             let holds = alternatives.iter().any(|relation| {
-                here.iter().any(|other| format.satisfies(relation, &other.control))
+                here.iter()
+                    .any(|other| format.satisfies(relation, &other.control))
             });
             if !holds {
                 let wanted: Vec<String> = alternatives.iter().map(ToString::to_string).collect();
@@ -330,7 +335,9 @@ fn root_user(plan: &Plan) -> Vec<String> {
         Some(_) => {
             let user = &plan.config.user;
             let numeric = !user.is_empty()
-                && user.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+                && user
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b':');
             match numeric {
                 true => Vec::new(),
                 false => vec![format!("the user `{user}` is not a number")],

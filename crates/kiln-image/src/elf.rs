@@ -209,7 +209,12 @@ fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], class: u8) -> Option
     if let Some(segment) = dynamic.filter(|segment| segment.size > 0) {
         let tables = read_dynamic(&mut facts, bytes, segment, &segments, endian)?;
         if let Some(tables) = tables {
-            symbols::read(&mut facts, bytes, &tables, dynamic_symbols(header, endian, bytes));
+            symbols::read(
+                &mut facts,
+                bytes,
+                &tables,
+                dynamic_symbols(header, endian, bytes),
+            );
         }
     }
     Some(facts)

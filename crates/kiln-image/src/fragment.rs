@@ -429,7 +429,8 @@ fn elf_weight(facts: &ElfFacts) -> usize {
 }
 
 fn elf_facts(spool: &Spool<'_>, content: Span) -> std::io::Result<Option<ElfFacts>> {
-    if content.length < 64 || content.length > LARGEST_ELF || spool.peek(content, 4)? != b"\x7fELF" {
+    if content.length < 64 || content.length > LARGEST_ELF || spool.peek(content, 4)? != b"\x7fELF"
+    {
         return Ok(None);
     }
     spool.with_bytes(content, elf::facts)

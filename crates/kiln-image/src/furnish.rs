@@ -105,7 +105,14 @@ pub fn furnish(
         let start = plan.start.iter();
         facts.command_gate = start.flat_map(|start| start.gate.clone()).collect();
     }
-    let mut checks = run_checks(plan, format, &tree, fragments, &merged.removal, report.as_ref())?;
+    let mut checks = run_checks(
+        plan,
+        format,
+        &tree,
+        fragments,
+        &merged.removal,
+        report.as_ref(),
+    )?;
     checks.push(entrypoint_check(plan, &tree));
     let directories = entries
         .values()
@@ -263,8 +270,7 @@ fn installed(
         .map(|(index, fragment)| {
             let files = fragment.files.iter().map(|file| &file.entry.path);
             let directories = fragment.directories.iter().map(|directory| &directory.path);
-            let (gone, mut paths): (Vec<_>, Vec<_>) =
-                files
+            let (gone, mut paths): (Vec<_>, Vec<_>) = files
                 .chain(directories)
                 .cloned()
                 .partition(|path| is_removed(path) || removal.takes(index, path));

@@ -47,8 +47,8 @@ pub use fragment::{
 };
 pub use furnish::{Furnished, furnish};
 pub use layering::{LAYER_BUDGET, LayerGroup, Layering};
-pub use tree::Maker;
 pub use merge::{Losses, contested_files};
 pub use opening::Opening;
 pub use spool::Scratch;
 pub use start::{START_PACKAGE, start_package};
+pub use tree::Maker;

@@ -65,7 +65,10 @@ impl Removal {
     /// Whether this file of a package leaves.
     pub(crate) fn takes(&self, index: usize, path: &RelativePath) -> bool {
         self.packages.contains(&index)
-            || self.files.get(&index).is_some_and(|files| files.contains(path))
+            || self
+                .files
+                .get(&index)
+                .is_some_and(|files| files.contains(path))
     }
 }
 

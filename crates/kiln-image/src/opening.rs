@@ -56,8 +56,14 @@ mod tests {
             ("#! /usr/bin/env python3 \n", script("/usr/bin/env python3")),
             ("#!\n", None),
             ("# !/bin/sh", None),
-            ("-----BEGIN PRIVATE KEY-----\nMII", Some(Opening::PrivateKey)),
-            ("-----BEGIN RSA PRIVATE KEY-----\r\n", Some(Opening::PrivateKey)),
+            (
+                "-----BEGIN PRIVATE KEY-----\nMII",
+                Some(Opening::PrivateKey),
+            ),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\r\n",
+                Some(Opening::PrivateKey),
+            ),
             ("-----BEGIN CERTIFICATE-----\n", None),
             ("", None),
         ] {

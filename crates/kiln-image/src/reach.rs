@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use kiln_types::{EntryKind, FileEntry, RelativePath};
 use serde::{Deserialize, Serialize};
 
+use crate::cuts::Pattern;
 use crate::elf::ElfFacts;
 use crate::opening::Opening;
 
@@ -89,9 +90,7 @@ impl CutRule {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::UnreachedPackage => "nothing of the package is reached from what the image runs",
-            Self::UnneededData => {
-                "the package holds data, and no package that stays depends on it"
-            }
+            Self::UnneededData => "the package holds data, and no package that stays depends on it",
             Self::EmptyPackage => "nothing but documentation was left of the package",
             Self::UnreachedProgram => "nothing that the image runs reaches this program or script",
             Self::NoInterpreter => "the interpreter of this module is not in the image",
@@ -166,6 +165,10 @@ pub(crate) fn role(entry: &FileEntry, elf: Option<&ElfFacts>, opening: Option<&O
         return Role::Data;
     }
     if let Some(facts) = elf {
+        // What is below `/usr/share` runs on no machine in particular (FHS 3.0, 4.11): samples.
+        if entry.path.is_below("usr/share") {
+            return Role::Data;
+        }
         return match facts {
             facts if facts.is_program() => Role::Program,
             facts if facts.is_shared_object() => Role::Library,
@@ -179,6 +182,29 @@ pub(crate) fn role(entry: &FileEntry, elf: Option<&ElfFacts>, opening: Option<&O
     } else {
         Role::Data
     }
+}
+
+/// Whether a script among the modules of a language is for something else: a shell script in a
+/// folder of Python modules is a program like any other.
+pub(crate) fn is_foreign_script(
+    entry: &FileEntry,
+    opening: Option<&Opening>,
+    interpreters: &[Pattern],
+) -> bool {
+    let Some((program, argument)) = opening.and_then(Opening::interpreter) else {
+        return false;
+    };
+    let program = match (program.rsplit('/').next(), argument) {
+        (Some("env"), Some(argument)) => {
+            let name = argument
+                .split_whitespace()
+                .find(|word| !word.starts_with('-'));
+            format!("usr/bin/{}", name.unwrap_or_default())
+        }
+        (Some(name), _) => format!("usr/bin/{name}"),
+        (None, _) => return false,
+    };
+    entry.mode & 0o111 != 0 && !interpreters.iter().any(|pattern| pattern.matches(&program))
 }
 
 /// Whether a path is in a folder whose files people start by name.

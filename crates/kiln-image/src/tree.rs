@@ -144,7 +144,11 @@ impl<'a> GrowingTree<'a> {
             .iter()
             .filter(|(path, _)| !self.deleted.contains(*path));
         let mut entries: BTreeMap<_, _> = below.map(|(path, (entry, _))| (path, entry)).collect();
-        entries.extend(self.made.iter().map(|(path, made)| (path, &made.file.entry)));
+        entries.extend(
+            self.made
+                .iter()
+                .map(|(path, made)| (path, &made.file.entry)),
+        );
         entries
     }
 

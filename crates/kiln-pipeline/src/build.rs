@@ -106,8 +106,43 @@ impl Pipeline<'_> {
         lock: &Lock,
         options: &BuildOptions,
     ) -> Result<(PlatformImage, Work), PipelineError> {
+        let start = self.start_package(plan)?;
+        let locked = start.as_ref().map(|(package, _)| package);
+        let assembly = self.assembly(plan, lock, locked, options)?;
+        let key = image_key(plan, &assembly.packages, options)?;
+        if let Some(image) = self.kept_image(&key)? {
+            return Ok((
+                image,
+                Work {
+                    found: true,
+                    ..Work::default()
+                },
+            ));
+        }
+        if let Some((_, bytes)) = &start {
+            self.store.put(bytes)?;
+        }
+        let (image, work) = assembly.run()?;
+        let bytes = serde_json::to_vec(&image)
+            .map_err(|error| PipelineError::Internal(error.to_string()))?;
+        self.store.record_put(RecordKind::Image, &key, &bytes)?;
+        Ok((image, work))
+    }
+
+    /// The assembly of a plan with a lock that fits it, and the package of the start program.
+    pub(crate) fn assembly<'a>(
+        &'a self,
+        plan: &'a Plan,
+        lock: &'a Lock,
+        start: Option<&'a LockedPackage>,
+        options: &'a BuildOptions,
+    ) -> Result<Assembly<'a>, PipelineError> {
         let target = plan.target();
-        let mut packages: Vec<&LockedPackage> = lock.packages_of(&target).collect();
+        let mut packages: Vec<&LockedPackage> = lock
+            .packages
+            .iter()
+            .filter(|package| package.targets.binary_search(&target).is_ok())
+            .collect();
         if packages.is_empty() {
             return Err(PipelineError::Lock(format!(
                 "the lock has no packages for `{target}`"
@@ -126,40 +161,20 @@ impl Pipeline<'_> {
                 )));
             }
         }
-        let start = self.start_package(plan)?;
-        packages.extend(start.as_ref().map(|(package, _)| package));
-        let key = image_key(plan, &packages, options)?;
-        if let Some(image) = self.kept_image(&key)? {
-            return Ok((
-                image,
-                Work {
-                    found: true,
-                    ..Work::default()
-                },
-            ));
-        }
-        if let Some((_, bytes)) = &start {
-            self.store.put(bytes)?;
-        }
-        let format = package_format(&plan.format)?;
-        let assembly = Assembly {
+        packages.extend(start);
+        Ok(Assembly {
             pipeline: self,
             plan,
             lock,
             packages,
             options,
-            format,
-        };
-        let (image, work) = assembly.run()?;
-        let bytes = serde_json::to_vec(&image)
-            .map_err(|error| PipelineError::Internal(error.to_string()))?;
-        self.store.record_put(RecordKind::Image, &key, &bytes)?;
-        Ok((image, work))
+            format: package_format(&plan.format)?,
+        })
     }
 
     /// The start program as a package, where the plan wants it. No lock names it: it is kiln's own,
     /// as the emulators are.
-    fn start_package(
+    pub(crate) fn start_package(
         &self,
         plan: &Plan,
     ) -> Result<Option<(LockedPackage, Vec<u8>)>, PipelineError> {
@@ -250,7 +265,7 @@ fn image_key(
 }
 
 /// The assembly of one image.
-struct Assembly<'a> {
+pub(crate) struct Assembly<'a> {
     pipeline: &'a Pipeline<'a>,
     plan: &'a Plan,
     lock: &'a Lock,
@@ -262,22 +277,7 @@ struct Assembly<'a> {
 impl Assembly<'_> {
     fn run(&self) -> Result<(PlatformImage, Work), PipelineError> {
         let mut work = Work::default();
-        let whole = Losses::new();
-        let all = BTreeSet::new();
-        let fragments = self.fragments(&whole, &all, None, &mut work)?;
-        let contested =
-            contested_files(&views(&fragments), self.format).map_err(|source| self.fail(source))?;
-        let fragments = self.fragments(&contested, &all, Some((&whole, &fragments)), &mut work)?;
-
-        let reporter = self.pipeline.reporter;
-        reporter.begin(Stage::Assemble, None, "");
-        let furnished = furnish(
-            self.plan,
-            self.format,
-            self.pipeline.store,
-            &views(&fragments),
-        )
-        .map_err(|source| self.fail(source))?;
+        let (fragments, furnished, contested) = self.furnish(&mut work)?;
         self.judge(&furnished.checks)?;
         let mut losses = contested.clone();
         for (index, paths) in &furnished.overridden {
@@ -286,15 +286,33 @@ impl Assembly<'_> {
                 .or_default()
                 .extend(paths.iter().cloned());
         }
-        let fragments = self.fragments(
-            &losses,
-            &furnished.left,
-            Some((&contested, &fragments)),
-            &mut work,
-        )?;
+        let before = Some((&contested, fragments.as_slice()));
+        let fragments = self.fragments(&losses, &furnished.left, before, &mut work)?;
         let image = self.assemble(&fragments, furnished, &mut work)?;
-        reporter.end(Stage::Assemble);
+        self.pipeline.reporter.end(Stage::Assemble);
         Ok((image, work))
+    }
+
+    /// Everything that comes before the layers: the fragments of all packages, what kiln makes
+    /// and cuts, and what packages lose to each other.
+    pub(crate) fn furnish(
+        &self,
+        work: &mut Work,
+    ) -> Result<(Vec<Arc<Fragment>>, Furnished, Losses), PipelineError> {
+        let (whole, all) = (Losses::new(), BTreeSet::new());
+        let fragments = self.fragments(&whole, &all, None, work)?;
+        let contested =
+            contested_files(&views(&fragments), self.format).map_err(|source| self.fail(source))?;
+        let fragments = self.fragments(&contested, &all, Some((&whole, &fragments)), work)?;
+        self.pipeline.reporter.begin(Stage::Assemble, None, "");
+        let furnished = furnish(
+            self.plan,
+            self.format,
+            self.pipeline.store,
+            &views(&fragments),
+        )
+        .map_err(|source| self.fail(source))?;
+        Ok((fragments, furnished, contested))
     }
 
     /// The fragments of all packages but those that left, without what they lose. `before` is what they were with other
@@ -311,9 +329,7 @@ impl Assembly<'_> {
             let same = fragments
                 .iter()
                 .enumerate()
-                .filter(|(index, _)| {
-                    !left.contains(index) && lost.get(index) == losses.get(index)
-                });
+                .filter(|(index, _)| !left.contains(index) && lost.get(index) == losses.get(index));
             kept.extend(same.map(|(index, fragment)| (index, Arc::clone(fragment))));
         }
         let wanted = self.wanted_fragments(losses, left, &kept, work)?;

@@ -17,8 +17,10 @@ fn schema() -> Value {
         "diff": generator.subschema_for::<diff::DiffAnswer>(),
         "error": generator.subschema_for::<crate::failure::ErrorAnswer>(),
         "lock": generator.subschema_for::<lock::LockAnswer>(),
+        "show --cut": generator.subschema_for::<show::CutAnswer>(),
         "show --packages": generator.subschema_for::<show::PackagesAnswer>(),
         "test": generator.subschema_for::<TestAnswer>(),
+        "show --why-kept": generator.subschema_for::<show::WhyKeptAnswer>(),
         "version": generator.subschema_for::<version::VersionAnswer>(),
         "why": generator.subschema_for::<why::WhyAnswer>(),
     });

@@ -155,7 +155,11 @@ static KEEP_ITEM: Object = Object {
 pub(super) static LOAD: Object = Object {
     what: "what a file opens",
     keys: &[&[
-        required("file", Shape::Word(&FILE_PATTERN), "the file, as a pattern over paths"),
+        required(
+            "file",
+            Shape::Word(&FILE_PATTERN),
+            "the file, as a pattern over paths",
+        ),
         required(
             "opens",
             Shape::List(&Shape::Word(&KEPT)),
@@ -171,7 +175,11 @@ pub(super) static LOAD: Object = Object {
 pub(super) static SHELL_CALLER: Object = Object {
     what: "a file that can start a shell",
     keys: &[&[
-        required("file", Shape::Word(&FILE_PATTERN), "the file, as a pattern over paths"),
+        required(
+            "file",
+            Shape::Word(&FILE_PATTERN),
+            "the file, as a pattern over paths",
+        ),
         required(
             "reason",
             LINE_OF_TEXT,
@@ -182,7 +190,11 @@ pub(super) static SHELL_CALLER: Object = Object {
 pub(super) static LANGUAGE: Object = Object {
     what: "a language",
     keys: &[&[
-        required("name", Shape::Word(&LANGUAGE_NAME), "its name, such as `perl`"),
+        required(
+            "name",
+            Shape::Word(&LANGUAGE_NAME),
+            "its name, such as `perl`",
+        ),
         required(
             "interpreters",
             Shape::List(&Shape::Word(&FILE_PATTERN)),

@@ -203,7 +203,10 @@ fn yaml_itself() {
 fn single_mistakes() {
     let mut all = String::new();
     for extra in [
-        "keep: [/bin/x]",
+        "contents: {keep: [\"a b\"]}",
+        "contents: {interpreters: [pyhton]}",
+        "contents: {loads: [{file: x, opens: [y]}]}",
+        "contents: {without-shell: [{file: /bin/x}]}",
         "start: [x]",
         "start: [{run: [a], once: /b}, {when: [A]}, {file: /a}, {run: [\"${A\"]}, {run: [a], to: b}, {secret: A-B}]",
         "start: {gate: [\"a | b\"]}",
@@ -252,9 +255,19 @@ fn single_mistakes() {
         all.push_str(&format!("{extra}\n{}", good_and(&format!("{extra}\n"))));
     }
     insta::assert_snapshot!(all, @r#"
-    keep: [/bin/x]
-    image.yaml:4:1: error[definition/not-yet]: `keep` is not supported yet
-        help: remove it
+    contents: {keep: ["a b"]}
+    image.yaml:4:19: error[definition/bad-value]: `a b` is not a name, a path or a pattern over paths
+        expected: a name such as `redis-cli`, or a pattern that begins with `/` or `**`, with `*` within a part and `**` across parts
+    contents: {interpreters: [pyhton]}
+    image.yaml:4:27: error[definition/unknown-language]: there is no language `pyhton`
+        help: did you mean `python`?
+    contents: {loads: [{file: x, opens: [y]}]}
+    image.yaml:4:27: error[definition/bad-value]: `x` is not a pattern over paths
+        expected: a pattern that begins with `/` or `**`, with `*` within a part and `**` across parts
+    contents: {without-shell: [{file: /bin/x}]}
+    image.yaml:4:28: error[definition/missing-key]: an item of `without-shell` has no `reason`
+        expected: one line of 1 to 1024 characters
+        help: add `reason`: what does not work without a shell, and why that is right
     start: [x]
     image.yaml:4:9: error[definition/wrong-type]: an item of `start` must not be text
         expected: a step

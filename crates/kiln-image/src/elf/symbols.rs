@@ -27,8 +27,17 @@ const BASE: u16 = 1;
 /// `popen` and `system` always run `/bin/sh`. `posix_spawn` and `exec` run what they are told:
 /// they count where the file also holds the path of a shell as a text of its own.
 pub const SHELL_CALLS: [&str; 11] = [
-    "execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "popen", "posix_spawn",
-    "posix_spawnp", "system",
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execvp",
+    "execvpe",
+    "popen",
+    "posix_spawn",
+    "posix_spawnp",
+    "system",
 ];
 
 const SHELLS: [&[u8]; 6] = [
@@ -67,12 +76,19 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// The 32 bits at a field of what begins at `at`.
     fn long(&self, at: usize, field: usize) -> Option<u32> {
-        half(self.bytes.get(at.checked_add(field)?..)?, self.tables.endian)
+        half(
+            self.bytes.get(at.checked_add(field)?..)?,
+            self.tables.endian,
+        )
     }
 
     fn short(&self, at: usize, field: usize) -> Option<u16> {
         let start = at.checked_add(field)?;
-        let bytes = self.bytes.get(start..start.checked_add(2)?)?.try_into().ok()?;
+        let bytes = self
+            .bytes
+            .get(start..start.checked_add(2)?)?
+            .try_into()
+            .ok()?;
         Some(match self.tables.endian {
             Endianness::Little => u16::from_le_bytes(bytes),
             Endianness::Big => u16::from_be_bytes(bytes),
@@ -197,7 +213,9 @@ impl Reading<'_> {
         let mut before = 0;
         while let Some(at) = rest.iter().position(|byte| *byte == b'/') {
             let place = before + at;
-            if let Some(text) = place.checked_sub(1).and_then(|start| self.bytes.get(start..))
+            if let Some(text) = place
+                .checked_sub(1)
+                .and_then(|start| self.bytes.get(start..))
                 && SHELLS.iter().any(|shell| text.starts_with(shell))
             {
                 return true;

@@ -72,8 +72,9 @@ fn leaving_rule(
 ) -> CutRule {
     let code = fragment.files.iter().any(|file| {
         let path = &file.entry.path;
-        role(&file.entry, tree.elf(path.as_str()), tree.opening(path)) != Role::Data
-            || module_of(languages, path).is_some()
+        let opening = tree.opening(path);
+        role(&file.entry, tree.elf(path.as_str()), opening) != Role::Data
+            || module_of(languages, &file.entry, opening).is_some()
     });
     if code {
         CutRule::UnreachedPackage
@@ -92,7 +93,7 @@ fn file_rule(
     if walked.reasons.contains_key(path) || matches!(entry.kind, EntryKind::Symlink(_)) {
         return None;
     }
-    if let Some(language) = module_of(languages, path) {
+    if let Some(language) = module_of(languages, entry, tree.opening(path)) {
         return (!walked.live.contains(&language)).then_some(CutRule::NoInterpreter);
     }
     let role = role(entry, tree.elf(path.as_str()), tree.opening(path));
@@ -192,9 +193,8 @@ fn removed(
     }
     list.packages
         .sort_by(|left, right| left.name.cmp(&right.name));
-    list.files.sort_by(|left, right| {
-        (&left.package, left.rule).cmp(&(&right.package, right.rule))
-    });
+    list.files
+        .sort_by(|left, right| (&left.package, left.rule).cmp(&(&right.package, right.rule)));
     let files = rules
         .into_iter()
         .map(|(index, cut)| (index, cut.into_keys().collect()))

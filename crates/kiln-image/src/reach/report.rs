@@ -55,10 +55,18 @@ impl CutList {
             .collect();
         text.push_str(&rules.join(","));
         text.push_str("},\n\"packages\": [");
-        let packages: Vec<String> = self.packages.iter().map(|cut| format!("\n{}", json(cut))).collect();
+        let packages: Vec<String> = self
+            .packages
+            .iter()
+            .map(|cut| format!("\n{}", json(cut)))
+            .collect();
         text.push_str(&packages.join(","));
         text.push_str("],\n\"files\": [");
-        let files: Vec<String> = self.files.iter().map(|cut| format!("\n{}", json(cut))).collect();
+        let files: Vec<String> = self
+            .files
+            .iter()
+            .map(|cut| format!("\n{}", json(cut)))
+            .collect();
         text.push_str(&files.join(","));
         text.push_str("]}\n");
         text.into_bytes()

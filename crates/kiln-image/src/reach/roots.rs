@@ -25,6 +25,12 @@ pub(super) fn add(walk: &mut Walk<'_>) {
             words(walk, command, &why, &format!("the test “{}”", test.name));
         }
     }
+    for program in plan.start_programs() {
+        let reason = Reason::Root("a start step runs it".to_owned());
+        if walk.program(program, &reason).is_none() {
+            walk.hole("a start step", &format!("the program `{program}`"), None);
+        }
+    }
     for path in &plan.paths {
         if matches!(path.kind, PathKind::Directory | PathKind::Delete) {
             continue;
@@ -33,7 +39,10 @@ pub(super) fn add(walk: &mut Walk<'_>) {
         walk.reach(path.path.as_str(), &reason);
     }
     if let Some(preloaded) = plan.config.environment.get("LD_PRELOAD") {
-        for library in preloaded.split([':', ' ']).filter(|name| name.contains('/')) {
+        for library in preloaded
+            .split([':', ' '])
+            .filter(|name| name.contains('/'))
+        {
             let reason = Reason::Root("the image preloads it".to_owned());
             if walk.reach(library, &reason).is_none() {
                 walk.hole("the variable `LD_PRELOAD`", &format!("`{library}`"), None);

@@ -8,7 +8,7 @@ use kiln_types::{
 };
 
 use super::loader::Loader;
-use super::{Hole, Reason, Reasons, Role, Stay, in_program_folder, role, roots};
+use super::{Hole, Reason, Reasons, Role, Stay, in_program_folder, is_foreign_script, role, roots};
 use crate::AssembleError;
 use crate::cuts::Pattern;
 use crate::elf::ElfFacts;
@@ -40,6 +40,8 @@ struct Package {
     modules: Vec<(usize, RelativePath, bool)>,
     /// Whether it has programs or libraries of its own.
     code: bool,
+    /// Whether most of what it holds besides documentation is neither code nor a module.
+    data: bool,
     /// The packages that satisfy a dependency of it, by index.
     depends: BTreeSet<usize>,
 }
@@ -133,14 +135,18 @@ pub(super) fn patterns(language: &Language, merged_usr: bool) -> (Vec<Pattern>, 
     (of(&language.interpreters), of(&language.modules))
 }
 
-/// The language that a path is a module of.
+/// The language that a file is a module of.
 pub(super) fn module_of(
     languages: &[(Vec<Pattern>, Vec<Pattern>)],
-    path: &RelativePath,
+    entry: &FileEntry,
+    opening: Option<&Opening>,
 ) -> Option<usize> {
-    languages
+    let path = entry.path.as_str();
+    let (index, (interpreters, _)) = languages
         .iter()
-        .position(|(_, modules)| modules.iter().any(|pattern| pattern.matches(path.as_str())))
+        .enumerate()
+        .find(|(_, (_, modules))| modules.iter().any(|pattern| pattern.matches(path)))?;
+    (!is_foreign_script(entry, opening, interpreters)).then_some(index)
 }
 
 fn package(
@@ -154,15 +160,17 @@ fn package(
         libraries: Vec::new(),
         modules: Vec::new(),
         code: false,
+        data: true,
         depends: BTreeSet::new(),
     };
+    let mut other = 0;
     for file in &fragment.files {
         let path = &file.entry.path;
-        let role = role(&file.entry, tree.facts(path), tree.opening(path));
-        if let (Some(language), true) = (
-            module_of(languages, path),
-            !matches!(file.entry.kind, EntryKind::Symlink(_)),
-        ) {
+        let opening = tree.opening(path);
+        let role = role(&file.entry, tree.facts(path), opening);
+        let module = module_of(languages, &file.entry, opening);
+        if let (Some(language), false) = (module, matches!(file.entry.kind, EntryKind::Symlink(_)))
+        {
             let library = role == Role::Library;
             package.modules.push((language, path.clone(), library));
             continue;
@@ -176,9 +184,10 @@ fn package(
             Role::Program => {
                 package.code |= tree.facts(path).is_some() || in_program_folder(path);
             }
-            Role::Data => {}
+            Role::Data => other += usize::from(!path.is_below("usr/share/doc")),
         }
     }
+    package.data = !package.code && package.modules.len() <= other;
     let wanted = format.depends(&fragment.control);
     for (index, other) in fragments.iter().enumerate() {
         let satisfies = |relation| format.satisfies(relation, &other.control);
@@ -231,9 +240,7 @@ impl<'a> Walk<'a> {
             .entries
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .take_while(|(path, _)| path.starts_with(prefix))
-            .filter(|(path, entry)| {
-                entry.kind != EntryKind::Directory && pattern.matches(path)
-            })
+            .filter(|(path, entry)| entry.kind != EntryKind::Directory && pattern.matches(path))
             .map(|(_, entry)| entry.path.clone())
             .collect();
         for path in &matching {
@@ -346,8 +353,7 @@ impl<'a> Walk<'a> {
                     .modules
                     .iter()
                     .any(|(language, _, _)| self.live.contains(language));
-                let data = !package.code && package.modules.is_empty();
-                if modules || data {
+                if modules || package.data {
                     let by = self.fragments[index].control.name.clone();
                     let reason = Reason::Root(format!(
                         "a library of `{}`, on which `{by}` depends",
@@ -383,7 +389,11 @@ impl<'a> Walk<'a> {
         if let Some(interpreter) = &facts.interpreter {
             let reason = from(path, "is started by it");
             if self.reach(interpreter, &reason).is_none() {
-                self.hole(&by, &format!("the program interpreter `{interpreter}`"), None);
+                self.hole(
+                    &by,
+                    &format!("the program interpreter `{interpreter}`"),
+                    None,
+                );
             }
         }
         let ancestors = self.ancestors(path);
@@ -405,8 +415,7 @@ impl<'a> Walk<'a> {
         library: &RelativePath,
     ) {
         let tree = self.tree;
-        let (Some(wanted), Some(provider)) =
-            (facts.versions_needed.get(name), tree.facts(library))
+        let (Some(wanted), Some(provider)) = (facts.versions_needed.get(name), tree.facts(library))
         else {
             return;
         };

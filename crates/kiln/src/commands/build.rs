@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::Selection;
+use crate::commands::kept::KeptAnswer;
 use crate::commands::lock::obtain;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -139,6 +140,8 @@ struct PlatformAnswer {
     setuid: Vec<String>,
     /// What became of the maintainer scripts of its packages.
     scripts: ScriptsAnswer,
+    /// What was kept of what was resolved, and what must hold of it.
+    kept: KeptAnswer,
     /// The layers, bottom first.
     layers: Vec<LayerAnswer>,
     /// Whether the whole image was found in the store.
@@ -343,6 +346,7 @@ fn image_answer(image: &GatheredImage) -> ImageAnswer {
                 command_gate: platform.facts.command_gate.clone(),
                 setuid: text(&platform.facts.setuid),
                 scripts: ScriptsAnswer::of(&platform.coverage),
+                kept: KeptAnswer::of(&platform.facts, &platform.checks),
                 layers: platform
                     .layers
                     .iter()
@@ -438,6 +442,11 @@ fn table(context: &Context, answer: &BuildAnswer) -> String {
             ]);
         }
         text.push_str(&table.render(context.painter));
+        if context.verbose > 0 {
+            for platform in &image.platforms {
+                text.push_str(&platform.kept.text(&platform.platform));
+            }
+        }
         text.push('\n');
     }
     let scripts: Vec<(String, &ScriptsAnswer)> = answer
@@ -478,8 +487,11 @@ fn from_store(platform: &PlatformAnswer) -> String {
     let layers = platform.layers.len();
     format!(
         "{} of {} packages, {} of {layers} layers",
-        platform.packages.saturating_sub(platform.packages_unpacked),
-        platform.packages,
+        platform
+            .kept
+            .resolved
+            .saturating_sub(platform.packages_unpacked),
+        platform.kept.resolved,
         layers.saturating_sub(platform.layers_written),
     )
 }

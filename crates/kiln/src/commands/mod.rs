@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod diff;
+pub(crate) mod kept;
 pub(crate) mod lock;
 pub(crate) mod show;
 pub(crate) mod test;

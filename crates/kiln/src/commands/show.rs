@@ -1,5 +1,7 @@
 //! `kiln show`.
 
+mod reach;
+
 use clap::{Args, ValueEnum};
 use kiln_definition::{
     distribution_document, distribution_ids, profile_document, profile_names,
@@ -19,6 +21,9 @@ use crate::render::{self, Table};
 use crate::run_settings::{self, RunFor};
 use crate::scripts::ScriptsAnswer;
 
+#[cfg(test)]
+pub(crate) use reach::{CutAnswer, WhyKeptAnswer};
+
 /// Show what a definition becomes, and what an image holds
 ///
 /// Without a flag: the definition with profile, distribution and variables put in, as YAML.
@@ -30,6 +35,8 @@ use crate::scripts::ScriptsAnswer;
     kiln show nginx --packages              packages, versions and where they come from\n  \
     kiln show nginx --layers                layers, sizes, users, setuid files, checks\n  \
     kiln show nginx --scripts               maintainer scripts: emulated, without effect, left out\n  \
+    kiln show nginx --why-kept libssl3t64   why a package is in the image\n  \
+    kiln show nginx --cut                   what left the image, and by which rule\n  \
     kiln show nginx --run                   how to run it: docker, compose, Kubernetes\n  \
     kiln show --profile standard            what the profile `standard` says")]
 pub(crate) struct ShowArgs {
@@ -47,6 +54,12 @@ pub(crate) struct ShowArgs {
     /// Show what became of the maintainer scripts of its packages
     #[arg(long, conflicts_with_all = ["run", "layers", "packages"])]
     scripts: bool,
+    /// Show why a package or a path is in the image, down to what the definition names
+    #[arg(long, value_name = "PACKAGE|PATH", conflicts_with_all = ["packages", "layers", "scripts", "run", "cut"])]
+    why_kept: Option<String>,
+    /// Show what left the image because nothing reaches it, and by which rule
+    #[arg(long, conflicts_with_all = ["packages", "layers", "scripts", "run"])]
+    cut: bool,
     /// Show how to run it with nothing more than it declares
     #[arg(long, value_name = "WITH", num_args = 0..=1, default_missing_value = "all")]
     run: Option<RunChoice>,
@@ -126,7 +139,8 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     if let Some(choice) = args.run {
         return show_run(context, &selected, choice, loaded.place.engine_prefix());
     }
-    if !args.packages && !args.layers && !args.scripts {
+    let walked = args.cut || args.why_kept.is_some();
+    if !args.packages && !args.layers && !args.scripts && !walked {
         return context.answer(&selected, || show_definition(&loaded.definition, &selected));
     }
     let store = context.store()?;
@@ -160,6 +174,12 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<(), Failure> {
     }
     let settings = context.pipeline_settings(loaded.folder(), lock.snapshot);
     let pipeline = context.pipeline(&store, &settings);
+    if let Some(subject) = &args.why_kept {
+        return reach::why_kept(context, &pipeline, &selected, &lock, subject);
+    }
+    if args.cut {
+        return reach::cut(context, &pipeline, &selected, &lock);
+    }
     let mut images = Vec::new();
     for plan in &selected {
         let (image, _) = pipeline.build(plan, &lock, &BuildOptions::default())?;
