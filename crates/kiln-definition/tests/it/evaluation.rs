@@ -77,8 +77,9 @@ fn selection() {
 
 #[test]
 fn an_explicit_entry_beats_an_exclusion() {
-    let plan =
-        standard("contents: {packages: [mawk, \"!mawk\", \"!gawk\", \"!base-files\", \"b (>= 2)\", b]}");
+    let plan = standard(
+        "contents: {packages: [mawk, \"!mawk\", \"!gawk\", \"!base-files\", \"b (>= 2)\", b]}",
+    );
     let names: Vec<String> = plan
         .request
         .include

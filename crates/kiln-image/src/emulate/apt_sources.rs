@@ -29,6 +29,10 @@ impl Emulator for AptSources {
         &[]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["apt"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if !tree.has_package("apt") || output.exists("etc/apt/sources.list") {

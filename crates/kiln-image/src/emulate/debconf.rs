@@ -39,6 +39,10 @@ impl Emulator for Debconf {
         ]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["debconf"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if !tree.has_package("debconf") {

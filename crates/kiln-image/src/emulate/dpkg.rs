@@ -46,6 +46,10 @@ impl Emulator for Dpkg {
         ]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["dpkg"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if !tree.has_package("dpkg") {

@@ -26,6 +26,10 @@ impl Emulator for Netbase {
         &[("netbase", "postinst"), ("readline-common", "postinst")]
     }
 
+    fn describes_contents(&self) -> bool {
+        true
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if tree.has_package("netbase") {

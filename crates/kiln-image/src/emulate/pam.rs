@@ -48,6 +48,10 @@ impl Emulator for Pam {
         ]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["libpam-runtime", "libpam-modules"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if tree.has_package("libpam-modules") {

@@ -43,6 +43,10 @@ impl Emulator for SystemdUnits {
         &[]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["init-system-helpers"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if !tree.has_package("init-system-helpers") {

@@ -10,4 +10,5 @@ mod describe;
 mod fragment;
 mod furnish;
 mod merge;
+mod reach;
 mod world;
