@@ -313,7 +313,12 @@ fn an_excluded_dependency_is_open_in_standard_and_an_error_in_dev() {
 fn an_image_that_breaks_its_profile_is_not_made() {
     let world = World::with(
         &repository(),
-        &DEFINITION.replace("    - tzdata\n", "    - tzdata\n    - debianutils\n"),
+        &DEFINITION
+            .replace("    - tzdata\n", "    - tzdata\n    - debianutils\n")
+            .replace(
+                "contents:\n",
+                "contents:\n  keep: [/usr/bin/bash, /usr/bin/sneaky]\n",
+            ),
     );
     let shell = ["amd64", "arm64"].map(|architecture| {
         DebBuilder::new("debianutils", "5-1")

@@ -20,31 +20,31 @@ const GOLDEN: [(&str, &str, &str, &str); 5] = [
         "standard",
         "shared",
         "gzip",
-        "sha256:b5ce0c70058bf1cb4301ed496c679ac1543b93929eb7d5b2eabd06e4f791bb93",
+        "sha256:c04a017d6e0664d91b4ca7bfe9c92238619d258f535da334156c7ea8685ac9af",
     ),
     (
         "standard",
         "single",
         "gzip",
-        "sha256:50b1f93699d978af96cef0fdb5d3e256af4be33caaa7e2444f181fa43dbc7c68",
+        "sha256:60526c4eb7dd20ebad1da83ef73f7b3b7a5b30856d7bd5fe4da112224ba44e91",
     ),
     (
         "standard",
         "package",
         "gzip",
-        "sha256:1e981cda787eeaddf652ef8fb84d5f38f1992b6d3469c3a20b1a0fc4c1c7eb8d",
+        "sha256:7c8b0cc67f230269cf20d551c68c43f2fbcb14a55e402a2ce749da432c2620fa",
     ),
     (
         "standard",
         "shared",
         "zstd",
-        "sha256:e379fd8f4db5c28a39d4fa629ba16db9fc6b54d91e63495967035332b1fd6559",
+        "sha256:215d87afe6a1b540eaf7f7c50fc9e4df71cb2847fa1c3fa2d877197462e7a2ef",
     ),
     (
         "dev",
         "shared",
         "gzip",
-        "sha256:24caffc1dcfd8ddf03375911109c9915a7d687284fb82892222ffad2921b78e5",
+        "sha256:3c76aa507ab8263ff958323e12b25bfccbb9d41fd0eadb6e4c2620bbb2086333",
     ),
 ];
 
