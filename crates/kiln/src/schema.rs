@@ -19,8 +19,8 @@ fn schema() -> Value {
         "lock": generator.subschema_for::<lock::LockAnswer>(),
         "show --cut": generator.subschema_for::<show::CutAnswer>(),
         "show --packages": generator.subschema_for::<show::PackagesAnswer>(),
-        "test": generator.subschema_for::<TestAnswer>(),
         "show --why-kept": generator.subschema_for::<show::WhyKeptAnswer>(),
+        "test": generator.subschema_for::<TestAnswer>(),
         "version": generator.subschema_for::<version::VersionAnswer>(),
         "why": generator.subschema_for::<why::WhyAnswer>(),
     });

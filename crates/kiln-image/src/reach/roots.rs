@@ -1,6 +1,6 @@
 //! What an image is for: the paths and programs that its definition names.
 
-use kiln_types::{EntryKind, PathKind, Plan, TestProbe};
+use kiln_types::{EntryKind, PathKind, Plan, TestProbe, TestStep};
 
 use super::walk::Walk;
 use super::{Hole, Reason};
@@ -20,9 +20,25 @@ pub(super) fn add(walk: &mut Walk<'_>) {
         .collect();
     words(walk, &command, "the image starts it", "the entrypoint");
     for test in &plan.tests {
-        if let (TestProbe::Run(command), false) = (&test.probe, test.expectation.must_fail) {
-            let why = format!("the test “{}” runs it", test.name);
-            words(walk, command, &why, &format!("the test “{}”", test.name));
+        let why = format!("the test “{}” runs it", test.name);
+        let by = format!("the test “{}”", test.name);
+        match &test.probe {
+            TestProbe::Run(command) if !test.expectation.must_fail => {
+                words(walk, command, &why, &by);
+            }
+            TestProbe::Steps { steps, .. } => {
+                for step in steps {
+                    if let TestStep::Run {
+                        command,
+                        expectation,
+                    } = step
+                        && !expectation.must_fail
+                    {
+                        words(walk, command, &why, &by);
+                    }
+                }
+            }
+            TestProbe::Run(_) | TestProbe::Arguments(_) => {}
         }
     }
     for program in plan.start_programs() {

@@ -195,6 +195,9 @@ fn roots_are_what_the_definition_names() {
             name: "runs".to_owned(),
             probe: TestProbe::Run(vec!["tool".to_owned()]),
             expectation: Default::default(),
+            environment: Default::default(),
+            files: Vec::new(),
+            timeout: None,
         };
         test.expectation.must_fail = must_fail;
         test
