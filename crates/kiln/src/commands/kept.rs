@@ -1,8 +1,6 @@
 //! What a build report says of what was kept: how much left by which rule, who made what, which
 //! files could start a shell, and what holds.
 
-use std::collections::BTreeMap;
-
 use kiln_pipeline::{CheckOutcome, ImageFacts};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,7 +16,7 @@ pub(crate) struct KeptAnswer {
     /// What left, by rule.
     cuts: Vec<CutCountAnswer>,
     /// Files, links and directories that no package ships, by who made them.
-    made: BTreeMap<String, usize>,
+    made: Vec<MadeAnswer>,
     /// Files that can start a shell, and why they may stay.
     shell_callers: Vec<CallerAnswer>,
     /// The checks that were made; an image that does not pass one is not built.
@@ -35,6 +33,16 @@ struct CutCountAnswer {
     packages: usize,
     /// Files of packages that stay.
     files: usize,
+}
+
+/// How much somebody made.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+struct MadeAnswer {
+    /// Who: an emulator, the package database, the definition.
+    maker: String,
+    /// Files, links and directories.
+    count: usize,
 }
 
 /// A file that can start a shell.
@@ -65,7 +73,14 @@ impl KeptAnswer {
             resolved: facts.resolved,
             packages: facts.packages,
             cuts: cuts.collect(),
-            made: facts.made.clone(),
+            made: facts
+                .made
+                .iter()
+                .map(|(maker, count)| MadeAnswer {
+                    maker: maker.clone(),
+                    count: *count,
+                })
+                .collect(),
             shell_callers: callers.collect(),
             checks: checks.iter().map(|check| check.check.clone()).collect(),
         }
@@ -82,7 +97,7 @@ impl KeptAnswer {
                 cut.rule, cut.packages, cut.files
             ));
         }
-        for (maker, count) in &self.made {
+        for MadeAnswer { maker, count } in &self.made {
             text.push_str(&format!("  made by {maker}: {count}\n"));
         }
         for caller in &self.shell_callers {
