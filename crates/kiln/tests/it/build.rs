@@ -23,8 +23,8 @@ fn both_platforms_from_an_empty_store_end_in_a_short_table() {
     sha256:…
 
     PLATFORM     DIGEST               PACKAGES  COMPRESSED  UNPACKED  USER         SHELL  SETUID  FROM THE STORE
-    linux/amd64  sha256:xxxxxxxxxxxx         8      8.7 kB    5.3 kB  65532:65532  none        0  0 of 9 packages, 0 of 5 layers
-    linux/arm64  sha256:xxxxxxxxxxxx         8      8.7 kB    5.3 kB  65532:65532  none        0  4 of 9 packages, 1 of 5 layers
+    linux/amd64  sha256:xxxxxxxxxxxx         8      8.9 kB    5.4 kB  65532:65532  none        0  0 of 9 packages, 0 of 5 layers
+    linux/arm64  sha256:xxxxxxxxxxxx         8      8.9 kB    5.4 kB  65532:65532  none        0  4 of 9 packages, 1 of 5 layers
 
     scripts  2 of 6 accounted for
     lock     image.lock (resolved now)
@@ -47,8 +47,8 @@ fn a_second_build_finds_everything_and_asks_nobody() {
     sha256:…
 
     PLATFORM     DIGEST               PACKAGES  COMPRESSED  UNPACKED  USER         SHELL  SETUID  FROM THE STORE
-    linux/amd64  sha256:xxxxxxxxxxxx         8      8.7 kB    5.3 kB  65532:65532  none        0  everything
-    linux/arm64  sha256:xxxxxxxxxxxx         8      8.7 kB    5.3 kB  65532:65532  none        0  everything
+    linux/amd64  sha256:xxxxxxxxxxxx         8      8.9 kB    5.4 kB  65532:65532  none        0  everything
+    linux/arm64  sha256:xxxxxxxxxxxx         8      8.9 kB    5.4 kB  65532:65532  none        0  everything
 
     scripts  2 of 6 accounted for
     lock     image.lock (as it was)

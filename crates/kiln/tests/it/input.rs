@@ -157,7 +157,7 @@ fn unknown_images_get_a_suggestion() {
     [exit 1]
     [stderr]
     error: there is no image `something-else` in the catalog [image/unknown]
-      help: the catalog has: base, go, httpd, java, memcached, nginx, node, python, redis, static, valkey; a definition file is named by its path: `./something-else`
+      help: the catalog has: base, go, httpd, java, memcached, nginx, node, postgres, python, redis, static, valkey; a definition file is named by its path: `./something-else`
     ");
 }
 

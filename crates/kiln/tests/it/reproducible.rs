@@ -20,31 +20,31 @@ const GOLDEN: [(&str, &str, &str, &str); 5] = [
         "standard",
         "shared",
         "gzip",
-        "sha256:c04a017d6e0664d91b4ca7bfe9c92238619d258f535da334156c7ea8685ac9af",
+        "sha256:2b239fe801b6ad2e60d625f7c412e9e730f2a320989e3eb9bc4259c5bf29ab63",
     ),
     (
         "standard",
         "single",
         "gzip",
-        "sha256:60526c4eb7dd20ebad1da83ef73f7b3b7a5b30856d7bd5fe4da112224ba44e91",
+        "sha256:4f8554f202b2c5d8098b49fb261536033fd93b0b8c7c6f86c8942f82a11be521",
     ),
     (
         "standard",
         "package",
         "gzip",
-        "sha256:7c8b0cc67f230269cf20d551c68c43f2fbcb14a55e402a2ce749da432c2620fa",
+        "sha256:de0517d824a723af632a1eede6428c1e28044a6c3ee273287d0751314e0ab70d",
     ),
     (
         "standard",
         "shared",
         "zstd",
-        "sha256:215d87afe6a1b540eaf7f7c50fc9e4df71cb2847fa1c3fa2d877197462e7a2ef",
+        "sha256:11446011bac385b438ae3436255ce7e6a2427e88e5d9a0a4e30a5af9505847a5",
     ),
     (
         "dev",
         "shared",
         "gzip",
-        "sha256:3c76aa507ab8263ff958323e12b25bfccbb9d41fd0eadb6e4c2620bbb2086333",
+        "sha256:5fda38a97371421ebc5993f8c9595a0138c077dc250f331d4d1e4df213f05a53",
     ),
 ];
 
