@@ -179,7 +179,7 @@ fn world_of_no_tests() -> World {
 
 #[test]
 fn an_interrupted_run_leaves_no_container() {
-    let world = world("tests: [{name: waits, run: [/bin/wait]}]\n");
+    let world = world("tests: [{name: waits, run: [/usr/sbin/nginx, wait]}]\n");
     // Built before, so that the signal comes while the test runs.
     json_of(&world.kiln(&["build", "image.yaml", "--platform", "linux/amd64", "--json"]));
     let fifo = world.environment.work().join("started");
