@@ -1,12 +1,12 @@
 # What one does with kiln. Each target is a script, so that it can be read and run by itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bench fuzz lint docs install
+.PHONY: help demo test interop interop-all bench fuzz lint docs install
 
 help: ## This list
 	@echo "usage: make TARGET"
 	@echo
-	@sed -n 's/^\([a-z]*\): ## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: ## Build nginx from today's Debian packages and fetch its page
 	@scripts/demo
@@ -16,6 +16,9 @@ test: ## All tests; those with containers where an engine is (CI=true starts one
 
 interop: ## Comparisons with peers and with Debian's own tools
 	@scripts/interop/run
+
+interop-all: ## The same, with dev sessions and every image in every variant on every platform
+	@KILN_INTEROP=all scripts/interop/run
 
 bench: ## Measure, and write docs/benchmarks.md
 	@scripts/bench
