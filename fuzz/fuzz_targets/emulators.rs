@@ -101,7 +101,8 @@ impl Files {
             above = above.parent();
         }
         let there = self.files.get(&path).map(|(entry, _)| entry.kind.clone());
-        if !path.is_root() && (there != Some(EntryKind::Directory) || kind == EntryKind::Directory) {
+        if !path.is_root() && (there != Some(EntryKind::Directory) || kind == EntryKind::Directory)
+        {
             if let Some(facts) = ElfFacts::of(&content) {
                 self.elf.insert(path.as_str().to_owned(), facts);
             }
