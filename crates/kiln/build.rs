@@ -18,24 +18,18 @@ fn main() {
             .nth(4)
             .map_or_else(PathBuf::new, |target| target.join("start"))
     });
-    let mut list = String::from("[");
-    let mut all = Vec::new();
+    let mut list = String::from("&[");
     for (architecture, name) in [("Amd64", "amd64"), ("Arm64", "arm64")] {
         let program = folder.join(format!("kiln-start-{name}"));
         println!("cargo::rerun-if-changed={}", program.display());
         if program.is_file() {
-            let text = format!(
-                "(Architecture::{architecture}, include_bytes!({:?}).as_slice()),",
+            list.push_str(&format!(
+                "(Architecture::{architecture}, include_bytes!({:?})),",
                 program.display().to_string()
-            );
-            all.push(text);
+            ));
         }
     }
-    list.push_str(&all.concat());
     list.push(']');
-    if all.is_empty() {
-        list = "std::iter::empty::<(Architecture, &[u8])>()".to_owned();
-    }
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
     if let Err(error) = std::fs::write(out.join("start_programs.rs"), list) {
         println!("cargo::error=the list of start programs cannot be written: {error}");

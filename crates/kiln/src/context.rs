@@ -204,7 +204,7 @@ impl Context {
 
 /// The start programs that this kiln was built with (`build.rs`).
 fn start_programs() -> BTreeMap<Architecture, &'static [u8]> {
-    include!(concat!(env!("OUT_DIR"), "/start_programs.rs"))
-        .into_iter()
-        .collect()
+    const PROGRAMS: &[(Architecture, &[u8])] =
+        include!(concat!(env!("OUT_DIR"), "/start_programs.rs"));
+    PROGRAMS.iter().copied().collect()
 }
