@@ -5,12 +5,14 @@
 //! (System V ABI, "Program Loading and Dynamic Linking"). The bytes are foreign: counts and string
 //! lengths are bounded, and a file that breaks the format has no facts.
 
+mod content;
 mod symbols;
 
 use std::collections::BTreeMap;
 
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
+use object::pod;
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,11 @@ const MAX_DYNAMIC: usize = 65_536;
 const MAX_NEEDED: usize = 4096;
 /// The longest string kept, in bytes (PATH_MAX).
 const MAX_STRING: usize = 4096;
+/// The largest note segment that is read, in bytes; only core dumps have more.
+const MAX_NOTES: u64 = 1 << 20;
+/// What the facts of one file may take, in bytes: a file of 64 KiB can name the same long string
+/// thousands of times. `libLLVM.so` takes 3 KiB.
+const MAX_WEIGHT: usize = 1 << 20;
 
 const SHT_DYNSYM: u32 = 11;
 const PT_LOAD: u32 = 1;
@@ -110,6 +117,17 @@ impl ElfFacts {
         facts(bytes)
     }
 
+    /// What its names take, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let versions = self
+            .versions_needed
+            .iter()
+            .map(|(library, versions)| library.len() + lengths(versions))
+            .sum::<usize>();
+        let lists = [&self.needed, &self.versions, &self.rpath, &self.runpath];
+        versions + lists.into_iter().map(|list| lengths(list)).sum::<usize>()
+    }
+
     /// Whether the loader could load this as a library or start it through its interpreter.
     #[must_use]
     pub const fn is_shared_object(&self) -> bool {
@@ -131,6 +149,8 @@ impl ElfFacts {
     }
 }
 
+pub(crate) use content::Content;
+use content::Pages;
 pub use symbols::SHELL_CALLS;
 
 /// Whether these are the first bytes of an ELF file (four are enough).
@@ -143,23 +163,38 @@ pub fn is_elf(start: &[u8]) -> bool {
 /// a limit.
 #[must_use]
 pub fn facts(bytes: &[u8]) -> Option<ElfFacts> {
-    if !is_elf(bytes) {
-        return None;
-    }
-    match bytes.get(4)? {
-        1 => read::<FileHeader32<Endianness>>(bytes, 1),
-        2 => read::<FileHeader64<Endianness>>(bytes, 2),
-        _ => None,
-    }
+    // Bytes in memory can be read.
+    facts_of(&bytes).ok().flatten()
 }
 
-fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], class: u8) -> Option<ElfFacts> {
-    let header = Elf::parse(bytes).ok()?;
+/// The facts about an ELF file that is read by its parts: `None` as in [`facts`].
+pub(crate) fn facts_of(content: &dyn Content) -> std::io::Result<Option<ElfFacts>> {
+    let pages = Pages::new(content);
+    let facts = match pages.array::<5>(0) {
+        Some([0x7f, b'E', b'L', b'F', 1]) => read::<FileHeader32<Endianness>>(&pages, 1),
+        Some([0x7f, b'E', b'L', b'F', 2]) => read::<FileHeader64<Endianness>>(&pages, 2),
+        _ => None,
+    };
+    pages.outcome(facts)
+}
+
+fn read<Elf: FileHeader<Endian = Endianness>>(pages: &Pages<'_>, class: u8) -> Option<ElfFacts> {
+    let start = pages.bytes(0, size_of::<Elf>())?;
+    let header = Elf::parse(start.as_slice()).ok()?;
     let endian = header.endian().ok()?;
-    let segments = header.program_headers(endian, bytes).ok()?;
-    if segments.len() > MAX_SEGMENTS {
-        return None;
-    }
+    let count = usize::from(header.e_phnum(endian));
+    let table = if count == 0 {
+        Vec::new()
+    } else {
+        if count > MAX_SEGMENTS
+            || usize::from(header.e_phentsize(endian)) != size_of::<Elf::ProgramHeader>()
+        {
+            return None;
+        }
+        let place = header.e_phoff(endian).into();
+        pages.bytes(place, count * size_of::<Elf::ProgramHeader>())?
+    };
+    let (segments, _) = pod::slice_from_bytes::<Elf::ProgramHeader>(&table, count).ok()?;
     let segments: Vec<Segment> = segments
         .iter()
         .map(|segment| Segment {
@@ -197,43 +232,51 @@ fn read<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], class: u8) -> Option
     for segment in &segments {
         match segment.kind {
             PT_DYNAMIC => dynamic = dynamic.or(Some(segment)),
-            PT_INTERP => facts.interpreter = Some(string(segment.data(bytes)?)?),
-            PT_NOTE => read_notes(&mut facts, segment.data(bytes)?, endian, segment.align),
+            PT_INTERP => {
+                let most = segment.size.min(MAX_STRING as u64 + 1);
+                facts.interpreter = Some(string(&segment.data(pages, most)?)?);
+            }
+            PT_NOTE => {
+                let notes = segment.data(pages, MAX_NOTES)?;
+                read_notes(&mut facts, &notes, endian, segment.align);
+            }
             // Properties are aligned to the word; the loader and ldconfig skip others.
             PT_GNU_PROPERTY if segment.align == u64::from(class) * 4 => {
-                read_notes(&mut facts, segment.data(bytes)?, endian, segment.align);
+                let notes = segment.data(pages, MAX_NOTES)?;
+                read_notes(&mut facts, &notes, endian, segment.align);
             }
             _ => {}
         }
     }
     if let Some(segment) = dynamic.filter(|segment| segment.size > 0) {
-        let tables = read_dynamic(&mut facts, bytes, segment, &segments, endian)?;
+        let tables = read_dynamic(&mut facts, pages, segment, &segments, endian)?;
         if let Some(tables) = tables {
-            symbols::read(
-                &mut facts,
-                bytes,
-                &tables,
-                dynamic_symbols(header, endian, bytes),
-            );
+            let count = dynamic_symbols(header, endian, pages);
+            symbols::read(&mut facts, pages, &tables, count);
         }
     }
-    Some(facts)
+    (facts.weight() <= MAX_WEIGHT).then_some(facts)
 }
 
 /// How many dynamic symbols there are by the section headers, where those are there.
 fn dynamic_symbols<Elf: FileHeader<Endian = Endianness>>(
     header: &Elf,
     endian: Endianness,
-    bytes: &[u8],
-) -> Option<usize> {
-    let sections = header.section_headers(endian, bytes).ok()?;
+    pages: &Pages<'_>,
+) -> Option<u64> {
+    let each = size_of::<Elf::SectionHeader>();
+    let count = usize::from(header.e_shnum(endian)).min(MAX_SEGMENTS);
+    if usize::from(header.e_shentsize(endian)) != each {
+        return None;
+    }
+    let table = pages.bytes(header.e_shoff(endian).into(), count * each)?;
+    let (sections, _) = pod::slice_from_bytes::<Elf::SectionHeader>(&table, count).ok()?;
     let section = sections
         .iter()
-        .take(MAX_SEGMENTS)
         .find(|section| section.sh_type(endian).0 == SHT_DYNSYM)?;
     let size: u64 = section.sh_size(endian).into();
     let each: u64 = section.sh_entsize(endian).into();
-    usize::try_from(size.checked_div(each)?).ok()
+    size.checked_div(each)
 }
 
 struct Segment {
@@ -245,24 +288,28 @@ struct Segment {
 }
 
 impl Segment {
-    fn data<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let start = usize::try_from(self.offset).ok()?;
-        let end = start.checked_add(usize::try_from(self.size).ok()?)?;
-        bytes.get(start..end)
+    /// The bytes of the segment, at most so many.
+    fn data(&self, pages: &Pages<'_>, most: u64) -> Option<Vec<u8>> {
+        let end = self.offset.checked_add(self.size)?;
+        if end > pages.length() {
+            return None;
+        }
+        pages.bytes(self.offset, usize::try_from(self.size.min(most)).ok()?)
     }
 }
 
 /// Reads the dynamic section (System V ABI, "Dynamic Section").
 fn read_dynamic(
     facts: &mut ElfFacts,
-    bytes: &[u8],
+    pages: &Pages<'_>,
     dynamic: &Segment,
     segments: &[Segment],
     endian: Endianness,
 ) -> Option<Option<symbols::Tables>> {
     let width = if facts.class == 2 { 8 } else { 4 };
     let mut entries = Vec::new();
-    for entry in dynamic.data(bytes)?.chunks_exact(2 * width) {
+    let most = (MAX_DYNAMIC as u64 + 1) * 2 * width as u64;
+    for entry in dynamic.data(pages, most)?.chunks_exact(2 * width) {
         let (tag, value) = entry.split_at(width);
         let (tag, value) = (word(tag, endian)?, word(value, endian)?);
         if tag == 0 {
@@ -286,7 +333,7 @@ fn read_dynamic(
                 (distance < segment.size).then(|| segment.offset.checked_add(distance))?
             })
             .unwrap_or(address);
-        usize::try_from(offset).ok()
+        (offset <= pages.length()).then_some(offset)
     };
     let value = |wanted: u64| {
         let entry = entries.iter().find(|(tag, _)| *tag == wanted);
@@ -301,9 +348,9 @@ fn read_dynamic(
         defined: value(symbols::DT_VERDEF).and_then(place),
         endian,
     };
-    let strings = bytes.get(tables.strings..)?;
-    let at = |value: u64| string(strings.get(usize::try_from(value).ok()?..)?);
+    let at = |value: u64| pages.text(tables.strings.checked_add(value)?);
     facts.dynamic = true;
+    let mut weight = 0;
     for (tag, value) in entries {
         match tag {
             DT_SONAME if facts.soname.is_none() => facts.soname = Some(at(value)?),
@@ -311,7 +358,12 @@ fn read_dynamic(
                 if facts.needed.len() == MAX_NEEDED {
                     return None;
                 }
-                facts.needed.push(at(value)?);
+                let name = at(value)?;
+                weight += name.len();
+                if weight > MAX_WEIGHT {
+                    return None;
+                }
+                facts.needed.push(name);
             }
             DT_RPATH => facts.rpath = directories(&at(value)?),
             DT_RUNPATH => facts.runpath = directories(&at(value)?),
@@ -320,6 +372,10 @@ fn read_dynamic(
         }
     }
     Some(Some(tables))
+}
+
+fn lengths(list: &[String]) -> usize {
+    list.iter().map(String::len).sum()
 }
 
 fn directories(text: &str) -> Vec<String> {

@@ -382,7 +382,7 @@ fn write_segment(
             let start = spool.peek(content, Opening::ENOUGH);
             opening = Opening::of(&start.map_err(|error| fail("reading back", &error))?);
             facts = elf_facts(spool, content).map_err(|error| fail("reading back", &error))?;
-            weight = weight.saturating_add(facts.as_ref().map_or(0, elf_weight));
+            weight = weight.saturating_add(facts.as_ref().map_or(0, ElfFacts::weight));
             if weight > LARGEST_FACTS {
                 let reason =
                     format!("what its ELF files name takes more than {LARGEST_FACTS} bytes");
@@ -412,28 +412,17 @@ fn write_segment(
     })
 }
 
-/// An ELF file larger than this is not looked into: no program or library comes near it, and the
-/// content may have to be held in memory.
+/// An ELF file larger than this is not looked into: no program or library comes near it.
 const LARGEST_ELF: u64 = 256 << 20;
 
-/// What the ELF files of one package may name, in bytes: libraries, search paths, interpreters. A file
-/// of 64 KiB can name the same long string thousands of times.
+/// What the ELF files of one package may name, in bytes: libraries, their versions, search paths.
 const LARGEST_FACTS: usize = 8 << 20;
 
-fn elf_weight(facts: &ElfFacts) -> usize {
-    [&facts.needed, &facts.rpath, &facts.runpath]
-        .into_iter()
-        .flatten()
-        .map(String::len)
-        .sum()
-}
-
 fn elf_facts(spool: &Spool<'_>, content: Span) -> std::io::Result<Option<ElfFacts>> {
-    if content.length < 64 || content.length > LARGEST_ELF || spool.peek(content, 4)? != b"\x7fELF"
-    {
+    if content.length < 64 || content.length > LARGEST_ELF {
         return Ok(None);
     }
-    spool.with_bytes(content, elf::facts)
+    elf::facts_of(&spool.span(content))
 }
 
 /// Writes the tar header of an entry the way all of kiln's layers have it.

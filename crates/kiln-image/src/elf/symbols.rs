@@ -5,7 +5,8 @@
 
 use object::Endianness;
 
-use super::{ElfFacts, half, string};
+use super::content::Pages;
+use super::{ElfFacts, MAX_WEIGHT};
 
 pub(super) const DT_SYMTAB: u64 = 6;
 pub(super) const DT_HASH: u64 = 4;
@@ -16,7 +17,7 @@ pub(super) const DT_VERDEF: u64 = 0x6fff_fffc;
 /// The most libraries, and versions of one, that are looked at.
 const MAX_VERSIONS: usize = 4096;
 /// The most symbols looked at; the largest libraries of Debian have some hundred thousand.
-const MAX_SYMBOLS: usize = 1 << 20;
+const MAX_SYMBOLS: u64 = 1 << 20;
 /// `VER_FLG_WEAK`: the loader does without.
 const WEAK: u16 = 2;
 /// `VER_FLG_BASE`: the library's own name.
@@ -51,69 +52,55 @@ const SHELLS: [&[u8]; 6] = [
 
 /// Where the tables of a file are, as offsets.
 pub(super) struct Tables {
-    pub(super) strings: usize,
-    pub(super) symbols: Option<usize>,
-    pub(super) hash: Option<usize>,
-    pub(super) gnu_hash: Option<usize>,
-    pub(super) needed: Option<usize>,
-    pub(super) defined: Option<usize>,
+    pub(super) strings: u64,
+    pub(super) symbols: Option<u64>,
+    pub(super) hash: Option<u64>,
+    pub(super) gnu_hash: Option<u64>,
+    pub(super) needed: Option<u64>,
+    pub(super) defined: Option<u64>,
     pub(super) endian: Endianness,
 }
 
 /// Reads versions and imports. `count` is the number of symbols, where sections say it.
-pub(super) fn read(facts: &mut ElfFacts, bytes: &[u8], tables: &Tables, count: Option<usize>) {
-    let reading = Reading { bytes, tables };
+pub(super) fn read(facts: &mut ElfFacts, pages: &Pages<'_>, tables: &Tables, count: Option<u64>) {
+    let reading = Reading { pages, tables };
     reading.versions_needed(facts);
     reading.versions_defined(facts);
     facts.shell_calls = reading.shell_calls(facts.class, count).unwrap_or_default();
 }
 
 struct Reading<'a> {
-    bytes: &'a [u8],
+    pages: &'a Pages<'a>,
     tables: &'a Tables,
 }
 
 impl Reading<'_> {
     /// The 32 bits at a field of what begins at `at`.
-    fn long(&self, at: usize, field: usize) -> Option<u32> {
-        half(
-            self.bytes.get(at.checked_add(field)?..)?,
-            self.tables.endian,
-        )
+    fn long(&self, at: u64, field: u64) -> Option<u32> {
+        self.pages.long(at.checked_add(field)?, self.tables.endian)
     }
 
-    fn short(&self, at: usize, field: usize) -> Option<u16> {
-        let start = at.checked_add(field)?;
-        let bytes = self
-            .bytes
-            .get(start..start.checked_add(2)?)?
-            .try_into()
-            .ok()?;
-        Some(match self.tables.endian {
-            Endianness::Little => u16::from_le_bytes(bytes),
-            Endianness::Big => u16::from_be_bytes(bytes),
-        })
+    fn short(&self, at: u64, field: u64) -> Option<u16> {
+        self.pages.short(at.checked_add(field)?, self.tables.endian)
     }
 
     fn text(&self, offset: u32) -> Option<String> {
-        let start = self
-            .tables
-            .strings
-            .checked_add(usize::try_from(offset).ok()?)?;
-        string(self.bytes.get(start..)?)
+        self.pages
+            .text(self.tables.strings.checked_add(u64::from(offset))?)
     }
 
     /// The offset of the next entry, which an entry gives relative to itself; 0 ends the list.
-    fn step(&self, at: usize, field: usize) -> Option<usize> {
+    fn step(&self, at: u64, field: u64) -> Option<u64> {
         match self.long(at, field)? {
             0 => None,
-            step => at.checked_add(usize::try_from(step).ok()?),
+            step => at.checked_add(u64::from(step)),
         }
     }
 
     /// `Elf_Verneed` and its `Elf_Vernaux`.
     fn versions_needed(&self, facts: &mut ElfFacts) {
         let mut next = self.tables.needed;
+        let mut weight = 0;
         for _ in 0..MAX_VERSIONS {
             let Some(at) = next else { return };
             let Some(library) = self.long(at, 4).and_then(|name| self.text(name)) else {
@@ -126,15 +113,24 @@ impl Reading<'_> {
                 let Some(version) = self.long(here, 8).and_then(|name| self.text(name)) else {
                     break;
                 };
+                weight += version.len();
                 if flags & WEAK == 0 {
                     versions.push(version);
+                }
+                if weight > MAX_WEIGHT {
+                    break;
                 }
                 auxiliary = self.step(here, 12);
             }
             versions.sort();
             versions.dedup();
+            weight += library.len();
             if !versions.is_empty() {
                 facts.versions_needed.insert(library, versions);
+            }
+            // The file has no facts then.
+            if weight > MAX_WEIGHT {
+                return;
             }
             next = self.step(at, 12);
         }
@@ -143,14 +139,19 @@ impl Reading<'_> {
     /// `Elf_Verdef`, of which the first `Elf_Verdaux` names the version.
     fn versions_defined(&self, facts: &mut ElfFacts) {
         let mut next = self.tables.defined;
+        let mut weight = 0;
         for _ in 0..MAX_VERSIONS {
             let Some(at) = next else { break };
             let name = self
                 .step(at, 12)
                 .and_then(|auxiliary| self.text(self.long(auxiliary, 0)?));
             let Some(version) = name else { break };
+            weight += version.len();
             if self.short(at, 2).unwrap_or(0) & BASE == 0 {
                 facts.versions.push(version);
+            }
+            if weight > MAX_WEIGHT {
+                break;
             }
             next = self.step(at, 16);
         }
@@ -158,10 +159,10 @@ impl Reading<'_> {
         facts.versions.dedup();
     }
 
-    fn shell_calls(&self, class: u8, count: Option<usize>) -> Option<Vec<String>> {
+    fn shell_calls(&self, class: u8, count: Option<u64>) -> Option<Vec<String>> {
         let start = self.tables.symbols?;
         let count = count
-            .or_else(|| usize::try_from(self.long(self.tables.hash?, 4)?).ok())
+            .or_else(|| self.long(self.tables.hash?, 4).map(u64::from))
             .or_else(|| self.hashed_from())
             .or_else(|| self.tables.strings.checked_sub(start).map(|room| room / 16))?
             .min(MAX_SYMBOLS);
@@ -189,39 +190,51 @@ impl Reading<'_> {
 
     /// A hash table of GNU holds what the file defines; undefined symbols come before that. The
     /// linker writes 1 where it defines nothing, which says nothing.
-    fn hashed_from(&self) -> Option<usize> {
-        let first = usize::try_from(self.long(self.tables.gnu_hash?, 4)?).ok()?;
+    fn hashed_from(&self) -> Option<u64> {
+        let first = u64::from(self.long(self.tables.gnu_hash?, 4)?);
         (first > 1).then_some(first)
     }
 
     /// The function of [`SHELL_CALLS`] at this place of the string table.
     fn call(&self, offset: u32) -> Option<&'static str> {
-        let start = self
-            .tables
-            .strings
-            .checked_add(usize::try_from(offset).ok()?)?;
-        let text = self.bytes.get(start..)?;
-        SHELL_CALLS.into_iter().find(|name| {
-            text.strip_prefix(name.as_bytes())
-                .is_some_and(|rest| rest.first() == Some(&0))
-        })
+        // As long as the longest name and its NUL.
+        const MOST: u64 = 13;
+        let at = self.tables.strings.checked_add(u64::from(offset))?;
+        let mut start = [0xff; MOST as usize];
+        let count = self.pages.length().checked_sub(at)?.min(MOST);
+        let start = start.get_mut(..usize::try_from(count).ok()?)?;
+        self.pages.fill(at, start)?;
+        let length = start.iter().position(|byte| *byte == 0)?;
+        SHELL_CALLS
+            .into_iter()
+            .find(|name| name.as_bytes() == &start[..length])
     }
 
+    /// Whether the path of a shell stands somewhere between zero bytes.
     fn names_a_shell(&self) -> bool {
-        // Texts stand between zero bytes; looking for the slash first keeps this fast.
-        let mut rest = self.bytes;
-        let mut before = 0;
-        while let Some(at) = rest.iter().position(|byte| *byte == b'/') {
-            let place = before + at;
-            if let Some(text) = place
-                .checked_sub(1)
-                .and_then(|start| self.bytes.get(start..))
-                && SHELLS.iter().any(|shell| text.starts_with(shell))
-            {
+        const AT_ONCE: u64 = 64 << 10;
+        let overlap = SHELLS.iter().map(|shell| shell.len()).max().unwrap_or(0) as u64;
+        let finder = memchr::memmem::Finder::new(b"bin/");
+        let mut at = 0;
+        while at < self.pages.length() {
+            let count = (self.pages.length() - at).min(AT_ONCE + overlap);
+            let bytes = usize::try_from(count).ok();
+            let Some(bytes) = bytes.and_then(|count| self.pages.bytes(at, count)) else {
+                return false;
+            };
+            let found = finder.find_iter(&bytes).any(|place| {
+                SHELLS.iter().any(|shell| {
+                    // `shell` begins with a zero byte and has `bin/` somewhere behind it.
+                    let before = shell.windows(4).position(|window| window == b"bin/");
+                    before
+                        .and_then(|before| bytes.get(place.checked_sub(before)?..))
+                        .is_some_and(|rest| rest.starts_with(shell))
+                })
+            });
+            if found {
                 return true;
             }
-            before = place + 1;
-            rest = &rest[at + 1..];
+            at += AT_ONCE;
         }
         false
     }

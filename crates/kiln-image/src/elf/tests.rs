@@ -118,3 +118,55 @@ proptest::proptest! {
         let _ = facts(&[b"\x7fELF\x01\x02\x01".to_vec(), tail].concat());
     }
 }
+
+#[test]
+fn symbol_versions_of_the_c_library_and_of_this_program() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let path = maps
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .find(|path| path.ends_with("/libc.so.6"))
+        .expect("a program that is linked with glibc");
+    let library = facts(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(library.soname.as_deref(), Some("libc.so.6"));
+    let needed = facts(&std::fs::read("/proc/self/exe").unwrap()).unwrap();
+    let needed = &needed.versions_needed["libc.so.6"];
+    assert!(!needed.is_empty());
+    for version in needed {
+        assert!(library.versions.contains(version), "{version}");
+    }
+    // The C library defines what starts a shell; it does not import it.
+    assert_eq!(library.shell_calls, Vec::<String>::new());
+}
+
+#[test]
+fn attack_one_long_name_a_thousand_times() {
+    let long = "n".repeat(4000);
+    let few = vec![long.as_str(); 200];
+    let many = vec![long.as_str(); 300];
+    let facts_of = |needed: &[&str]| {
+        facts(
+            &Sample {
+                needed,
+                ..Sample::default()
+            }
+            .bytes(),
+        )
+    };
+    assert_eq!(facts_of(&few).unwrap().needed.len(), 200);
+    assert_eq!(facts_of(&many), None);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_and_not_a_file_without_facts() {
+    struct Broken(Vec<u8>);
+    impl Content for Broken {
+        fn length(&self) -> u64 {
+            self.0.len() as u64
+        }
+        fn read_at(&self, _: u64, _: &mut [u8]) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::ConnectionReset.into())
+        }
+    }
+    assert!(facts_of(&Broken(Sample::default().bytes())).is_err());
+}
