@@ -198,10 +198,10 @@ impl Reading<'_> {
     /// The function of [`SHELL_CALLS`] at this place of the string table.
     fn call(&self, offset: u32) -> Option<&'static str> {
         // As long as the longest name and its NUL.
-        const MOST: u64 = 13;
+        const MOST: usize = 13;
         let at = self.tables.strings.checked_add(u64::from(offset))?;
-        let mut start = [0xff; MOST as usize];
-        let count = self.pages.length().checked_sub(at)?.min(MOST);
+        let mut start = [0xff; MOST];
+        let count = self.pages.length().checked_sub(at)?.min(MOST as u64);
         let start = start.get_mut(..usize::try_from(count).ok()?)?;
         self.pages.fill(at, start)?;
         let length = start.iter().position(|byte| *byte == 0)?;
