@@ -15,10 +15,12 @@ mod digest;
 mod distribution;
 mod error;
 mod file_entry;
+mod inventory;
 mod lock;
 mod member_text;
 mod names;
 mod plan;
+mod purl;
 mod reach;
 mod relation;
 mod reporter;
@@ -35,12 +37,18 @@ pub use distribution::{
 };
 pub use error::{Classify, ErrorClass};
 pub use file_entry::{EntryKind, FileEntry, RelativePath, RelativePathError};
+pub use inventory::{
+    AccountFact, Component, ComponentId, ComponentKind, DirectoryFact, DistributionFact, Evidence,
+    EvidenceKind, FileFact, ImageFacts, Incomplete, Inventory, LayerFact, LicenceText, Licences,
+    SourcePackage, Subject,
+};
 pub use lock::{Lock, LockedIndex, LockedPackage, TargetId};
 pub use names::{ImageName, NameError, PackageName, PackageVersion};
 pub use plan::{
     Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,
     Request, RuntimeConfig, START_PROGRAM, StartPlan, Unmet,
 };
+pub use purl::{Purl, PurlError};
 pub use reach::{Language, Load, ReachPlan, ShellCaller};
 pub use relation::{Alternatives, Comparison, Constraint, MultiArch, Provide, Relation};
 pub use reporter::{Reporter, SilentReporter, Stage};
