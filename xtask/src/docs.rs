@@ -8,7 +8,15 @@ use std::path::Path;
 /// # Errors
 /// When a command does not do what its document shows.
 pub fn test(root: &Path, arguments: &[&str]) -> Result<(), String> {
-    let mut all = vec!["test", "--package", "kiln", "--", "docs::"];
+    let mut all = vec![
+        "test",
+        "--workspace",
+        "--locked",
+        "--test",
+        "it",
+        "--",
+        "docs::",
+    ];
     all.extend_from_slice(arguments);
     crate::cargo(root, &all)
 }

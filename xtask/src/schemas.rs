@@ -8,9 +8,11 @@ use std::path::Path;
 use crate::Problem;
 
 /// The tests that own schemas: the arguments of `cargo test`, and what they write below `schemas/`.
+/// They are built as a part of the whole workspace: chosen by package, dependencies would have other
+/// features and would be compiled a second time.
 const OWNERS: [(&[&str], &[&str]); 2] = [
     (
-        &["--package", "kiln-definition", "--test", "it", "schema::"],
+        &["--test", "it", "schema::"],
         &[
             "definition.json",
             "distribution.json",
@@ -18,10 +20,7 @@ const OWNERS: [(&[&str], &[&str]); 2] = [
             "profile.json",
         ],
     ),
-    (
-        &["--package", "kiln", "--bin", "kiln", "schema::"],
-        &["cli.json"],
-    ),
+    (&["--bin", "kiln", "schema::"], &["cli.json"]),
 ];
 
 /// Writes each schema.
@@ -42,7 +41,7 @@ pub fn check(root: &Path) -> Result<(), String> {
 
 fn run(root: &Path, variables: &[(&str, &str)]) -> Result<(), String> {
     for (arguments, _) in OWNERS {
-        let mut all = vec!["test", "--quiet"];
+        let mut all = vec!["test", "--quiet", "--workspace", "--locked"];
         all.extend_from_slice(arguments);
         crate::cargo_with(root, &all, variables)?;
     }
