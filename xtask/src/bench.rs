@@ -27,8 +27,6 @@ const BUILDS: usize = 7;
 const LOOKS: usize = 30;
 /// How often the peer and the reading of indexes are measured.
 const FEW: usize = 3;
-/// The plan that is measured.
-const TARGET: &str = "13/standard/amd64";
 /// The packages of the curl set that change, and how often each is measured.
 const CHANGING: [(&str, usize); 2] = [("curl", 9), ("libc6", 5)];
 /// What the solver is asked for.
@@ -68,6 +66,8 @@ pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
         measure: root.join("target/release/examples/measure"),
         definition: root.join("benches/curl-set/image.yaml"),
         lock: work.join("image.lock"),
+        target: "13/standard/amd64",
+        options: Vec::new(),
         threads: machine.threads,
     };
     let large = Bench {
@@ -75,6 +75,15 @@ pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
         measure: bench.measure.clone(),
         definition: root.join("benches/large-set/image.yaml"),
         lock: work.join("large.lock"),
+        target: "13/whole/amd64",
+        options: [
+            "--variant",
+            "whole",
+            "--profile-file",
+            text(&root.join("benches/large-set/profile.yaml"))?,
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         threads: machine.threads,
     };
     let report = bench.all(machine, &large, &large::catalog(root)?)?;
@@ -91,6 +100,10 @@ pub(crate) struct Bench {
     measure: PathBuf,
     definition: PathBuf,
     lock: PathBuf,
+    /// The plan that is measured.
+    target: &'static str,
+    /// What `kiln build` must be told to build that plan.
+    options: Vec<String>,
     threads: usize,
 }
 
@@ -103,8 +116,7 @@ impl Bench {
     ) -> Result<Report, String> {
         say("fetching and building the curl set");
         let definition = text(&self.definition)?;
-        self.kiln
-            .run(&["build", definition, "--lock", text(&self.lock)?])?;
+        self.kiln.run(&self.fetch(&self.lock)?)?;
 
         say("cold builds and their floor, in turns");
         let mut cold: Vec<Spent> = Vec::new();
@@ -174,10 +186,18 @@ impl Bench {
         })
     }
 
+    /// The arguments of a build that fetches what is missing.
+    fn fetch<'a>(&'a self, lock: &'a Path) -> Result<Vec<&'a str>, String> {
+        let mut arguments = vec!["build", text(&self.definition)?, "--lock", text(lock)?];
+        arguments.extend(self.options.iter().map(String::as_str));
+        Ok(arguments)
+    }
+
     /// The arguments of a build that touches no network.
-    fn build<'a>(&'a self, lock: &'a Path) -> Result<[&'a str; 5], String> {
-        let definition = text(&self.definition)?;
-        Ok(["build", definition, "--offline", "--lock", text(lock)?])
+    fn build<'a>(&'a self, lock: &'a Path) -> Result<Vec<&'a str>, String> {
+        let mut arguments = self.fetch(lock)?;
+        arguments.push("--offline");
+        Ok(arguments)
     }
 
     /// The floor of the whole set, or of one package.
@@ -187,7 +207,7 @@ impl Bench {
             "floor",
             text(self.kiln.store())?,
             text(&self.lock)?,
-            TARGET,
+            self.target,
             &threads,
             &times,
         ];

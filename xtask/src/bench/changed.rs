@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::measure::{self, Sample};
-use super::{Bench, FEW, TARGET, number, text};
+use super::{Bench, FEW, number, text};
 
 /// A changed package.
 pub(crate) struct Changed {
@@ -71,7 +71,7 @@ pub(crate) fn touched(layer: &Value, package: &str) -> bool {
 /// into the store, and writes a lock that names it.
 fn change(bench: &Bench, package: &str, round: usize) -> Result<PathBuf, String> {
     let mut lock = read(&bench.lock)?;
-    let entry = entries(&mut lock)
+    let entry = entries(&mut lock, bench.target)
         .find(|entry| entry["name"] == package)
         .ok_or_else(|| format!("the lock has no `{package}`"))?;
     let (version, digest) = (said(&entry["version"]), said(&entry["sha256"]));
@@ -123,7 +123,7 @@ pub(crate) fn peer(bench: &Bench) -> Result<Option<Sample>, String> {
     fs::create_dir_all(&folder).map_err(fail)?;
     let mut index = String::new();
     let mut names = Vec::new();
-    for entry in entries(&mut read(&bench.lock)?) {
+    for entry in entries(&mut read(&bench.lock)?, bench.target) {
         let (name, digest) = (said(&entry["name"]), said(&entry["sha256"]));
         let file = folder.join(format!("{name}.deb"));
         fs::copy(blob(bench, &digest), &file).map_err(fail)?;
@@ -162,21 +162,21 @@ pub(crate) fn peer(bench: &Bench) -> Result<Option<Sample>, String> {
 
 /// The sizes of the archives of the measured plan's packages.
 pub(crate) fn archive_sizes(bench: &Bench) -> Result<Vec<u64>, String> {
-    Ok(entries(&mut read(&bench.lock)?)
+    Ok(entries(&mut read(&bench.lock)?, bench.target)
         .filter_map(|entry| entry["size"].as_u64())
         .collect())
 }
 
 /// The packages of the measured plan.
-fn entries(lock: &mut Value) -> impl Iterator<Item = &mut Value> {
+fn entries<'a>(lock: &'a mut Value, target: &'a str) -> impl Iterator<Item = &'a mut Value> {
     lock["packages"]
         .as_array_mut()
         .into_iter()
         .flatten()
-        .filter(|entry| {
+        .filter(move |entry| {
             entry["in"]
                 .as_array()
-                .is_some_and(|targets| targets.iter().any(|target| target == TARGET))
+                .is_some_and(|targets| targets.iter().any(|one| one == target))
         })
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::changed::{self, Changed};
 use super::measure::{Sample, Spent};
-use super::{Bench, FEW, LOOKS, text};
+use super::{Bench, FEW, LOOKS};
 
 /// The packages that change, and how often each is measured.
 const CHANGING: [(&str, usize); 2] = [("nodejs", 3), ("postgresql-17", 3)];
@@ -27,10 +27,7 @@ pub(crate) struct Large {
 
 /// Builds the large set: cold, unchanged, and with one package changed.
 pub(crate) fn measure(bench: &Bench) -> Result<Large, String> {
-    let definition = text(&bench.definition)?;
-    bench
-        .kiln
-        .run(&["build", definition, "--lock", text(&bench.lock)?])?;
+    bench.kiln.run(&bench.fetch(&bench.lock)?)?;
     let mut cold: Vec<Spent> = Vec::new();
     for _ in 0..FEW {
         bench.kiln.make_cold()?;
