@@ -8,6 +8,7 @@
 //! [`Lock`] (exact packages of every plan of an image); both are serialisable, sorted, and the
 //! same bytes give the same value.
 
+mod advisory;
 mod architecture;
 mod clock;
 mod diagnostic;
@@ -15,6 +16,7 @@ mod digest;
 mod distribution;
 mod error;
 mod file_entry;
+mod findings;
 mod inventory;
 mod lock;
 mod member_text;
@@ -26,6 +28,10 @@ mod relation;
 mod reporter;
 mod test_plan;
 
+pub use advisory::{
+    AdvisorySource, Epss, Exploited, Fact, FixState, RangeEnd, Rating, RiskLevel, VersionRange,
+    Vulnerability,
+};
 pub use architecture::{Architecture, Platform, PlatformError};
 pub use clock::{Clock, FixedClock, Timestamp, TimestampError};
 pub use diagnostic::{Diagnostic, Location, Severity};
@@ -37,6 +43,7 @@ pub use distribution::{
 };
 pub use error::{Classify, ErrorClass};
 pub use file_entry::{EntryKind, FileEntry, RelativePath, RelativePathError};
+pub use findings::{Affected, Blind, DatabaseFact, Finding, Findings, LevelCounts, Suppression};
 pub use inventory::{
     AccountFact, Component, ComponentId, ComponentKind, DirectoryFact, DistributionFact, Evidence,
     EvidenceKind, FileFact, ImageFacts, Incomplete, Inventory, LayerFact, LicenceText, Licences,

@@ -8,8 +8,23 @@ use super::{is_number, numbers, split_digits, split_letters};
 
 /// Words that begin the platform of a gem.
 const PLATFORMS: [&str; 17] = [
-    "aarch64", "arm", "arm64", "armv5", "armv6", "armv7", "i386", "i686", "java", "jruby", "mingw32",
-    "mswin32", "powerpc", "universal", "x64", "x86", "x86_64",
+    "aarch64",
+    "arm",
+    "arm64",
+    "armv5",
+    "armv6",
+    "armv7",
+    "i386",
+    "i686",
+    "java",
+    "jruby",
+    "mingw32",
+    "mswin32",
+    "powerpc",
+    "universal",
+    "x64",
+    "x86",
+    "x86_64",
 ];
 
 pub(super) fn compare(left: &str, right: &str) -> Option<Ordering> {
@@ -34,7 +49,11 @@ pub(super) fn compare(left: &str, right: &str) -> Option<Ordering> {
 /// The segments without zeros that say nothing; a `-` stands for `.pre.`.
 fn segments(text: &str) -> Option<Vec<&str>> {
     let text = without_platform(text.trim());
-    if !text.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) {
+    if !text
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let mut out: Vec<&str> = Vec::new();

@@ -26,5 +26,8 @@ fn parts(text: &str) -> Option<(Vec<&str>, bool)> {
     let early = marks.split('-').any(|mark| mark.eq_ignore_ascii_case("ea"));
     let version = version.strip_prefix("1.").unwrap_or(version);
     let numbers: Vec<&str> = version.split(['.', '_']).collect();
-    numbers.iter().all(|part| is_number(part)).then_some((numbers, early))
+    numbers
+        .iter()
+        .all(|part| is_number(part))
+        .then_some((numbers, early))
 }

@@ -30,26 +30,29 @@ pub(super) fn compare(left: &str, right: &str) -> Option<Ordering> {
     Some(Ordering::Equal)
 }
 
-/// What stands for a token that the other side lacks: 0 after a dot, nothing after a hyphen.
+/// What stands for a token that the other side lacks: 0 for a number after a dot, nothing otherwise.
 fn filling(token: &Token) -> Token {
+    let zero = !token.hyphen && is_number(&token.value);
     Token {
         hyphen: token.hyphen,
-        value: if token.hyphen { String::new() } else { "0".to_owned() },
+        value: if zero { "0".to_owned() } else { String::new() },
     }
 }
 
 fn token_order(left: &Token, right: &Token) -> Ordering {
-    // `.qualifier` = `-qualifier` < `-number` < `.number`
+    // The reference says that `.qualifier` = `-qualifier`; the code of Maven has the former lower,
+    // because what follows a hyphen is a list there.
     let rank = |token: &Token| match (is_number(&token.value), token.hyphen) {
-        (false, _) => 0,
-        (true, true) => 1,
-        (true, false) => 2,
+        (false, false) => 0,
+        (false, true) => 1,
+        (true, true) => 2,
+        (true, false) => 3,
     };
     let (left_rank, right_rank) = (rank(left), rank(right));
     if left_rank != right_rank {
         return left_rank.cmp(&right_rank);
     }
-    if left_rank > 0 {
+    if left_rank > 1 {
         return numbers(&left.value, &right.value);
     }
     let (one, other) = (qualifier(&left.value), qualifier(&right.value));
@@ -126,7 +129,11 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
 fn trim(tokens: &mut Vec<Token>) {
     let mut end = tokens.len();
     loop {
-        while end > 1 && tokens.get(end - 1).is_some_and(|token| says_nothing(&token.value)) {
+        while end > 1
+            && tokens
+                .get(end - 1)
+                .is_some_and(|token| says_nothing(&token.value))
+        {
             end -= 1;
             tokens.remove(end);
         }

@@ -11,9 +11,9 @@ const FORMS: [(&str, i8); 10] = [
     ("a", 1),
     ("beta", 2),
     ("b", 2),
+    ("RC", 3),
     ("rc", 3),
     ("#", 4),
-    ("stable", 4),
     ("pl", 5),
     ("p", 5),
 ];
@@ -55,10 +55,10 @@ fn form(word: &str) -> i8 {
 }
 
 fn parts(text: &str) -> Vec<String> {
-    let text = text.trim().to_ascii_lowercase();
-    let text = match text.strip_prefix('v') {
+    let text = text.trim();
+    let text = match text.strip_prefix(['v', 'V']) {
         Some(rest) if rest.starts_with(|first: char| first.is_ascii_digit()) => rest,
-        _ => text.as_str(),
+        _ => text,
     };
     let mut out: Vec<String> = Vec::new();
     let mut digits = false;

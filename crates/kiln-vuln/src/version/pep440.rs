@@ -132,7 +132,11 @@ fn parse(text: &str) -> Option<Version<'_>> {
         rest = tail;
     }
     // `1.0-1` is a post release too.
-    if let Some(tail) = rest.strip_prefix('-').map(split_digits).filter(|(digits, _)| !digits.is_empty()) {
+    if let Some(tail) = rest
+        .strip_prefix('-')
+        .map(split_digits)
+        .filter(|(digits, _)| !digits.is_empty())
+    {
         after = Some(tail.0);
         rest = tail.1;
     } else if let Some((_, number, tail)) = marked(rest, &AFTER) {

@@ -1,6 +1,5 @@
 //! rpm: `[epoch:]version[-release]`, each part by `rpmvercmp`.
-//!
-//! Feeds of Red Hat leave out epochs, so an epoch counts only where both sides have one.
+//! A missing epoch is 0, and a version without a release is older than one with any.
 
 use std::cmp::Ordering;
 
@@ -12,31 +11,28 @@ pub(super) fn compare(left: &str, right: &str) -> Option<Ordering> {
     }
     let (left_epoch, left) = epoch(left.trim());
     let (right_epoch, right) = epoch(right.trim());
-    let (left_version, left_release) = left.rsplit_once('-').unwrap_or((left, ""));
-    let (right_version, right_release) = right.rsplit_once('-').unwrap_or((right, ""));
-    let epochs = match (left_epoch, right_epoch) {
-        (Some(left), Some(right)) => numbers(left, right),
-        _ => Ordering::Equal,
+    let release = |text| match str::rsplit_once(text, '-') {
+        None => (text, None),
+        Some((version, release)) => (version, Some(release)),
     };
-    // A side without a release means every release of that version.
-    let releases = || {
-        if left_release.is_empty() || right_release.is_empty() {
-            Ordering::Equal
-        } else {
-            part(left_release, right_release)
-        }
-    };
+    let (left_version, left_release) = release(left);
+    let (right_version, right_release) = release(right);
     Some(
-        epochs
+        numbers(left_epoch, right_epoch)
             .then_with(|| part(left_version, right_version))
-            .then_with(releases),
+            .then_with(|| match (left_release, right_release) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => Ordering::Less,
+                (Some(_), None) => Ordering::Greater,
+                (Some(left), Some(right)) => part(left, right),
+            }),
     )
 }
 
-fn epoch(text: &str) -> (Option<&str>, &str) {
+fn epoch(text: &str) -> (&str, &str) {
     match text.split_once(':') {
-        Some((epoch, rest)) if is_number(epoch) => (Some(epoch), rest),
-        _ => (None, text),
+        Some((epoch, rest)) if is_number(epoch) => (epoch, rest),
+        _ => ("0", text),
     }
 }
 

@@ -1,0 +1,286 @@
+//! What is wrong with what is inside an image: the answer of matching an inventory against advisories.
+//!
+//! Nothing is dropped silently: what is no finding to act on stands among the suppressed ones, with
+//! the reason.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AdvisorySource, ComponentId, DistributionFact, Fact, FixState, Incomplete, RiskLevel, Subject,
+    Timestamp, Vulnerability,
+};
+
+/// Whether a component is affected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Affected {
+    /// It is.
+    Yes,
+    /// Nobody can say: the version cannot be compared, or nobody has analysed it.
+    Unknown,
+}
+
+/// Why a finding is none to act on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum Suppression {
+    /// The distribution that owns the component's files says that it is fixed or not affected.
+    Owner {
+        /// The package that owns them.
+        package: String,
+        /// What it says.
+        reason: String,
+    },
+    /// A VEX statement.
+    Vex {
+        /// The document and the number of the statement.
+        statement: String,
+        /// Who says so.
+        author: String,
+        /// Its status.
+        status: String,
+        /// Its justification, or its impact statement.
+        justification: String,
+    },
+    /// An entry of the policy's allow-list or of an ignore file.
+    Allowed {
+        /// Where the entry stands.
+        entry: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// The source says that it has no consequence for security.
+    Unimportant {
+        /// In its words.
+        reason: String,
+    },
+    /// It is only news, such as an unmaintained package.
+    Informational {
+        /// What it is.
+        reason: String,
+    },
+    /// Nobody has analysed it yet (Debian's `undetermined`, ids without a CVE).
+    Undetermined {
+        /// In the source's words.
+        reason: String,
+    },
+}
+
+impl Suppression {
+    /// By whom, in a word.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Owner { .. } => "owner",
+            Self::Vex { .. } => "vex",
+            Self::Allowed { .. } => "allowed",
+            Self::Unimportant { .. } => "unimportant",
+            Self::Informational { .. } => "informational",
+            Self::Undetermined { .. } => "undetermined",
+        }
+    }
+
+    /// The reason, in one line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Owner { package, reason } => format!("{package}: {reason}"),
+            Self::Vex {
+                statement,
+                author,
+                status,
+                justification,
+            } => format!("{statement} by {author}: {status}, {justification}"),
+            Self::Allowed { entry, reason } => format!("{entry}: {reason}"),
+            Self::Unimportant { reason }
+            | Self::Informational { reason }
+            | Self::Undetermined { reason } => reason.clone(),
+        }
+    }
+}
+
+/// One vulnerability in one component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The component, by its place in the inventory.
+    pub component: ComponentId,
+    /// Its kind (`deb`, `npm`).
+    pub kind: String,
+    /// Its name.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Its package URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purl: Option<String>,
+    /// The first file that speaks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The name that was looked up, where it is another (the source package).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_package: Option<String>,
+    /// The version that was compared, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_version: Option<String>,
+    /// The advisories that were asked (`debian:13`, `npm`).
+    pub ecosystem: String,
+    /// The vulnerability.
+    pub vulnerability: Vulnerability,
+    /// Whether it is affected.
+    pub affected: Affected,
+    /// What is known of a fix.
+    pub state: FixState,
+    /// The lowest version that has the fix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_version: Option<String>,
+    /// When that came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_at: Option<Timestamp>,
+    /// How bad it is.
+    pub level: RiskLevel,
+    /// Who says so.
+    pub level_source: String,
+    /// Whether sources disagree on being affected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
+    /// Every fact that was used.
+    pub facts: Vec<Fact>,
+    /// Why it is none to act on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppression>,
+}
+
+impl Finding {
+    /// Whether an update would cure it now.
+    #[must_use]
+    pub fn is_fixable(&self) -> bool {
+        self.state == FixState::Fixed && self.fixed_version.is_some()
+    }
+}
+
+/// How many of each level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelCounts {
+    /// Critical ones.
+    pub critical: u64,
+    /// High ones.
+    pub high: u64,
+    /// Medium ones.
+    pub medium: u64,
+    /// Low ones.
+    pub low: u64,
+    /// Negligible ones.
+    pub negligible: u64,
+    /// Those that nobody has rated.
+    pub unknown: u64,
+}
+
+impl LevelCounts {
+    /// Counts one more.
+    pub fn add(&mut self, level: RiskLevel) {
+        let place = match level {
+            RiskLevel::Critical => &mut self.critical,
+            RiskLevel::High => &mut self.high,
+            RiskLevel::Medium => &mut self.medium,
+            RiskLevel::Low => &mut self.low,
+            RiskLevel::Negligible => &mut self.negligible,
+            RiskLevel::Unknown => &mut self.unknown,
+        };
+        *place += 1;
+    }
+
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.critical + self.high + self.medium + self.low + self.negligible + self.unknown
+    }
+}
+
+impl fmt::Display for LevelCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} critical, {} high, {} medium, {} low",
+            self.critical, self.high, self.medium, self.low
+        )?;
+        if self.negligible > 0 {
+            write!(f, ", {} negligible", self.negligible)?;
+        }
+        if self.unknown > 0 {
+            write!(f, ", {} unrated", self.unknown)?;
+        }
+        Ok(())
+    }
+}
+
+/// A part of the image about which the database cannot say anything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Blind {
+    /// The advisories that would be needed (`debian:10`, `npm`).
+    pub ecosystem: String,
+    /// How many components it concerns.
+    pub components: u64,
+    /// What is missing.
+    pub reason: String,
+}
+
+/// Which database gave the answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseFact {
+    /// The SHA-256 of its file, in hexadecimal.
+    pub sha256: String,
+    /// When it was built.
+    pub built: Timestamp,
+    /// Its sources.
+    pub sources: Vec<AdvisorySource>,
+}
+
+/// What is wrong with one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// Which image.
+    pub subject: Subject,
+    /// Its distribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<DistributionFact>,
+    /// Which database.
+    pub database: DatabaseFact,
+    /// How many components were looked at.
+    pub components: u64,
+    /// The findings, the worst first; suppressed ones among them.
+    pub findings: Vec<Finding>,
+    /// What the database has nothing about. Where this is not empty, "none found" means nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blind: Vec<Blind>,
+    /// What of the image could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
+}
+
+impl Findings {
+    /// The findings to act on.
+    pub fn active(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.suppressed.is_none())
+    }
+
+    /// The others.
+    pub fn suppressed(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.suppressed.is_some())
+    }
+
+    /// How many to act on of each level.
+    #[must_use]
+    pub fn counts(&self) -> LevelCounts {
+        let mut counts = LevelCounts::default();
+        for finding in self.active() {
+            counts.add(finding.level);
+        }
+        counts
+    }
+}
