@@ -10,6 +10,7 @@ mod engine;
 mod exit;
 mod failure;
 mod loading;
+mod memory;
 mod progress;
 mod render;
 mod run_settings;
@@ -32,6 +33,7 @@ use settings::World;
 
 fn main() -> ExitCode {
     let started = Instant::now();
+    memory::give_back();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
