@@ -8,6 +8,7 @@
 )]
 
 pub mod bench;
+pub mod catalog;
 pub mod docs;
 pub mod schemas;
 pub mod structure;

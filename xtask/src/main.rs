@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use xtask::{bench, docs, schemas, structure};
+use xtask::{bench, catalog, docs, schemas, structure};
 
 const USAGE: &str = "\
 usage: cargo xtask TASK
@@ -17,6 +17,7 @@ usage: cargo xtask TASK
   schemas [--check] write the committed JSON schemas again, or fail where one is out of date
   docs-test         run the commands that the documents show
   bench             measure, and write docs/benchmarks.md
+  catalog           build all images, and write docs/catalog.md
 ";
 
 fn main() -> ExitCode {
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["schemas"] => schemas::write(&root),
         ["schemas", "--check"] => schemas::check(&root),
         ["docs-test", rest @ ..] => docs::test(&root, rest),
+        ["catalog"] => catalog::write(&root),
         ["bench", rest @ ..] => bench::run(&root, rest),
         [] | ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
