@@ -190,6 +190,18 @@ pub enum Action {
         /// The steps.
         steps: Vec<Step>,
     },
+    /// Fills a directory as a whole: the steps fill a new one inside it, whose path is `${FOLDER}`,
+    /// and only when all of them succeeded does what is in it move to its place. What an interrupted
+    /// attempt left is removed before the next.
+    Whole {
+        /// The directory.
+        path: String,
+        /// The name, as it stands, of what moves last: where it is in the directory, the steps are
+        /// not done.
+        last: String,
+        /// The steps.
+        steps: Vec<Step>,
+    },
     /// Runs a server while steps are done, and stops it.
     Serve {
         /// The command.
@@ -200,12 +212,18 @@ pub enum Action {
         steps: Vec<Step>,
     },
     /// Does steps for each file of a directory, by name; `${FILE}` is its path. A directory that is
-    /// not there is empty; what no case fits is passed over with a note.
+    /// not there is empty; what no case fits is passed over with a note, what one without steps fits
+    /// without.
     Each {
         /// The directory.
         folder: String,
         /// The first case that fits is taken.
         cases: Vec<Case>,
+    },
+    /// Where it runs as root: this and everything that starts later runs as another user.
+    User {
+        /// The user's name in `/etc/passwd`, as it stands.
+        name: String,
     },
     /// Where the uid that runs has no name: writes a passwd and a group file with one into a
     /// directory and has the following commands look there, by means of nss_wrapper(1). The program
@@ -236,7 +254,9 @@ impl Action {
     #[must_use]
     pub fn inner(&self) -> Vec<&[Step]> {
         match self {
-            Self::Once { steps, .. } | Self::Serve { steps, .. } => vec![steps],
+            Self::Once { steps, .. } | Self::Whole { steps, .. } | Self::Serve { steps, .. } => {
+                vec![steps]
+            }
             Self::Each { cases, .. } => cases.iter().map(|case| case.steps.as_slice()).collect(),
             _ => Vec::new(),
         }
@@ -246,7 +266,7 @@ impl Action {
     pub fn each_template(&mut self, show: &mut dyn FnMut(&mut String)) {
         match self {
             Self::Default { value, .. } => show(value),
-            Self::Secret { .. } | Self::Unset { .. } => {}
+            Self::Secret { .. } | Self::Unset { .. } | Self::User { .. } => {}
             Self::Refuse { message } => show(message),
             Self::Writable { path, note, .. } => [path, note].into_iter().for_each(show),
             Self::WaitTcp { address, .. } => show(address),
@@ -256,7 +276,7 @@ impl Action {
             Self::Remove { path } => show(path),
             Self::Fill { from, to, .. } => [from, to].into_iter().for_each(show),
             Self::Run { command, input, .. } => command.iter_mut().chain(input).for_each(show),
-            Self::Once { path, steps } => {
+            Self::Once { path, steps } | Self::Whole { path, steps, .. } => {
                 show(path);
                 steps.iter_mut().for_each(|step| step.each_template(show));
             }
@@ -296,8 +316,10 @@ impl Action {
             Self::Fill { from, .. } => format!("fill {from}"),
             Self::Run { command, .. } => format!("run {}", program(command)),
             Self::Once { path, .. } => format!("once {path}"),
+            Self::Whole { path, .. } => format!("whole {path}"),
             Self::Serve { command, .. } => format!("serve {}", program(command)),
             Self::Each { folder, .. } => format!("each of {folder}"),
+            Self::User { name } => format!("user {name}"),
             Self::Account { name, .. } => format!("account {name}"),
         }
     }

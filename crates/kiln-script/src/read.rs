@@ -215,8 +215,8 @@ fn action(
     let rest = |at: usize| words.get(at..).unwrap_or_default().to_vec();
     let keyword = words[0].as_str();
     let (least, most) = match keyword {
-        "secret" | "unset" | "refuse" | "remove" | "once" | "each" => (2, 2),
-        "default" | "wait-tcp" => (3, 3),
+        "secret" | "unset" | "refuse" | "remove" | "once" | "each" | "user" => (2, 2),
+        "default" | "wait-tcp" | "whole" => (3, 3),
         "wait-http" => (4, 4),
         "writable" | "file" | "fill" | "account" => (5, 5),
         "run" => (2, usize::MAX),
@@ -279,6 +279,11 @@ fn action(
             path: text(1),
             steps: block(lines, depth)?,
         },
+        "whole" => Action::Whole {
+            path: text(1),
+            last: file_name(lines, &words[2])?,
+            steps: block(lines, depth)?,
+        },
         "serve" => Action::Serve {
             signal: number(lines, &words[1])?,
             command: rest(2),
@@ -288,6 +293,7 @@ fn action(
             folder: text(1),
             cases: cases(lines, depth)?,
         },
+        "user" => Action::User { name: text(1) },
         _ => Action::Account {
             name: text(1),
             home: text(2),
@@ -318,6 +324,13 @@ fn name(lines: &Lines<'_>, text: &str) -> Result<String> {
     } else {
         lines.error(format!("`{}` is not the name of a variable", shorten(text)))
     }
+}
+
+fn file_name(lines: &Lines<'_>, text: &str) -> Result<String> {
+    if text.is_empty() || text.contains('/') || text == "." || text == ".." {
+        return lines.error(format!("`{}` is not the name of a file", shorten(text)));
+    }
+    Ok(text.to_owned())
 }
 
 fn number<T: std::str::FromStr + ToString>(lines: &Lines<'_>, text: &str) -> Result<T> {

@@ -138,6 +138,15 @@ fn action(text: &mut String, action: &Action) {
             steps(text, inner);
             line(text, &["end"]);
         }
+        Action::Whole {
+            path,
+            last,
+            steps: inner,
+        } => {
+            line(text, &["whole", path, last]);
+            steps(text, inner);
+            line(text, &["end"]);
+        }
         Action::Serve {
             command,
             signal,
@@ -156,6 +165,7 @@ fn action(text: &mut String, action: &Action) {
             }
             line(text, &["end"]);
         }
+        Action::User { name } => line(text, &["user", name]),
         Action::Account {
             name,
             home,

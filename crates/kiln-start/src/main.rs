@@ -27,7 +27,9 @@ mod gate;
 mod steps;
 mod supervise;
 mod system;
+mod user;
 mod wait;
+mod whole;
 
 use std::ffi::OsString;
 use std::path::Path;

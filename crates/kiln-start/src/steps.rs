@@ -10,7 +10,7 @@ use kiln_script::{Action, Case, Condition, Step, Test};
 
 use crate::environment::Environment;
 use crate::supervise::{Ended, Supervisor, pid_of};
-use crate::{Stop, files, say, system, wait};
+use crate::{Stop, files, say, system, user, wait, whole};
 
 /// How long to wait between two tries.
 const BETWEEN: Duration = Duration::from_millis(200);
@@ -186,6 +186,8 @@ impl<'a> Runner<'a> {
                     self.run(steps)?;
                 }
             }
+            Action::Whole { path, last, steps } => self.whole(path, last, steps)?,
+            Action::User { name } => user::become_user(name, environment)?,
             Action::Serve {
                 command,
                 signal,
@@ -211,14 +213,14 @@ impl<'a> Runner<'a> {
             let Err(reason) = attempt(self) else {
                 return Ok(());
             };
+            if let Some(signal) = self.supervisor.asked_to_stop() {
+                return Err(Stop::Signal(signal));
+            }
             self.check_servers()?;
             if Instant::now() >= deadline {
                 return Err(format!("no answer within {seconds} s: {reason}").into());
             }
             self.supervisor.pause(BETWEEN);
-            if let Some(signal) = self.supervisor.asked_to_stop() {
-                return Err(Stop::Signal(signal));
-            }
         }
     }
 
@@ -246,7 +248,7 @@ impl<'a> Runner<'a> {
             Stdio::null()
         });
         let fail = |error: std::io::Error| cannot_start(words, &error);
-        let mut child = self.supervisor.spawn(&mut command).map_err(fail)?;
+        let mut child = self.supervisor.spawn_step(&mut command).map_err(fail)?;
         if let (Some(text), Some(mut pipe)) = (input, child.stdin.take()) {
             // A command that does not read its input to the end says so by how it ends.
             let _ = pipe.write_all(text.as_bytes());
@@ -295,7 +297,7 @@ impl<'a> Runner<'a> {
         command.stdin(Stdio::null());
         let child = self
             .supervisor
-            .spawn(&mut command)
+            .spawn_step(&mut command)
             .map_err(|error| cannot_start(&words, &error))?;
         let pid = pid_of(&child);
         self.servers.push((pid, words[0].clone()));
@@ -303,10 +305,25 @@ impl<'a> Runner<'a> {
         self.servers.pop();
         let ended = self.supervisor.stop(pid, signal);
         outcome?;
+        if let Some(signal) = self.supervisor.asked_to_stop() {
+            return Err(Stop::Signal(signal));
+        }
         match ended {
             Ended::Code(0) => Ok(()),
             ended => Err(format!("`{}` did not stop cleanly: {ended}", words[0]).into()),
         }
+    }
+
+    fn whole(&mut self, path: &str, last: &str, steps: &[Step]) -> Result<(), Stop> {
+        let path = self.environment.fill(path)?;
+        let Some(work) = whole::begin(&path, last)? else {
+            return Ok(());
+        };
+        self.environment.set_for_steps("FOLDER", work.place());
+        let outcome = self.run(steps);
+        self.environment.unset("FOLDER");
+        outcome?;
+        Ok(work.finish()?)
     }
 
     fn each(&mut self, folder: &str, cases: &[Case]) -> Result<(), Stop> {
@@ -316,6 +333,9 @@ impl<'a> Runner<'a> {
                 say(&format!("`{file}` is passed over"));
                 continue;
             };
+            if case.steps.is_empty() {
+                continue;
+            }
             say(&format!("doing `{file}`"));
             self.environment.set_for_steps("FILE", &file);
             let outcome = self.run(&case.steps);
@@ -340,7 +360,7 @@ fn secret(name: &str, environment: &mut Environment) -> Result<(), String> {
     };
     if environment.get(name).is_some_and(|value| !value.is_empty()) {
         return Err(format!(
-            "both {name} and {pointer} are set: keep one of them"
+            "both {name} and {pointer} are set (but are exclusive): keep one of them"
         ));
     }
     let text = files::read_text(&path).map_err(|error| format!("{pointer}: {error}"))?;

@@ -11,8 +11,12 @@ use std::time::{Duration, Instant};
 use crate::environment::Environment;
 use crate::system::{self, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
 
-/// How long something that was told to stop may take before it is killed.
+/// How long a server that has served its steps may take to stop before it is killed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// After how long what still runs is killed when a signal has asked for the end: engines kill
+/// everything after ten seconds, and people want their terminal back before.
+const STEP_PATIENCE: Duration = Duration::from_secs(2);
+const SERVER_PATIENCE: Duration = Duration::from_secs(4);
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +58,8 @@ impl std::fmt::Display for Ended {
 pub(crate) struct Supervisor {
     /// Those that were started here and asked for later.
     children: BTreeMap<i32, Option<Ended>>,
-    /// The signal that asks this to end.
-    asked: Option<i32>,
+    /// The signal that asks this to end, and when it came first.
+    asked: Option<(i32, Instant)>,
 }
 
 impl Supervisor {
@@ -71,11 +75,17 @@ impl Supervisor {
 
     /// The signal that asked this to end, if one did.
     pub(crate) fn asked_to_stop(&self) -> Option<i32> {
-        self.asked
+        self.asked.map(|(signal, _)| signal)
+    }
+
+    /// Starts a step's command or server in a process group of its own: it is stopped with what it
+    /// has started, and what a terminal sends to everybody comes only through here.
+    pub(crate) fn spawn_step(&mut self, command: &mut Command) -> io::Result<std::process::Child> {
+        self.spawn(command.process_group(0))
     }
 
     /// Starts a child.
-    pub(crate) fn spawn(&mut self, command: &mut Command) -> io::Result<std::process::Child> {
+    fn spawn(&mut self, command: &mut Command) -> io::Result<std::process::Child> {
         system::give_signals(command);
         let child = command.spawn()?;
         self.children.insert(pid_of(&child), None);
@@ -119,45 +129,57 @@ impl Supervisor {
 
     fn note(&mut self, signal: Option<i32>) {
         if let Some(signal) = signal.filter(|signal| asks_to_stop(*signal)) {
-            self.asked = Some(signal);
+            let at = self.asked.map_or_else(Instant::now, |(_, at)| at);
+            self.asked = Some((signal, at));
         }
     }
 
-    /// Waits for a step's command. A signal that asks for the end ends the command.
+    /// Waits for a step's command. A signal that asks for the end ends it and all that it started:
+    /// a program that waits for its own children would not end before they do.
+    ///
+    /// It gets SIGTERM, whichever signal came: that one is the image's way to stop its program.
     pub(crate) fn wait(&mut self, pid: i32) -> Ended {
-        let mut deadline: Option<Instant> = None;
+        let mut told = false;
         loop {
             if let Some(ended) = self.ended(pid) {
+                if told {
+                    // Others of its group may be left.
+                    system::send_to_group(pid, SIGKILL);
+                }
                 self.children.remove(&pid);
                 return ended;
             }
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                system::send(pid, SIGKILL);
-                deadline = None;
-                continue;
+            let mut left = None;
+            if let Some((_, at)) = self.asked {
+                let time = (at + STEP_PATIENCE).saturating_duration_since(Instant::now());
+                if !told {
+                    system::send_to_group(pid, SIGTERM);
+                    told = true;
+                } else if time.is_zero() {
+                    system::send_to_group(pid, SIGKILL);
+                }
+                left = Some(time.max(Duration::from_millis(100)));
             }
             let signal = self.next(left);
             self.note(signal);
-            if let (Some(asked), None) = (signal.and(self.asked), deadline) {
-                system::send(pid, asked);
-                deadline = Some(Instant::now() + PATIENCE);
-            }
         }
     }
 
-    /// Tells a child to stop and waits for it.
+    /// Tells a server to stop and waits for it.
     pub(crate) fn stop(&mut self, pid: i32, signal: i32) -> Ended {
         system::send(pid, signal);
-        let deadline = Instant::now() + PATIENCE;
+        let begun = Instant::now();
         loop {
             if let Some(ended) = self.ended(pid) {
                 self.children.remove(&pid);
                 return ended;
             }
+            let deadline = self
+                .asked
+                .map_or(begun + PATIENCE, |(_, at)| at + SERVER_PATIENCE);
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                system::send(pid, SIGKILL);
+                system::send_to_group(pid, SIGKILL);
             }
             let signal = self.next(Some(left.max(Duration::from_millis(100))));
             self.note(signal);

@@ -7,6 +7,7 @@
 
 use std::ffi::{CString, c_char, c_int, c_ulong, c_void};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -37,6 +38,8 @@ const WNOHANG: c_int = 1;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const W_OK: c_int = 2;
 const X_OK: c_int = 1;
+const LOCK_EX: c_int = 2;
+const LOCK_NB: c_int = 4;
 
 unsafe extern "C" {
     fn sigfillset(set: *mut SignalSet) -> c_int;
@@ -49,6 +52,10 @@ unsafe extern "C" {
     fn getgid() -> u32;
     fn isatty(descriptor: c_int) -> c_int;
     fn tcsetpgrp(descriptor: c_int, group: c_int) -> c_int;
+    fn setgroups(size: usize, list: *const u32) -> c_int;
+    fn setgid(gid: u32) -> c_int;
+    fn setuid(uid: u32) -> c_int;
+    fn flock(descriptor: c_int, operation: c_int) -> c_int;
     fn access(path: *const c_char, mode: c_int) -> c_int;
 }
 
@@ -122,6 +129,37 @@ pub(crate) fn adopt_orphans() {
 pub(crate) fn identity() -> (u32, u32) {
     // SAFETY: these calls take nothing and cannot fail.
     unsafe { (getuid(), getgid()) }
+}
+
+/// Sends a signal to every process of a group.
+pub(crate) fn send_to_group(group: i32, signal: i32) {
+    // The group is that of a child, which has it for its number: never 0 or 1, which would be others.
+    if group > 1 {
+        send(-group, signal);
+    }
+}
+
+/// Becomes another user, with one group.
+pub(crate) fn become_user(uid: u32, gid: u32) -> io::Result<()> {
+    let done = |code: c_int| match code {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    };
+    // The groups first: after the user has changed nobody may change them.
+    // SAFETY: the list is one number that lives until the call returns.
+    done(unsafe { setgroups(1, &gid) })?;
+    // SAFETY: takes a number only.
+    done(unsafe { setgid(gid) })?;
+    // SAFETY: takes a number only.
+    done(unsafe { setuid(uid) })
+}
+
+/// Takes the lock of an open file or directory; false where somebody else has it. It ends with the
+/// descriptor. File systems without locks (flock(2), NFS) have nobody hold one.
+pub(crate) fn lock(file: &std::fs::File) -> bool {
+    // SAFETY: the descriptor is open as long as `file` is borrowed.
+    let code = unsafe { flock(file.as_raw_fd(), LOCK_EX | LOCK_NB) };
+    code == 0 || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock
 }
 
 /// Gives the terminal, if standard input is one, to a process group.

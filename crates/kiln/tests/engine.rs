@@ -15,6 +15,13 @@
 )]
 #![expect(clippy::print_stderr, reason = "what is skipped must be seen")]
 
+#[path = "engine/container.rs"]
+mod container;
+#[path = "engine/postgres.rs"]
+mod postgres;
+#[path = "engine/start.rs"]
+mod start;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Instant;

@@ -168,6 +168,20 @@ pub(crate) static START_CONDITION: Rule = Rule {
     },
     substituted: false,
 };
+pub(crate) static START_LAST: Rule = Rule {
+    what: "the name of a file",
+    form: "letters, digits, `.`, `_` and `-`, at most 100, not beginning with `.` or `-`",
+    pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$",
+    holds: |text| {
+        bounded(
+            text,
+            100,
+            |byte| byte.is_ascii_alphanumeric() || byte == b'_',
+            |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte),
+        )
+    },
+    substituted: false,
+};
 pub(crate) static LABEL_NAME: Rule = Rule {
     what: "the name of a label",
     form: "letters, digits and `. _ - /`",

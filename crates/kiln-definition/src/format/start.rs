@@ -126,6 +126,16 @@ static ACTIONS: &[Field] = &[
         "do `steps` only where this path is not there",
     ),
     optional(
+        "whole",
+        Shape::Text,
+        "a directory that `steps` fill as a whole: they write to the new directory `${FOLDER}`, whose contents move here when all have succeeded",
+    ),
+    optional(
+        "last",
+        Shape::Word(&START_LAST),
+        "the file of that directory that moves last: where it is there, nothing is done",
+    ),
+    optional(
         "serve",
         WORDS,
         "a server that runs while `steps` are done and is then stopped",
@@ -135,7 +145,11 @@ static ACTIONS: &[Field] = &[
         Shape::Word(&SIGNAL),
         "the signal that stops the server; SIGTERM unless stated",
     ),
-    optional("steps", STEPS, "the steps inside `once` or `serve`"),
+    optional(
+        "steps",
+        STEPS,
+        "the steps inside `once`, `whole` or `serve`",
+    ),
     optional(
         "each",
         Shape::Text,
@@ -145,6 +159,11 @@ static ACTIONS: &[Field] = &[
         "cases",
         Shape::List(&Shape::Object(&CASE)),
         "what is done with which files; the first case that fits is taken",
+    ),
+    optional(
+        "user",
+        Shape::Word(&ACCOUNT_NAME),
+        "where the container runs as root: the user as whom the following steps and the program run",
     ),
     optional(
         "account",

@@ -23,8 +23,10 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("fill", &["+to", "mode", "keep-unknown"]),
     ("run", &["words", "input"]),
     ("once", &["+steps"]),
+    ("whole", &["+last", "+steps"]),
     ("serve", &["stop-signal", "+steps"]),
     ("each", &["+cases"]),
+    ("user", &[]),
     ("account", &["home", "+folder", "+library"]),
 ];
 
@@ -151,6 +153,11 @@ impl Reader<'_> {
                 path: word("once"),
                 steps: self.inner_steps(node),
             },
+            "whole" => Action::Whole {
+                path: word("whole"),
+                last: word("last"),
+                steps: self.inner_steps(node),
+            },
             "serve" => Action::Serve {
                 command: words_of(node, "serve"),
                 signal: self.signal(node),
@@ -160,6 +167,7 @@ impl Reader<'_> {
                 folder: word("each"),
                 cases: self.cases(node),
             },
+            "user" => Action::User { name: word("user") },
             _ => Action::Account {
                 name: word("account"),
                 home: match word("home") {

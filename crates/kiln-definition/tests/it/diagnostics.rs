@@ -276,7 +276,7 @@ fn single_mistakes() {
     image.yaml:4:9: error[definition/start]: the step has both `run` and `once`
         help: make two steps of it
     image.yaml:4:31: error[definition/start]: the step does nothing
-        help: give it one of `default`, `secret`, `unset`, `refuse`, `writable`, `wait-tcp`, `wait-http`, `wait-run`, `file`, `remove`, `fill`, `run`, `once`, `serve`, `each`, `account`
+        help: give it one of `default`, `secret`, `unset`, `refuse`, `writable`, `wait-tcp`, `wait-http`, `wait-run`, `file`, `remove`, `fill`, `run`, `once`, `whole`, `serve`, `each`, `user`, `account`
     image.yaml:4:44: error[definition/start]: the step with `file` has no `content`
         help: add `content`
     image.yaml:4:83: error[definition/start]: `to` means nothing for a step with `run`
@@ -288,7 +288,7 @@ fn single_mistakes() {
         help: write the exact text that the program gives to `sh -c`
     start: [{once: /a, steps: [{rnu: [b]}]}]
     image.yaml:4:28: error[definition/start]: the step does nothing
-        help: give it one of `default`, `secret`, `unset`, `refuse`, `writable`, `wait-tcp`, `wait-http`, `wait-run`, `file`, `remove`, `fill`, `run`, `once`, `serve`, `each`, `account`
+        help: give it one of `default`, `secret`, `unset`, `refuse`, `writable`, `wait-tcp`, `wait-http`, `wait-run`, `file`, `remove`, `fill`, `run`, `once`, `whole`, `serve`, `each`, `user`, `account`
     image.yaml:4:29: error[definition/unknown-key]: unknown key `rnu` in a step
         help: did you mean `run`?
     variants: {fips: {}}

@@ -103,6 +103,14 @@ fn everything() -> Script {
                 folder: text("/run"),
                 library: text("/l.so"),
             }),
+            step(Action::User {
+                name: text("server"),
+            }),
+            step(Action::Whole {
+                path: text("/d"),
+                last: text("VERSION"),
+                steps: vec![step(Action::Secret { name: text("B") })],
+            }),
             step(Action::Once {
                 path: text("/d/x"),
                 steps: vec![step(Action::Serve {
@@ -163,6 +171,12 @@ fn what_the_format_does_not_say_is_refused() {
         ("kiln-start 1\ngate - x\n", "no program"),
         ("kiln-start 1\neach /x\nrun y\nend\n", "cases only"),
         ("kiln-start 1\nfill /a /b 0644 yes\n", "neither"),
+        (
+            "kiln-start 1\nwhole /a b/c\nend\n",
+            "not the name of a file",
+        ),
+        ("kiln-start 1\nwhole /a ..\nend\n", "not the name of a file"),
+        ("kiln-start 1\nwhole /a b\n", "no `end`"),
     ] {
         let error = Script::from_text(body).unwrap_err();
         assert!(error.reason.contains(reason), "{body:?}: {error}");
