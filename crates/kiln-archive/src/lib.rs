@@ -5,7 +5,8 @@
 //! - [`decompress`]: gzip, xz and zstd behind one bounded reader;
 //! - [`deflate`] and [`gzip`]: raw deflate segments that are compressed once and stitched into one
 //!   single-member gzip stream (`docs/design/0001-stitched-gzip.md`);
-//! - [`zstd`]: concatenable zstd frames.
+//! - [`zstd`]: concatenable zstd frames;
+//! - [`inflate`]: deflate streams in the middle of other bytes.
 //!
 //! Invariants: whatever the bytes, reading ends in a value or in an [`ArchiveError`] and never in a
 //! panic; nothing is allocated by a number that the bytes merely claim; a truncated input is an
@@ -17,6 +18,7 @@ pub mod decompress;
 pub mod deflate;
 mod error;
 pub mod gzip;
+pub mod inflate;
 mod input;
 mod limits;
 pub mod tar;

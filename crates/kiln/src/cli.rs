@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Show(commands::show::ShowArgs),
     Diff(commands::diff::DiffArgs),
     Test(commands::test::TestArgs),
+    Sbom(commands::sbom::SbomArgs),
     Catalog(commands::catalog::CatalogArgs),
     Cache(commands::cache::CacheArgs),
     Config(commands::config::ConfigArgs),

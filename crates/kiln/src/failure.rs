@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use kiln_inventory::InventoryError;
 use kiln_pipeline::PipelineError;
-use kiln_types::{Classify, Diagnostic, Severity};
+use kiln_types::{Classify, Diagnostic, ErrorClass, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -50,8 +51,16 @@ pub(crate) enum Failure {
     Usage(String),
     /// A stage failed.
     Pipeline(PipelineError),
+    /// Another room failed, and knows how.
+    Classed(ErrorClass, anyhow::Error),
     /// Anything else.
     Other(anyhow::Error),
+}
+
+impl From<InventoryError> for Failure {
+    fn from(error: InventoryError) -> Self {
+        Self::Classed(error.class(), error.into())
+    }
 }
 
 impl From<PipelineError> for Failure {
@@ -96,6 +105,7 @@ impl Failure {
             Self::Diagnostics { exit, .. } | Self::Answered(exit) => *exit,
             Self::Usage(_) => Exit::Usage,
             Self::Pipeline(error) => error.class().into(),
+            Self::Classed(class, _) => (*class).into(),
             Self::Other(_) => Exit::Failed,
         }
     }
@@ -130,7 +140,7 @@ impl Failure {
                     let _ = writeln!(text, "  {}: {help}", painter.dim("help"));
                 }
             }
-            Self::Other(failure) => {
+            Self::Classed(_, failure) | Self::Other(failure) => {
                 let reasons = format!("{failure:#}");
                 let _ = writeln!(text, "{error}: {}", render::printable(&reasons));
             }
@@ -144,15 +154,8 @@ impl Failure {
             Self::Answered(_) => return None,
             Self::Diagnostics { .. } => "diagnostics",
             Self::Usage(_) => "usage",
-            Self::Pipeline(error) => match error.class() {
-                kiln_types::ErrorClass::User => "user",
-                kiln_types::ErrorClass::Policy => "policy",
-                kiln_types::ErrorClass::Unknown => "unknown",
-                kiln_types::ErrorClass::Integrity => "integrity",
-                kiln_types::ErrorClass::Network => "network",
-                kiln_types::ErrorClass::Environment => "environment",
-                kiln_types::ErrorClass::Internal => "internal",
-            },
+            Self::Pipeline(error) => class_word(error.class()),
+            Self::Classed(class, _) => class_word(*class),
             Self::Other(_) => "environment",
         };
         let diagnostics = match self {
@@ -167,7 +170,7 @@ impl Failure {
             }
             Self::Usage(message) => message.clone(),
             Self::Pipeline(error) => with_reasons(error),
-            Self::Other(error) => format!("{error:#}"),
+            Self::Classed(_, error) | Self::Other(error) => format!("{error:#}"),
             Self::Answered(_) => String::new(),
         };
         let help = match self {
@@ -182,6 +185,19 @@ impl Failure {
                 diagnostics,
             },
         })
+    }
+}
+
+/// The word for a kind of failure.
+const fn class_word(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::User => "user",
+        ErrorClass::Policy => "policy",
+        ErrorClass::Unknown => "unknown",
+        ErrorClass::Integrity => "integrity",
+        ErrorClass::Network => "network",
+        ErrorClass::Environment => "environment",
+        ErrorClass::Internal => "internal",
     }
 }
 

@@ -9,6 +9,7 @@ mod context;
 mod engine;
 mod exit;
 mod failure;
+mod images;
 mod loading;
 mod memory;
 mod progress;
@@ -67,6 +68,7 @@ fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Show(args) => commands::show::run(context, args),
         Command::Diff(args) => commands::diff::run(context, args),
         Command::Test(args) => commands::test::run(context, args),
+        Command::Sbom(args) => commands::sbom::run(context, args),
         Command::Catalog(args) => commands::catalog::run(context, args),
         Command::Cache(args) => commands::cache::run(context, args),
         Command::Config(args) => commands::config::run(context, args),

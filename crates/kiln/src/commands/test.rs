@@ -205,35 +205,21 @@ fn tell(context: &Context, title: &str, outcome: &Outcome) {
 
 fn write_reports(context: &Context, args: &TestArgs, answer: &TestAnswer) -> Result<(), Failure> {
     if let Some(path) = &args.junit {
-        write_whole(path, &report::junit(answer))?;
+        write_report(path, &report::junit(answer))?;
     }
     if let Some(path) = &args.ctrf {
         let stop = context.clock.now().unix().saturating_mul(1000);
         let mut text = serde_json::to_string_pretty(&report::ctrf(answer, stop))
             .map_err(anyhow::Error::from)?;
         text.push('\n');
-        write_whole(path, &text)?;
+        write_report(path, &text)?;
     }
     Ok(())
 }
 
-/// A file appears whole or not at all.
-fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".report")
-            .tempfile_in(folder)?;
-        std::io::Write::write_all(&mut file, text.as_bytes())?;
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(mode)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write `{}`", path.display()))?;
+fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
+    render::write_whole(path, text)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(())
 }
 

@@ -1,0 +1,517 @@
+//! From layers to an inventory: the merged view, then everything that needs more than one file.
+//!
+//! - components that several files speak for become one, with all the evidence;
+//! - packages of the distribution get their licences, their dependencies and their files;
+//! - a component all of whose evidence belongs to one package of the distribution has that package
+//!   as its owner.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kiln_oci::ImageConfig;
+use kiln_types::{
+    Component, ComponentId, ComponentKind, DistributionFact, Evidence, EvidenceKind, Incomplete,
+    Inventory, Purl, SourcePackage, Subject,
+};
+
+use crate::catalogers::dpkg::{DpkgStanza, listed_paths};
+use crate::content;
+use crate::facts;
+use crate::layer::LayerScan;
+use crate::node::{Finding, Found, NodeKind};
+use crate::path::parent;
+use crate::tree::{Origin, Tree};
+
+/// What is known of a component before everything has been joined.
+struct Draft {
+    component: Component,
+    /// The root that it lies in: empty, or the folder of another root inside the image.
+    root: String,
+    /// Names it needs: one of each inner list.
+    needs: Vec<Vec<String>>,
+    provides: Vec<String>,
+    /// Files whose text lists the paths it owns, and the paths themselves.
+    lists: Vec<String>,
+    files: Vec<String>,
+}
+
+/// Joins what the layers of an image say, the lowest first.
+#[must_use]
+pub fn assemble(subject: Subject, config: Option<&ImageConfig>, layers: &[LayerScan]) -> Inventory {
+    let tree = Tree::merge(layers);
+    let has_layers = !subject.layers.is_empty();
+    let distribution = distribution(&tree);
+    let mut incomplete: BTreeSet<Incomplete> = BTreeSet::new();
+    for scan in layers {
+        incomplete.extend(scan.incomplete.iter().cloned());
+    }
+    for path in &tree.dangling {
+        incomplete.insert(Incomplete {
+            place: path.clone(),
+            reason: "the target of the hard link is not there".to_owned(),
+        });
+    }
+    for (path, node, _) in tree.nodes() {
+        let target = match node.kind {
+            NodeKind::Symlink => tree.resolve(path).map(|(_, target, _)| target),
+            _ => Some(node),
+        };
+        if let Some(target) = target
+            && target.kind == NodeKind::File
+            && target.path != path
+            && content::is_missed(path, &target.path)
+        {
+            incomplete.insert(Incomplete {
+                place: path.to_owned(),
+                reason: format!(
+                    "it is a link to `{}`, which was not read as such",
+                    target.path
+                ),
+            });
+        }
+    }
+    let drafts = drafts(&tree, distribution.as_ref(), has_layers);
+    let drafts = without_notes(&tree, joined(drafts));
+    let components = connected(&tree, drafts);
+    let facts = facts::facts(&tree, config);
+    Inventory {
+        subject,
+        distribution,
+        components,
+        facts: Some(facts),
+        incomplete: incomplete.into_iter().collect(),
+    }
+}
+
+/// The text of a small file that the scan kept.
+pub(crate) fn text<'a>(tree: &Tree<'a>, path: &str) -> Option<&'a str> {
+    let (_, node, _) = tree.resolve(path)?;
+    node.findings.iter().find_map(|finding| match finding {
+        Finding::Text(text) => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// os-release(5): `/etc/os-release`, and where that is missing `/usr/lib/os-release`.
+fn distribution(tree: &Tree<'_>) -> Option<DistributionFact> {
+    let release = text(tree, "etc/os-release").or_else(|| text(tree, "usr/lib/os-release"))?;
+    let mut fields = BTreeMap::new();
+    for line in release.lines() {
+        let line = line.trim();
+        if let Some((name, value)) = line.split_once('=')
+            && !name.starts_with('#')
+        {
+            fields.insert(name.trim(), unquoted(value.trim()));
+        }
+    }
+    let mut field = |name: &str| fields.remove(name).filter(|value| !value.is_empty());
+    let id = field("ID")?.to_lowercase();
+    let codename = field("VERSION_CODENAME").or_else(|| {
+        // testing and unstable: `forky/sid`.
+        let version = text(tree, "etc/debian_version")?.trim().to_owned();
+        let is_name = id == "debian" && version.starts_with(|letter: char| letter.is_alphabetic());
+        is_name.then_some(version)
+    });
+    Some(DistributionFact {
+        id_like: field("ID_LIKE")
+            .map(|like| {
+                like.split_ascii_whitespace()
+                    .map(str::to_lowercase)
+                    .collect()
+            })
+            .unwrap_or_default(),
+        version: field("VERSION_ID"),
+        codename,
+        pretty_name: field("PRETTY_NAME"),
+        id,
+    })
+}
+
+/// A value of os-release: as a shell would read it.
+fn unquoted(value: &str) -> String {
+    let inner = ['"', '\'']
+        .iter()
+        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+    let mut text = String::new();
+    let mut letters = inner.unwrap_or(value).chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if !value.starts_with('\'') => text.extend(letters.next()),
+            letter => text.push(letter),
+        }
+    }
+    text
+}
+
+fn drafts(
+    tree: &Tree<'_>,
+    distribution: Option<&DistributionFact>,
+    has_layers: bool,
+) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for (path, node, origin) in tree.nodes() {
+        for finding in &node.findings {
+            match finding {
+                Finding::Dpkg(stanzas) => {
+                    for stanza in stanzas {
+                        drafts.push(debian(
+                            tree,
+                            stanza,
+                            path,
+                            evidence(path, "", origin, has_layers, EvidenceKind::Database),
+                            distribution,
+                        ));
+                    }
+                }
+                Finding::Components(found) => {
+                    for found in found {
+                        let evidence =
+                            evidence(path, &found.inside, origin, has_layers, found.kind);
+                        drafts.push(plain(found, path, evidence, distribution));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    drafts
+}
+
+fn evidence(
+    path: &str,
+    inside: &str,
+    origin: Origin,
+    has_layers: bool,
+    kind: EvidenceKind,
+) -> Evidence {
+    Evidence {
+        path: match inside {
+            "" => path.to_owned(),
+            inside => format!("{path}!/{inside}"),
+        },
+        layer: has_layers.then_some(origin.layer),
+        kind,
+    }
+}
+
+fn plain(
+    found: &Found,
+    path: &str,
+    evidence: Evidence,
+    distribution: Option<&DistributionFact>,
+) -> Draft {
+    let mut component = found.component.clone();
+    component.evidence = vec![evidence];
+    if component.kind == ComponentKind::Apk && found.kind == EvidenceKind::Database {
+        component.purl = system_purl(&component, distribution, "alpine");
+    }
+    Draft {
+        component,
+        root: root_of(path, &["usr/lib/apk/db", "lib/apk/db"]),
+        needs: found.needs.iter().map(|name| vec![name.clone()]).collect(),
+        provides: found.provides.clone(),
+        lists: Vec::new(),
+        files: found.files.clone(),
+    }
+}
+
+/// The root that a database belongs to: what stands before its usual place.
+fn root_of(path: &str, usual: &[&str]) -> String {
+    usual
+        .iter()
+        .find_map(|usual| {
+            let at = path.find(usual)?;
+            let root = path.get(..at)?;
+            (root.is_empty() || root.ends_with('/')).then(|| root.to_owned())
+        })
+        .unwrap_or_default()
+}
+
+fn debian(
+    tree: &Tree<'_>,
+    stanza: &DpkgStanza,
+    path: &str,
+    evidence: Evidence,
+    distribution: Option<&DistributionFact>,
+) -> Draft {
+    let mut component = Component::new(ComponentKind::Deb, &stanza.name, &stanza.version);
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    component.source = stanza.source.as_ref().map(|(name, version)| SourcePackage {
+        name: name.clone(),
+        version: version.clone().unwrap_or_else(|| stanza.version.clone()),
+    });
+    component.architecture = said(&stanza.architecture);
+    component.supplier = said(&stanza.maintainer);
+    component.homepage = said(&stanza.homepage);
+    component.summary = said(&stanza.summary);
+    component.evidence = vec![evidence];
+    let root = root_of(path, &["var/lib/dpkg", "usr/lib/dpkg", "lib/dpkg"]);
+    let place = format!("{root}usr/share/doc/{}/copyright", stanza.name);
+    if let Some((_, node, _)) = tree.resolve(&place) {
+        for finding in &node.findings {
+            if let Finding::Copyright(copyright) = finding {
+                component.licences = copyright.licences.clone();
+                component.copyright = said(&copyright.notices);
+            }
+        }
+    }
+    component.purl = system_purl(&component, distribution, "debian");
+    if let Some(purl) = component.purl.take() {
+        // As written: a source without a version of its own is named without one.
+        let upstream = stanza.source.as_ref().map(|(name, version)| match version {
+            Some(version) => format!("{name}@{version}"),
+            None => name.clone(),
+        });
+        component.purl = Some(match upstream {
+            Some(upstream) => purl.clone().with("upstream", &upstream).unwrap_or(purl),
+            None => purl,
+        });
+    }
+    let folder = parent(path);
+    let lists = match folder.strip_suffix("/status.d") {
+        Some(_) => vec![format!("{path}.md5sums")],
+        None => {
+            let mut names = vec![format!("{folder}/info/{}.list", stanza.name)];
+            if stanza.same {
+                names.push(format!(
+                    "{folder}/info/{}:{}.list",
+                    stanza.name, stanza.architecture
+                ));
+            }
+            names
+        }
+    };
+    Draft {
+        component,
+        root,
+        needs: stanza.depends.clone(),
+        provides: stanza.provides.clone(),
+        lists,
+        files: Vec::new(),
+    }
+}
+
+/// The package URL of a distribution's package: architecture and distribution as qualifiers.
+fn system_purl(
+    component: &Component,
+    distribution: Option<&DistributionFact>,
+    usual: &str,
+) -> Option<Purl> {
+    let id = distribution.map_or(usual, |distribution| distribution.id.as_str());
+    let mut purl = Purl::new(
+        component.kind.as_str(),
+        Some(id),
+        &component.name,
+        Some(&component.version),
+    )
+    .ok()?;
+    if let Some(architecture) = &component.architecture {
+        purl = purl.with("arch", architecture).ok()?;
+    }
+    if let Some(distribution) = distribution {
+        let named = match (&distribution.version, &distribution.codename) {
+            (Some(version), _) => format!("{id}-{version}"),
+            (None, Some(codename)) => format!("{id}-{codename}"),
+            (None, None) => id.to_owned(),
+        };
+        purl = purl.with("distro", &named).ok()?;
+    }
+    Some(purl)
+}
+
+/// One draft for what is one component; sorted.
+fn joined(drafts: Vec<Draft>) -> Vec<Draft> {
+    type Key = (ComponentKind, String, String, Option<String>, String);
+    let mut by_key: BTreeMap<Key, Draft> = BTreeMap::new();
+    for draft in drafts {
+        let component = &draft.component;
+        let key = (
+            component.kind,
+            component.name.clone(),
+            component.version.clone(),
+            component.architecture.clone(),
+            draft.root.clone(),
+        );
+        match by_key.get_mut(&key) {
+            None => {
+                by_key.insert(key, draft);
+            }
+            Some(first) => absorb(first, draft),
+        }
+    }
+    let mut drafts: Vec<Draft> = by_key.into_values().collect();
+    for draft in &mut drafts {
+        draft.component.evidence.sort();
+        draft.component.evidence.dedup();
+    }
+    drafts
+}
+
+/// What one file leaves open another may say.
+fn absorb(first: &mut Draft, other: Draft) {
+    let (into, from) = (&mut first.component, other.component);
+    into.evidence.extend(from.evidence);
+    if into.licences.is_unknown() {
+        into.licences = from.licences;
+    }
+    into.purl = into.purl.take().or(from.purl);
+    into.source = into.source.take().or(from.source);
+    into.supplier = into.supplier.take().or(from.supplier);
+    into.copyright = into.copyright.take().or(from.copyright);
+    into.summary = into.summary.take().or(from.summary);
+    into.homepage = into.homepage.take().or(from.homepage);
+    into.sha256 = into.sha256.or(from.sha256);
+    for (name, value) in from.properties {
+        into.properties.entry(name).or_insert(value);
+    }
+    first.needs.extend(other.needs);
+    first.provides.extend(other.provides);
+    first.lists.extend(other.lists);
+    first.files.extend(other.files);
+}
+
+/// Whether nothing but a note in a program speaks for a package of a distribution.
+fn is_noted(draft: &Draft) -> bool {
+    draft.component.kind.is_system()
+        && draft.component.properties.contains_key("note-type")
+        && draft
+            .component
+            .evidence
+            .iter()
+            .all(|evidence| evidence.kind != EvidenceKind::Database)
+}
+
+/// A note in a program names the source package. Where the database has the package that owns the
+/// program, it knows better, and the note is no component of its own.
+fn without_notes(tree: &Tree<'_>, drafts: Vec<Draft>) -> Vec<Draft> {
+    if !drafts.iter().any(is_noted) {
+        return drafts;
+    }
+    let owners = owners(tree, &drafts);
+    drafts
+        .into_iter()
+        .zip(owners)
+        .filter(|(draft, owner)| !(is_noted(draft) && owner.is_some()))
+        .map(|(draft, _)| draft)
+        .collect()
+}
+
+/// The components with their dependencies and owners.
+fn connected(tree: &Tree<'_>, drafts: Vec<Draft>) -> Vec<Component> {
+    let owners = owners(tree, &drafts);
+    let depends = depends(&drafts);
+    let mut components: Vec<Component> = drafts.into_iter().map(|draft| draft.component).collect();
+    for ((component, owner), depends) in components.iter_mut().zip(owners).zip(depends) {
+        component.owner = owner;
+        component.depends = depends;
+    }
+    components
+}
+
+fn ids<T>(items: &[T]) -> impl Iterator<Item = (ComponentId, &T)> {
+    (0..).map(ComponentId).zip(items)
+}
+
+fn depends(drafts: &[Draft]) -> Vec<Vec<ComponentId>> {
+    // Names are looked for among components of the same kind in the same root.
+    let mut named: BTreeMap<(ComponentKind, &str, &str), Vec<ComponentId>> = BTreeMap::new();
+    let mut provided = named.clone();
+    for (id, draft) in ids(drafts) {
+        let kind = draft.component.kind;
+        let key = (kind, draft.root.as_str(), draft.component.name.as_str());
+        named.entry(key).or_default().push(id);
+        for name in &draft.provides {
+            let key = (kind, draft.root.as_str(), name.as_str());
+            provided.entry(key).or_default().push(id);
+        }
+    }
+    ids(drafts)
+        .map(|(id, draft)| {
+            let mut found = BTreeSet::new();
+            for alternatives in &draft.needs {
+                let kind = draft.component.kind;
+                let look = |map: &BTreeMap<(ComponentKind, &str, &str), Vec<ComponentId>>| {
+                    alternatives
+                        .iter()
+                        .find_map(|name| map.get(&(kind, draft.root.as_str(), name)).cloned())
+                };
+                found.extend(look(&named).or_else(|| look(&provided)).unwrap_or_default());
+            }
+            found.remove(&id);
+            found.into_iter().collect()
+        })
+        .collect()
+}
+
+/// Before the merge of `/usr`, and in databases to this day, `/usr/lib/x` is called `/lib/x`.
+fn without_usr(path: &str) -> Option<&str> {
+    path.strip_prefix("usr/").filter(|rest| {
+        rest.starts_with("lib") || rest.starts_with("bin") || rest.starts_with("sbin")
+    })
+}
+
+/// The owner of each component.
+fn owners(tree: &Tree<'_>, drafts: &[Draft]) -> Vec<Option<ComponentId>> {
+    let is_owner = |draft: &Draft| draft.component.kind.is_system() && !is_noted(draft);
+    // Only the paths of evidence are looked for in the lists, which are long.
+    let mut wanted: BTreeMap<String, &str> = BTreeMap::new();
+    for draft in drafts.iter().filter(|draft| !is_owner(draft)) {
+        for evidence in &draft.component.evidence {
+            let path = on_disk(&evidence.path);
+            wanted.insert(path.to_owned(), path);
+            if let Some(short) = without_usr(path) {
+                wanted.insert(short.to_owned(), path);
+            }
+        }
+    }
+    if wanted.is_empty() {
+        return vec![None; drafts.len()];
+    }
+    let mut owner_of: BTreeMap<&str, ComponentId> = BTreeMap::new();
+    let mut claim = |root: &str, path: &str, id: ComponentId| {
+        let full;
+        let path = match root {
+            "" => path,
+            root => {
+                full = format!("{root}{path}");
+                &full
+            }
+        };
+        if let Some(path) = wanted.get(path) {
+            owner_of.entry(path).or_insert(id);
+        }
+    };
+    for (id, draft) in ids(drafts) {
+        if !is_owner(draft) {
+            continue;
+        }
+        for list in &draft.lists {
+            for path in text(tree, list).into_iter().flat_map(listed_paths) {
+                claim(&draft.root, path, id);
+            }
+        }
+        for path in &draft.files {
+            claim(&draft.root, path, id);
+        }
+    }
+    drafts
+        .iter()
+        .map(|draft| {
+            if is_owner(draft) {
+                return None;
+            }
+            let mut owner = None;
+            for evidence in &draft.component.evidence {
+                let found = *owner_of.get(on_disk(&evidence.path))?;
+                if *owner.get_or_insert(found) != found && !is_noted(draft) {
+                    return None;
+                }
+            }
+            owner
+        })
+        .collect()
+}
+
+/// The file of the image that an evidence is in.
+fn on_disk(path: &str) -> &str {
+    path.split_once("!/").map_or(path, |(file, _)| file)
+}

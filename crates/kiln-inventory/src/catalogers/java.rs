@@ -1,0 +1,352 @@
+//! Java archives: `pom.properties` of Maven, the manifest, and archives inside archives.
+//!
+//! A jar that many were shaded into has many `pom.properties`, and each is a component. Without
+//! any, the manifest names the jar, or else its file name does.
+
+use std::collections::BTreeMap;
+
+use kiln_types::{ComponentKind, EvidenceKind};
+
+use super::zip::{Member, content, members};
+use super::{Cataloged, component, is_sane};
+use crate::licence;
+use crate::node::Found;
+use crate::path::name;
+
+/// What a nested search may cost.
+pub(crate) struct Budget {
+    /// Bytes that may still be unpacked in memory.
+    pub(crate) left: u64,
+    /// Levels of archives in archives.
+    pub(crate) depth: usize,
+}
+
+/// Bytes of a manifest or of properties.
+const SMALL: u64 = 1 << 20;
+
+/// Whether a file is an archive of Java, by its name.
+pub(crate) fn is_archive(file: &str) -> bool {
+    const SUFFIXES: [&str; 10] = [
+        "jar", "war", "ear", "par", "sar", "nar", "jpi", "hpi", "kar", "lpkg",
+    ];
+    let suffix = file.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    SUFFIXES
+        .iter()
+        .any(|known| suffix.eq_ignore_ascii_case(known))
+}
+
+/// The runtime whose `release` file this is: none where it names no version of Java.
+pub(crate) fn runtime(bytes: &[u8]) -> Cataloged {
+    let text = String::from_utf8_lossy(bytes);
+    let fields: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
+        .collect();
+    let version = fields
+        .get("JAVA_RUNTIME_VERSION")
+        .or(fields.get("JAVA_VERSION"));
+    let Some(version) = version.filter(|version| is_sane(version)) else {
+        return Ok(Vec::new());
+    };
+    let mut component = component(ComponentKind::Binary, None, "openjdk", "openjdk", version);
+    component.supplier = fields.get("IMPLEMENTOR").map(|&name| name.to_owned());
+    Ok(vec![Found::new(component, EvidenceKind::Metadata)])
+}
+
+/// The components of an archive, and what could not be read in it.
+pub(crate) fn archive(file: &str, bytes: &[u8], budget: &mut Budget) -> (Vec<Found>, Vec<String>) {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    walk(file, "", bytes, 0, budget, &mut found, &mut wrong);
+    wrong.truncate(100);
+    (found, wrong)
+}
+
+fn walk(
+    file: &str,
+    inside: &str,
+    bytes: &[u8],
+    depth: usize,
+    budget: &mut Budget,
+    found: &mut Vec<Found>,
+    wrong: &mut Vec<String>,
+) {
+    let place = |what: &str| match inside {
+        "" => what.to_owned(),
+        inside => format!("{inside}: {what}"),
+    };
+    let members = match members(bytes) {
+        Ok(members) => members,
+        Err(reason) => {
+            wrong.push(place(&reason));
+            return;
+        }
+    };
+    found.extend(own(file, inside, bytes, &members, wrong));
+    for member in members.iter().filter(|member| is_archive(&member.name)) {
+        if depth >= budget.depth {
+            wrong.push(place("archives nest too deep"));
+            return;
+        }
+        let Some(left) = budget.left.checked_sub(u64::from(member.size)) else {
+            wrong.push(place("the archives inside have more bytes than are read"));
+            return;
+        };
+        budget.left = left;
+        let below = match inside {
+            "" => member.name.clone(),
+            inside => format!("{inside}!/{}", member.name),
+        };
+        match content(bytes, member, u64::from(member.size)) {
+            Ok(nested) => walk(
+                &member.name,
+                &below,
+                &nested,
+                depth + 1,
+                budget,
+                found,
+                wrong,
+            ),
+            Err(reason) => wrong.push(place(&reason)),
+        }
+    }
+}
+
+/// The components that an archive itself is made of.
+fn own(
+    file: &str,
+    inside: &str,
+    bytes: &[u8],
+    members: &[Member],
+    wrong: &mut Vec<String>,
+) -> Vec<Found> {
+    let mut read = |member: &Member| match content(bytes, member, SMALL) {
+        Ok(content) => Some(String::from_utf8_lossy(&content).into_owned()),
+        Err(reason) => {
+            wrong.push(reason);
+            None
+        }
+    };
+    let manifest = members
+        .iter()
+        .find(|member| member.name.eq_ignore_ascii_case("META-INF/MANIFEST.MF"))
+        .and_then(&mut read)
+        .map(|text| manifest(&text))
+        .unwrap_or_default();
+    let mut found = Vec::new();
+    for member in members {
+        let is_pom =
+            member.name.starts_with("META-INF/maven/") && member.name.ends_with("/pom.properties");
+        if !is_pom {
+            continue;
+        }
+        let Some(text) = read(member) else { continue };
+        let fields = properties(&text);
+        let field = |name: &str| {
+            fields
+                .get(name)
+                .map(String::as_str)
+                .filter(|text| is_sane(text))
+        };
+        if let (Some(group), Some(artifact), Some(version)) =
+            (field("groupId"), field("artifactId"), field("version"))
+        {
+            found.push(made(Some(group), artifact, version, inside));
+        }
+    }
+    // The archive itself may have no properties although what was shaded into it has.
+    let (stem, number) = split_name(file);
+    let is_named = found.iter().any(|found| {
+        let artifact = found.component.name.rsplit(':').next().unwrap_or_default();
+        artifact == stem
+    });
+    if found.is_empty() || !(is_named || found.len() == 1) {
+        let get = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| manifest.get(*name))
+                .map(|value| value.split(';').next().unwrap_or_default().trim())
+                .filter(|value| is_sane(value) && !value.contains("${"))
+        };
+        let version = number
+            .or_else(|| {
+                get(&[
+                    "Implementation-Version",
+                    "Bundle-Version",
+                    "Specification-Version",
+                ])
+            })
+            .unwrap_or_default();
+        let group = get(&["Implementation-Vendor-Id"])
+            .filter(|group| group.contains('.') && !group.contains(' '));
+        if is_sane(stem) && is_sane(version) {
+            found.push(made(group, stem, version, inside));
+        }
+    }
+    if let Some(said) = manifest.get("Bundle-License")
+        && let [only] = found.as_mut_slice()
+    {
+        let said = said.split([',', ';']).next().unwrap_or_default();
+        if !said.contains("://") {
+            only.component.licences = licence::of_field(said.trim_matches('"'));
+        }
+    }
+    found
+}
+
+fn made(group: Option<&str>, artifact: &str, version: &str, inside: &str) -> Found {
+    let full = match group {
+        Some(group) => format!("{group}:{artifact}"),
+        None => artifact.to_owned(),
+    };
+    let component = component(ComponentKind::Maven, group, artifact, &full, version);
+    let mut found = Found::new(component, EvidenceKind::Metadata);
+    inside.clone_into(&mut found.inside);
+    found
+}
+
+/// `commons-lang3-3.12.0.jar`: the artifact and the version.
+fn split_name(file: &str) -> (&str, Option<&str>) {
+    let base = name(file);
+    let stem = base.rsplit_once('.').map_or(base, |(stem, _)| stem);
+    for (at, _) in stem.match_indices('-') {
+        let rest = stem.get(at + 1..).unwrap_or_default();
+        if rest.starts_with(|letter: char| letter.is_ascii_digit()) {
+            return (stem.get(..at).unwrap_or_default(), Some(rest));
+        }
+    }
+    (stem, None)
+}
+
+/// The main section of a manifest (JAR File Specification): lines of 72 bytes, continued after a
+/// blank.
+fn manifest(text: &str) -> BTreeMap<String, String> {
+    let mut fields: BTreeMap<String, String> = BTreeMap::new();
+    let mut last: Option<String> = None;
+    for line in text.lines().take(20_000) {
+        if line.is_empty() {
+            break;
+        }
+        if let Some(rest) = line.strip_prefix(' ') {
+            if let Some(value) = last.as_ref().and_then(|name| fields.get_mut(name)) {
+                value.push_str(rest);
+            }
+        } else if let Some((name, value)) = line.split_once(':') {
+            fields.insert(name.to_owned(), value.trim().to_owned());
+            last = Some(name.to_owned());
+        }
+    }
+    fields
+}
+
+fn properties(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with(['#', '!']))
+        .filter_map(|line| line.split_once(['=', ':']))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .take(1000)
+        .collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A zip file of stored members.
+    pub(crate) fn stored(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+        for (name, content) in members {
+            let offset = u32::try_from(bytes.len()).unwrap();
+            let size = u32::try_from(content.len()).unwrap().to_le_bytes();
+            let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+            bytes.extend(b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            bytes.extend(size);
+            bytes.extend(size);
+            bytes.extend(length);
+            bytes.extend([0, 0]);
+            bytes.extend(name.as_bytes());
+            bytes.extend(*content);
+            directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            directory.extend(size);
+            directory.extend(size);
+            directory.extend(length);
+            directory.extend([0; 12]);
+            directory.extend(offset.to_le_bytes());
+            directory.extend(name.as_bytes());
+        }
+        let start = u32::try_from(bytes.len()).unwrap();
+        let count = u16::try_from(members.len()).unwrap().to_le_bytes();
+        bytes.extend(&directory);
+        bytes.extend(b"PK\x05\x06\0\0\0\0");
+        bytes.extend(count);
+        bytes.extend(count);
+        bytes.extend(u32::try_from(directory.len()).unwrap().to_le_bytes());
+        bytes.extend(start.to_le_bytes());
+        bytes.extend([0, 0]);
+        bytes
+    }
+
+    fn budget() -> Budget {
+        Budget {
+            left: 1 << 20,
+            depth: 3,
+        }
+    }
+
+    fn names(found: &[Found]) -> Vec<String> {
+        found
+            .iter()
+            .map(|found| {
+                let component = &found.component;
+                format!("{} {} {}", component.name, component.version, found.inside)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn properties_manifests_file_names_and_archives_inside() {
+        let pom = b"#Generated\ngroupId=org.example\nartifactId=lib\nversion=1.2\n";
+        let lib = stored(&[("META-INF/maven/org.example/lib/pom.properties", pom)]);
+        let plain = stored(&[(
+            "META-INF/MANIFEST.MF",
+            b"Manifest-Version: 1.0\r\nImplementation-Version: 9.\r\n 1\r\n",
+        )]);
+        let app = stored(&[
+            ("BOOT-INF/lib/lib-1.2.jar", &lib),
+            ("BOOT-INF/lib/plain.jar", &plain),
+            ("BOOT-INF/lib/named-3.4.jar", &plain),
+        ]);
+        let (found, wrong) = archive("app-0.1.jar", &app, &mut budget());
+        assert_eq!(
+            names(&found),
+            [
+                "app 0.1 ",
+                "org.example:lib 1.2 BOOT-INF/lib/lib-1.2.jar",
+                "plain 9.1 BOOT-INF/lib/plain.jar",
+                "named 3.4 BOOT-INF/lib/named-3.4.jar",
+            ]
+        );
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn jars_in_jars_without_end_and_with_lying_sizes_are_reported() {
+        let mut jar = stored(&[("a", b"")]);
+        for _ in 0..6 {
+            jar = stored(&[("x.jar", &jar)]);
+        }
+        let (_, wrong) = archive("x.jar", &jar, &mut budget());
+        assert!(wrong[0].contains("nest too deep"), "{wrong:?}");
+        let big = stored(&[("x.jar", &vec![0; 2 << 20])]);
+        let (_, wrong) = archive("x.jar", &big, &mut budget());
+        assert!(wrong[0].contains("more bytes"), "{wrong:?}");
+        let (_, wrong) = archive("x.jar", b"no zip", &mut budget());
+        assert!(wrong[0].contains("no zip file"), "{wrong:?}");
+        let mut cut = stored(&[("META-INF/MANIFEST.MF", b"A: b\n")]);
+        let at = memchr::memmem::find(&cut, b"PK\x01\x02").unwrap();
+        cut[at + 42] = 0xff;
+        let (_, wrong) = archive("x.jar", &cut, &mut budget());
+        assert!(wrong[0].contains("local header is broken"), "{wrong:?}");
+    }
+}

@@ -1,0 +1,317 @@
+//! Programs and libraries (ELF), read once from front to end, in pieces: nothing is kept but what
+//! stands behind a mark. So a program of any size costs the same memory.
+//!
+//! Marks: the build information of Go, the crates of Rust, notes about packages
+//! (systemd.io/ELF_PACKAGE_METADATA), and texts of known programs.
+
+use std::io::{self, Read};
+
+use kiln_types::{ComponentKind, EvidenceKind, SourcePackage};
+use memchr::memmem::Finder;
+use serde::Deserialize;
+
+use super::classifier::{self, Class};
+use super::{Cataloged, component, golang, is_sane, rust};
+use crate::node::Found;
+
+/// What an ELF file begins with.
+pub(crate) const ELF: &[u8] = b"\x7fELF";
+/// Bytes read at once.
+const PIECE: usize = 256 << 10;
+/// Bytes of a piece that are looked at again with the next one: no mark is longer.
+const OVERLAP: usize = 256;
+/// The type of a package note, and its owner's name.
+const NOTE: &[u8] = b"\x7e\x1a\xfe\xca\x46\x44\x4f\0";
+const LONGEST_NOTE: usize = 64 << 10;
+/// Things of one kind that are followed in one program.
+const MOST: usize = 16;
+
+/// What a mark leads to.
+enum Mark {
+    Go,
+    Rust,
+    Note,
+    Text(&'static Class),
+}
+
+/// Bytes that follow a mark, until there are enough.
+struct Capture {
+    mark: Mark,
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+/// Looks through a program; `first` is what was read of it already. The components, and what could
+/// not be understood.
+///
+/// # Errors
+/// When reading fails.
+pub(crate) fn scan(
+    file: &str,
+    first: Vec<u8>,
+    content: &mut dyn Read,
+) -> io::Result<(Vec<Found>, Vec<String>)> {
+    let texts: Vec<(&'static Class, Finder<'static>)> = classifier::classes(file)
+        .into_iter()
+        .filter_map(|class| {
+            let needle = class.needle(file)?;
+            Some((class, Finder::new(&needle).into_owned()))
+        })
+        .collect();
+    let go = Finder::new(golang::MAGIC);
+    let note = Finder::new(NOTE);
+    let mut captures: Vec<Capture> = Vec::new();
+    // `window` holds the bytes from `offset` on; marks are looked for from `seen` on.
+    let mut window = first;
+    let mut offset = 0_usize;
+    let mut seen = 0_usize;
+    let mut counts = [0_usize; 3];
+    loop {
+        let begin = window.len();
+        window.resize(begin + PIECE, 0);
+        let mut filled = begin;
+        while let Some(rest) = window.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match content.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let ended = filled < window.len();
+        window.truncate(filled);
+        let fresh = window.get(begin..).unwrap_or_default();
+        for capture in &mut captures {
+            let room = capture.most.saturating_sub(capture.bytes.len());
+            capture.bytes.extend(fresh.iter().take(room));
+        }
+        // Marks that begin in the overlap at the end are found with the next piece.
+        let until = match ended {
+            true => window.len(),
+            false => window.len().saturating_sub(OVERLAP),
+        };
+        let mut open = |at: usize, mark: Mark, most: usize| {
+            let bytes = window.get(at..).unwrap_or_default();
+            let bytes = bytes
+                .get(..most.min(bytes.len()))
+                .unwrap_or_default()
+                .to_vec();
+            captures.push(Capture { mark, bytes, most });
+        };
+        let part = window.get(seen..).unwrap_or_default();
+        for at in go.find_iter(part).map(|at| at + seen) {
+            if at < until && (offset + at).is_multiple_of(16) && counts[0] < MOST {
+                counts[0] += 1;
+                open(at, Mark::Go, golang::LONGEST);
+            }
+        }
+        for at in note.find_iter(part).map(|at| at + seen) {
+            if at < until && at >= 8 && counts[1] < MOST {
+                counts[1] += 1;
+                open(at - 8, Mark::Note, LONGEST_NOTE);
+            }
+        }
+        for at in memchr::memchr_iter(b'x', part).map(|at| at + seen) {
+            let is_header = matches!(window.get(at + 1), Some(0x01 | 0x5e | 0x9c | 0xda));
+            if at < until && is_header && counts[2] < MOST {
+                let start = window.get(at..).unwrap_or_default();
+                if kiln_archive::inflate::zlib_begins_with(start, rust::START) {
+                    counts[2] += 1;
+                    open(at, Mark::Rust, rust::LONGEST);
+                }
+            }
+        }
+        for (class, finder) in &texts {
+            let places = finder.find_iter(part).map(|at| at + seen);
+            for at in places.filter(|at| *at < until).take(MOST) {
+                open(at, Mark::Text(class), 96);
+            }
+        }
+        if ended {
+            break;
+        }
+        // Keep the overlap, and eight bytes more for the begin of a note.
+        let keep = until.saturating_sub(8);
+        window.drain(..keep);
+        offset += keep;
+        seen = until - keep;
+    }
+    Ok(understood(captures))
+}
+
+fn understood(captures: Vec<Capture>) -> (Vec<Found>, Vec<String>) {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    let (mut has_go, mut has_rust) = (false, false);
+    let mut classified: Vec<&str> = Vec::new();
+    for capture in &captures {
+        let cataloged: Cataloged = match &capture.mark {
+            Mark::Go if has_go => continue,
+            Mark::Rust if has_rust => continue,
+            Mark::Go => golang::modules(&capture.bytes),
+            Mark::Rust => rust::crates(&capture.bytes),
+            Mark::Note => package_note(&capture.bytes),
+            Mark::Text(class) => Ok(class.found(&capture.bytes).into_iter().collect()),
+        };
+        match cataloged {
+            Ok(mut components) => {
+                match &capture.mark {
+                    Mark::Go => has_go |= !components.is_empty(),
+                    Mark::Rust => has_rust = true,
+                    Mark::Note => {}
+                    Mark::Text(_) => {
+                        // The first text of a class counts.
+                        components.retain(|found| {
+                            let name = found.component.name.as_str();
+                            let is_new = !classified.contains(&name);
+                            if is_new && let Some(class) = name_of(name) {
+                                classified.push(class);
+                            }
+                            is_new
+                        });
+                    }
+                }
+                found.append(&mut components);
+            }
+            Err(reason) => wrong.push(reason),
+        }
+    }
+    wrong.dedup();
+    (found, wrong)
+}
+
+fn name_of(name: &str) -> Option<&'static str> {
+    classifier::CLASSES
+        .iter()
+        .map(Class::name)
+        .find(|known| *known == name)
+}
+
+#[derive(Deserialize)]
+struct Note {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+    architecture: Option<String>,
+    #[serde(default)]
+    os: String,
+}
+
+/// The package that a note names. `bytes` begins with the note's header: the length of the owner's
+/// name, the length of the description, the type.
+fn package_note(bytes: &[u8]) -> Cataloged {
+    let length = |at: usize| {
+        let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(bytes)).ok()
+    };
+    // Anything may hold these bytes; a note has an owner's name of four.
+    let (Some(4), Some(size)) = (length(0), length(4)) else {
+        return Ok(Vec::new());
+    };
+    if size > LONGEST_NOTE {
+        return Ok(Vec::new());
+    }
+    let Some(text) = bytes.get(16..16 + size) else {
+        return Err("a package note is cut off".to_owned());
+    };
+    let end = text
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(text.len());
+    let note: Note = serde_json::from_slice(text.get(..end).unwrap_or_default())
+        .map_err(|error| format!("a package note is broken: {error}"))?;
+    if !is_sane(&note.name) || !is_sane(&note.version) {
+        return Ok(Vec::new());
+    }
+    // What the distribution built is in its database; a note says it again for a file that was
+    // copied elsewhere.
+    let kind = match note.kind.as_str() {
+        "deb" => ComponentKind::Deb,
+        "rpm" => ComponentKind::Rpm,
+        "apk" => ComponentKind::Apk,
+        _ => ComponentKind::Binary,
+    };
+    let namespace = (!note.os.is_empty() && kind.is_system()).then_some(note.os.as_str());
+    let mut component = component(kind, namespace, &note.name, &note.name, &note.version);
+    if kind.is_system() {
+        // Notes name the source package (`dh_package_notes`).
+        component.source = Some(SourcePackage {
+            name: note.name.clone(),
+            version: note.version.clone(),
+        });
+    }
+    component.architecture = note.architecture;
+    component
+        .properties
+        .insert("note-type".to_owned(), note.kind);
+    Ok(vec![Found::new(component, EvidenceKind::BuildInformation)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(file: &str, bytes: &[u8]) -> Vec<String> {
+        let (first, mut rest) = bytes.split_at(4.min(bytes.len()));
+        let (found, wrong) = scan(file, first.to_vec(), &mut rest).unwrap();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        found
+            .iter()
+            .map(|found| format!("{} {}", found.component.name, found.component.version))
+            .collect()
+    }
+
+    /// A program with something at a place.
+    fn program(at: usize, something: &[u8]) -> Vec<u8> {
+        let mut bytes = ELF.to_vec();
+        bytes.resize(at, 1);
+        bytes.extend_from_slice(something);
+        bytes.resize(bytes.len() + 1000, 2);
+        bytes
+    }
+
+    #[test]
+    fn marks_are_found_wherever_pieces_end() {
+        let go = golang::tests::header("go1.24.4", "mod\texample.com/a\tv1.0.0\n");
+        let mut note = vec![4, 0, 0, 0];
+        let text = br#"{"type":"deb","os":"debian","name":"coreutils","version":"9.7-3"}"#;
+        note.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+        note.extend(NOTE);
+        note.extend(text);
+        for shift in (0..=320).step_by(16) {
+            let at = PIECE - 160 + shift;
+            assert_eq!(
+                names("app", &program(at, &go)),
+                ["stdlib 1.24.4", "example.com/a v1.0.0"],
+                "{at}"
+            );
+            assert_eq!(
+                names("app", &program(at, &note)),
+                ["coreutils 9.7-3"],
+                "{at}"
+            );
+            assert_eq!(
+                names("node", &program(at, b"node.js/v20.1.0\0")),
+                ["node 20.1.0"],
+                "{at}"
+            );
+        }
+        // Not aligned: a program of Go that speaks of the mark.
+        assert!(names("app", &program(PIECE - 3, &go)).is_empty());
+        assert!(names("other", &program(100, b"node.js/v20.1.0\0")).is_empty());
+    }
+
+    #[test]
+    fn crates_are_found_without_a_section_table() {
+        // Two crates and one that only the build needed.
+        let compressed = include_bytes!("../../tests/fixtures/audit.zlib");
+        for at in [64, PIECE - 5, PIECE + 1] {
+            assert_eq!(
+                names("app", &program(at, compressed)),
+                ["a 1.0.0", "app 0.1.0"]
+            );
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Which files are looked into, and how much of them is kept.
+
+use std::io::{self, Read};
+
+use memchr::memmem;
+
+use crate::catalogers::{Cataloged, apk, composer, dotnet, dpkg, gem, java, npm, program, python};
+use crate::layer::ScanLimits;
+use crate::licence::copyright;
+use crate::node::{Finding, Node};
+use crate::path::{name, parent};
+
+/// What a layer may still keep.
+pub(crate) struct Budget {
+    pub(crate) limits: ScanLimits,
+    left: u64,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: &ScanLimits) -> Self {
+        Self {
+            limits: *limits,
+            left: limits.captured,
+        }
+    }
+
+    /// Takes from what may be kept; false when too little is left.
+    pub(crate) fn take(&mut self, bytes: u64) -> bool {
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// What a file's content is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interest {
+    /// dpkg's database, whole or one package's part.
+    DpkgStatus,
+    /// apk's database.
+    Apk,
+    /// Debian's copyright file.
+    Copyright,
+    /// An installed package of npm.
+    Npm,
+    /// A Python distribution.
+    Python,
+    /// A Ruby gem.
+    Gem,
+    /// Composer's list.
+    Composer,
+    /// The packages of a .NET program.
+    Dotnet,
+    /// A Java archive.
+    Java,
+    /// Something that may be a private key.
+    Key,
+    /// Read later, when the tree is known.
+    Text,
+}
+
+/// What to do with a file, by its path alone. Databases count wherever they lie, because a root may
+/// have another root in it.
+fn interest(path: &str) -> Option<Interest> {
+    let base = name(path);
+    let folder = parent(path);
+    let suffix = base.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    Some(match base {
+        "status" if folder.ends_with("lib/dpkg") => Interest::DpkgStatus,
+        "installed" if folder.ends_with("lib/apk/db") => Interest::Apk,
+        "copyright" if parent(folder).ends_with("share/doc") => Interest::Copyright,
+        "os-release" if matches!(folder, "etc" | "usr/lib" | "lib") => Interest::Text,
+        "passwd" | "debian_version" if folder == "etc" => Interest::Text,
+        "package.json" => Interest::Npm,
+        "METADATA" if folder.ends_with(".dist-info") => Interest::Python,
+        "PKG-INFO" if folder.ends_with(".egg-info") => Interest::Python,
+        "installed.json" if name(folder) == "composer" => Interest::Composer,
+        "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" => Interest::Key,
+        _ if folder.ends_with("lib/dpkg/status.d") => match suffix {
+            "md5sums" => Interest::Text,
+            _ => Interest::DpkgStatus,
+        },
+        _ => match suffix {
+            "list" if folder.ends_with("lib/dpkg/info") => Interest::Text,
+            "egg-info" => Interest::Python,
+            "gemspec" if folder.split('/').any(|part| part == "specifications") => Interest::Gem,
+            "json" if base.ends_with(".deps.json") => Interest::Dotnet,
+            "pem" | "key" => Interest::Key,
+            _ if java::is_archive(base) => Interest::Java,
+            _ => return None,
+        },
+    })
+}
+
+/// Whether a database or package would be missed if `path` were another name of a file `other`, which
+/// was read under that name.
+pub(crate) fn is_missed(path: &str, other: &str) -> bool {
+    let is_database =
+        |interest: &Interest| !matches!(interest, Interest::Key | Interest::Copyright);
+    let wanted = interest(path).filter(is_database);
+    wanted.is_some() && wanted != interest(other)
+}
+
+/// Names of files that hold secrets of people and programs, whatever is in them.
+fn is_secret(path: &str) -> Option<&'static str> {
+    Some(match name(path) {
+        ".netrc" | "_netrc" => "passwords of network programs",
+        ".npmrc" | ".pypirc" => "may hold a registry's token",
+        ".git-credentials" => "passwords of repositories",
+        ".env" => "an environment, often with passwords",
+        "credentials" if name(parent(path)) == ".aws" => "keys of a cloud account",
+        "config.json" if name(parent(path)) == ".docker" => "may hold a registry's password",
+        ".bash_history" | ".ash_history" | ".zsh_history" => "commands that people typed",
+        ".htpasswd" | ".pgpass" | ".my.cnf" => "passwords",
+        _ => return None,
+    })
+}
+
+/// Looks into a file. What is not read of `content` is for the caller to skip.
+///
+/// # Errors
+/// When reading fails.
+pub(crate) fn examine(
+    node: &Node,
+    content: &mut dyn Read,
+    budget: &mut Budget,
+) -> io::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    if let Some(what) = is_secret(&node.path) {
+        findings.push(Finding::Secret(what.to_owned()));
+    }
+    match interest(&node.path) {
+        Some(Interest::Java) if node.size > 0 => jar(node, content, budget, &mut findings)?,
+        // A key has a few kilobytes; what is larger is something else.
+        Some(Interest::Key) if node.size > 64 << 10 => {}
+        Some(interest) => match whole(node, content, budget)? {
+            Ok(bytes) => read(interest, &node.path, &bytes, &mut findings),
+            Err(reason) => findings.push(Finding::Unread(reason)),
+        },
+        None if may_be_program(node) => {
+            let mut first = vec![0; program::ELF.len()];
+            let is_program = content.read_exact(&mut first).is_ok() && first == program::ELF;
+            if is_program {
+                let (found, wrong) = program::scan(name(&node.path), first, content)?;
+                push(&mut findings, Ok(found));
+                findings.extend(wrong.into_iter().map(Finding::Unread));
+            }
+        }
+        None if name(&node.path) == "release" && node.size < 64 << 10 => {
+            let mut bytes = Vec::new();
+            content.take(64 << 10).read_to_end(&mut bytes)?;
+            push(&mut findings, java::runtime(&bytes));
+        }
+        None => {}
+    }
+    Ok(findings)
+}
+
+/// Programs may be executed; libraries need not be.
+fn may_be_program(node: &Node) -> bool {
+    node.size >= 64 && (node.mode & 0o111 != 0 || name(&node.path).contains(".so"))
+}
+
+fn jar(
+    node: &Node,
+    content: &mut dyn Read,
+    budget: &mut Budget,
+    findings: &mut Vec<Finding>,
+) -> io::Result<()> {
+    let most = budget.limits.nested;
+    if node.size > most {
+        findings.push(Finding::Unread(format!(
+            "it has {} bytes, more than the {most} that are read of an archive",
+            node.size
+        )));
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    content.take(most).read_to_end(&mut bytes)?;
+    let mut nested = java::Budget {
+        left: most,
+        depth: budget.limits.depth,
+    };
+    let (found, wrong) = java::archive(&node.path, &bytes, &mut nested);
+    push(findings, Ok(found));
+    findings.extend(wrong.into_iter().map(Finding::Unread));
+    Ok(())
+}
+
+fn push(findings: &mut Vec<Finding>, cataloged: Cataloged) {
+    match cataloged {
+        Ok(found) if found.is_empty() => {}
+        Ok(found) => findings.push(Finding::Components(found)),
+        Err(reason) => findings.push(Finding::Unread(reason)),
+    }
+}
+
+/// The whole content, or why not.
+fn whole(
+    node: &Node,
+    content: &mut dyn Read,
+    budget: &mut Budget,
+) -> io::Result<Result<Vec<u8>, String>> {
+    let most = budget.limits.file;
+    if node.size > most {
+        return Ok(Err(format!(
+            "it has {} bytes, more than the {most} that are read of such a file",
+            node.size
+        )));
+    }
+    if !budget.take(node.size) {
+        return Ok(Err(format!(
+            "the files of this layer that should be read have more than {} bytes",
+            budget.limits.captured
+        )));
+    }
+    let mut bytes = Vec::new();
+    content.take(most).read_to_end(&mut bytes)?;
+    Ok(Ok(bytes))
+}
+
+fn read(interest: Interest, path: &str, bytes: &[u8], findings: &mut Vec<Finding>) {
+    let cataloged = match interest {
+        Interest::DpkgStatus => {
+            let (stanzas, wrong) = dpkg::stanzas(bytes);
+            findings.extend(wrong.into_iter().map(Finding::Unread));
+            findings.push(Finding::Dpkg(stanzas));
+            return;
+        }
+        Interest::Copyright => {
+            let text = String::from_utf8_lossy(bytes);
+            let package = name(parent(path));
+            findings.push(Finding::Copyright(Box::new(copyright(&text, package))));
+            return;
+        }
+        Interest::Text => {
+            findings.push(Finding::Text(String::from_utf8_lossy(bytes).into_owned()));
+            return;
+        }
+        Interest::Key => {
+            let marks = [&b"PRIVATE KEY-----"[..], b"PuTTY-User-Key-File"];
+            if marks.iter().any(|mark| memmem::find(bytes, mark).is_some()) {
+                findings.push(Finding::Secret("a private key".to_owned()));
+            }
+            return;
+        }
+        Interest::Apk => {
+            let (found, wrong) = apk::installed(bytes);
+            findings.extend(wrong.into_iter().map(Finding::Unread));
+            Ok(found)
+        }
+        Interest::Npm => npm::package(bytes),
+        Interest::Python => python::distribution(bytes),
+        Interest::Gem => gem::specification(bytes),
+        Interest::Composer => composer::installed(bytes),
+        Interest::Dotnet => dotnet::dependencies(bytes),
+        Interest::Java => return,
+    };
+    push(findings, cataloged);
+}

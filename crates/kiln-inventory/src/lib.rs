@@ -1,0 +1,30 @@
+//! What is inside an image: components with their evidence, the distribution, and the facts that
+//! hardening asks about. Any image, kiln's or not.
+//!
+//! - [`open`] finds the images at a [`Place`]; [`Image::scan`] reads its layers, each in one pass;
+//! - [`assemble`] puts layers over each other and joins what their files say into an
+//!   [`Inventory`](kiln_types::Inventory);
+//! - [`write`] gives the inventory as SPDX, CycloneDX and lists.
+//!
+//! Nothing is executed, nothing is unpacked to a disk, no network, no clock. Images are hostile:
+//! everything is bounded, every promised digest is checked, and what could not be read stands in
+//! the inventory's `incomplete`.
+
+mod assemble;
+mod catalogers;
+mod content;
+mod error;
+mod facts;
+mod layer;
+mod licence;
+mod node;
+mod path;
+mod source;
+mod tree;
+pub mod write;
+
+pub use assemble::assemble;
+pub use error::InventoryError;
+pub use kiln_oci::Transport;
+pub use layer::{LayerScan, ScanLimits, scan_layer};
+pub use source::{Image, Place, Scanned, open, open_index};

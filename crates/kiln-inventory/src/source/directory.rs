@@ -1,0 +1,171 @@
+//! The files of an image in a directory. Links are never followed: what they lead to may be
+//! outside.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use kiln_types::Subject;
+
+use super::{Files, Image};
+use crate::InventoryError;
+use crate::content::Budget;
+use crate::layer::{LayerScan, ScanLimits};
+use crate::node::{Node, NodeKind};
+use crate::path::normalised;
+
+/// How deep directories may nest.
+const DEEPEST: usize = 512;
+
+/// The image that a directory is.
+pub(super) fn image(directory: &Path) -> Result<Image, InventoryError> {
+    let error = |source| InventoryError::Read {
+        path: directory.to_owned(),
+        source,
+    };
+    if !fs::metadata(directory).map_err(error)?.is_dir() {
+        return Err(InventoryError::malformed(
+            directory.display().to_string(),
+            "it is no directory",
+        ));
+    }
+    Ok(Image {
+        subject: Subject {
+            name: directory.file_name().map_or_else(
+                || "rootfs".to_owned(),
+                |name| name.to_string_lossy().into_owned(),
+            ),
+            ..Subject::default()
+        },
+        config: None,
+        files: Files::Directory(directory.to_owned()),
+    })
+}
+
+/// Reads all files, in the order of their names.
+pub(super) fn scan(directory: &Path, limits: &ScanLimits) -> Result<LayerScan, InventoryError> {
+    let mut scan = LayerScan::default();
+    let mut budget = Budget::new(limits);
+    let mut walk = Walk {
+        root: directory.to_owned(),
+        scan: &mut scan,
+        budget: &mut budget,
+        seen: BTreeSet::new(),
+        entries: 0,
+        most: limits.layer.max_entries,
+    };
+    walk.directory(Path::new(""), 0)?;
+    Ok(scan)
+}
+
+struct Walk<'a> {
+    root: PathBuf,
+    scan: &'a mut LayerScan,
+    budget: &'a mut Budget,
+    /// Device and inode of files with several names.
+    seen: BTreeSet<(u64, u64)>,
+    entries: u64,
+    most: u64,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, below: &Path, depth: usize) -> Result<(), InventoryError> {
+        let path = self.root.join(below);
+        let error = |source| InventoryError::Read {
+            path: path.clone(),
+            source,
+        };
+        if depth > DEEPEST {
+            self.scan
+                .miss(&below.to_string_lossy(), "directories nest too deep");
+            return Ok(());
+        }
+        let listing = match fs::read_dir(&path) {
+            Ok(listing) => listing,
+            Err(source) if depth == 0 => return Err(error(source)),
+            Err(source) => {
+                self.scan
+                    .miss(&below.to_string_lossy(), &source.to_string());
+                return Ok(());
+            }
+        };
+        let mut names = Vec::new();
+        for entry in listing {
+            names.push(entry.map_err(error)?.file_name());
+            self.entries += 1;
+            if self.entries > self.most {
+                return Err(InventoryError::malformed(
+                    self.root.display().to_string(),
+                    format!("it has more than {} entries", self.most),
+                ));
+            }
+        }
+        names.sort();
+        for name in names {
+            let path = below.join(&name);
+            if let Err(source) = self.entry(&path, depth) {
+                self.scan.miss(&path.to_string_lossy(), &source.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, below: &Path, depth: usize) -> io::Result<()> {
+        let path = self.root.join(below);
+        let meta = fs::symlink_metadata(&path)?;
+        let kind = match meta.file_type() {
+            kind if kind.is_file() => NodeKind::File,
+            kind if kind.is_dir() => NodeKind::Directory,
+            kind if kind.is_symlink() => NodeKind::Symlink,
+            _ => NodeKind::Other,
+        };
+        let Some(name) = normalised(below.as_os_str().as_encoded_bytes()) else {
+            return Ok(());
+        };
+        let link = match kind {
+            NodeKind::Symlink => fs::read_link(&path)?.to_string_lossy().into_owned(),
+            _ => String::new(),
+        };
+        let node = Node {
+            path: name,
+            kind,
+            mode: meta.mode() & 0o7777,
+            uid: meta.uid(),
+            gid: meta.gid(),
+            size: meta.len(),
+            link,
+            capable: false,
+            findings: Vec::new(),
+        };
+        if kind != NodeKind::File {
+            self.scan.nodes.push(node);
+            if kind == NodeKind::Directory
+                && let Err(error) = self.directory(below, depth + 1)
+            {
+                return Err(io::Error::other(error));
+            }
+            return Ok(());
+        }
+        if meta.nlink() < 2 || self.seen.insert((meta.dev(), meta.ino())) {
+            self.scan.unpacked = self.scan.unpacked.saturating_add(meta.len());
+        }
+        let file = File::open(&path);
+        let file = match file {
+            Ok(file) => file,
+            Err(error) => {
+                // The file is there, even if nobody may look into it.
+                self.scan.nodes.push(node);
+                return Err(error);
+            }
+        };
+        let opened = file.metadata()?;
+        if (opened.dev(), opened.ino()) != (meta.dev(), meta.ino()) {
+            self.scan.nodes.push(node);
+            return Err(io::Error::other("it was replaced while it was read"));
+        }
+        let mut content = file.take(node.size);
+        self.scan.add_file(node, &mut content, self.budget)
+    }
+}

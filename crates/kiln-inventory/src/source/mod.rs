@@ -1,0 +1,326 @@
+//! Where images are, and their layers as streams of bytes whose digests are checked.
+
+mod archive;
+mod directory;
+mod docker;
+mod oci;
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kiln_archive::decompress::{Codec, decoder};
+use kiln_archive::{ArchiveError, Limits};
+use kiln_oci::{Descriptor, ImageConfig, Transport, media_type};
+use kiln_types::{BlobSource, Digest, HashReader, Inventory, LayerFact, Subject};
+
+use crate::layer::{LayerScan, ScanLimits, scan_layer};
+use crate::{InventoryError, assemble};
+
+/// Where an image is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An OCI layout, or an archive of one, or what `docker save` writes, or a directory with the
+    /// files of an image; archives may be compressed.
+    Transport(Transport),
+    /// A document that lists components.
+    Document(PathBuf),
+}
+
+impl FromStr for Place {
+    type Err = InventoryError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(file) = text.strip_prefix("sbom:").filter(|file| !file.is_empty()) {
+            return Ok(Self::Document(file.into()));
+        }
+        if let Some(directory) = text.strip_prefix("dir:").filter(|file| !file.is_empty()) {
+            return Ok(Self::Transport(Transport::RootFs {
+                directory: directory.into(),
+            }));
+        }
+        text.parse()
+            .map(Self::Transport)
+            .map_err(|source: kiln_oci::TransportError| InventoryError::Place {
+                reason: source.to_string(),
+            })
+    }
+}
+
+impl Place {
+    /// Whether a text begins with the name of a kind of place.
+    #[must_use]
+    pub fn is_one(text: &str) -> bool {
+        Transport::is_one(text) || text.starts_with("sbom:") || text.starts_with("dir:")
+    }
+}
+
+/// Opens the bytes of a layer anew.
+type Opener = Box<dyn Fn() -> io::Result<Box<dyn Read>> + Send + Sync>;
+
+/// A layer that has not been read yet.
+struct Layer {
+    /// For messages.
+    subject: String,
+    open: Opener,
+    /// The digest of the bytes as they come, where one is promised.
+    blob: Option<Digest>,
+    /// The digest of the archive inside.
+    diff_id: Option<Digest>,
+    size: u64,
+}
+
+/// What an image's files are.
+enum Files {
+    Layers(Vec<Layer>),
+    Directory(PathBuf),
+}
+
+/// An image on one platform, found but not read.
+pub struct Image {
+    /// Which.
+    pub subject: Subject,
+    /// How it runs; absent for a directory.
+    pub config: Option<ImageConfig>,
+    files: Files,
+}
+
+/// The layers of an image, read.
+#[derive(Debug)]
+pub struct Scanned {
+    /// What the layers say, the lowest first.
+    pub layers: Vec<LayerScan>,
+    /// Which they are; none for a directory.
+    pub facts: Vec<LayerFact>,
+}
+
+/// Finds the images at a place, one a platform.
+///
+/// # Errors
+/// When there is none, or what is there is not what the place says.
+pub fn open(place: &Transport) -> Result<Vec<Image>, InventoryError> {
+    match place {
+        Transport::Oci { directory, tag } => oci::directory(directory, tag.as_deref()),
+        Transport::OciArchive { file, tag } => oci::archive(file, tag.as_deref()),
+        Transport::DockerArchive { file, reference } => docker::archive(file, reference.as_ref()),
+        Transport::RootFs { directory } => Ok(vec![directory::image(directory)?]),
+        Transport::DockerDaemon { .. } | Transport::Registry { .. } => Err(InventoryError::Place {
+            reason: format!("`{place}`: images there are not read from here"),
+        }),
+    }
+}
+
+/// Finds the images of an OCI index whose blobs somebody keeps, one a platform.
+///
+/// # Errors
+/// When a document is missing or malformed.
+pub fn open_index(
+    name: &str,
+    index: Digest,
+    size: u64,
+    blobs: &Arc<dyn BlobSource>,
+) -> Result<Vec<Image>, InventoryError> {
+    let descriptor = Descriptor::new(media_type::INDEX, index, size);
+    oci::images(name, &descriptor, blobs)
+}
+
+impl Image {
+    /// Reads everything, with so many threads.
+    ///
+    /// # Errors
+    /// When bytes cannot be read or have another digest than was promised.
+    pub fn scan(&self, limits: &ScanLimits, threads: usize) -> Result<Scanned, InventoryError> {
+        let layers = match &self.files {
+            Files::Directory(directory) => {
+                return Ok(Scanned {
+                    layers: vec![directory::scan(directory, limits)?],
+                    facts: Vec::new(),
+                });
+            }
+            Files::Layers(layers) => layers,
+        };
+        let (mut scans, mut facts) = (Vec::new(), Vec::new());
+        for result in in_parallel(layers, threads, |layer| layer.scan(limits)) {
+            let (scan, fact) = result?;
+            scans.push(scan);
+            facts.push(fact);
+        }
+        Ok(Scanned {
+            layers: scans,
+            facts,
+        })
+    }
+
+    /// Reads everything and says what is inside.
+    ///
+    /// # Errors
+    /// As [`Image::scan`].
+    pub fn inventory(
+        &self,
+        limits: &ScanLimits,
+        threads: usize,
+    ) -> Result<Inventory, InventoryError> {
+        let scanned = self.scan(limits, threads)?;
+        let mut subject = self.subject.clone();
+        subject.layers = scanned.facts;
+        Ok(assemble(subject, self.config.as_ref(), &scanned.layers))
+    }
+}
+
+/// Applies `work` to all items with so many threads; the results are in the order of the items.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let threads = threads.clamp(1, items.len().max(1));
+    if threads == 1 {
+        return items.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let run = || {
+            let mut mine = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                match items.get(index) {
+                    Some(item) => mine.push((index, work(item))),
+                    None => return mine,
+                }
+            }
+        };
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
+        let mut all = run();
+        for other in others {
+            match other.join() {
+                Ok(mine) => all.extend(mine),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+impl Layer {
+    fn scan(&self, limits: &ScanLimits) -> Result<(LayerScan, LayerFact), InventoryError> {
+        let read_error = |source: io::Error| InventoryError::Read {
+            path: PathBuf::from(&self.subject),
+            source,
+        };
+        let raw = (self.open)().map_err(read_error)?;
+        // One byte more than promised tells a longer blob from a right one.
+        let raw = raw.take(self.size.saturating_add(1));
+        let mut input = BufReader::with_capacity(256 << 10, HashReader::new(raw));
+        let codec = Codec::from_magic(input.fill_buf().map_err(read_error)?);
+        let mut limits = *limits;
+        limits.layer.max_unpacked =
+            Limits::unpacked_of(self.size, 200, 1 << 30, limits.layer.max_unpacked);
+        let (mut scan, unpacked) = match codec {
+            Codec::None => (scan_layer(&mut input, &limits), None),
+            codec => match decoder(codec, &mut input, &limits.layer) {
+                Err(error) => {
+                    let mut scan = LayerScan::default();
+                    scan.miss_layer(&error);
+                    (scan, None)
+                }
+                Ok(content) => {
+                    let mut content = HashReader::new(content);
+                    let mut scan = scan_layer(&mut content, &limits);
+                    match io::copy(&mut content, &mut io::sink()) {
+                        Ok(_) => {
+                            let (digest, length, _) = content.finish();
+                            (scan, Some((digest, length)))
+                        }
+                        Err(error) => {
+                            scan.miss_layer(&ArchiveError::from(error));
+                            (scan, None)
+                        }
+                    }
+                }
+            },
+        };
+        io::copy(&mut input, &mut io::sink()).map_err(read_error)?;
+        let (blob, size, _) = input.into_inner().finish();
+        if size != self.size {
+            let more = if size > self.size { " or more" } else { "" };
+            return Err(InventoryError::malformed(
+                &self.subject,
+                format!("it has {size}{more} bytes, expected {}", self.size),
+            ));
+        }
+        self.expect(self.blob, blob)?;
+        let unpacked = match codec {
+            Codec::None => Some((blob, size)),
+            _ => unpacked,
+        };
+        scan.name_layer(&self.subject);
+        if let Some((digest, length)) = unpacked {
+            self.expect(self.diff_id, digest)?;
+            scan.unpacked = length;
+        }
+        let fact = LayerFact {
+            diff_id: self
+                .diff_id
+                .or(unpacked.map(|(digest, _)| digest))
+                .unwrap_or(blob),
+            blob: self.blob,
+            size,
+            unpacked: scan.unpacked,
+        };
+        Ok((scan, fact))
+    }
+
+    fn expect(&self, promised: Option<Digest>, found: Digest) -> Result<(), InventoryError> {
+        match promised {
+            Some(expected) if expected != found => Err(InventoryError::Lies {
+                subject: self.subject.clone(),
+                expected,
+                found,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The platform and the time that a configuration names.
+fn describe(subject: &mut Subject, config: &ImageConfig) {
+    let mut platform = format!("{}/{}", config.os, config.architecture);
+    if let Some(variant) = config
+        .variant
+        .as_deref()
+        .filter(|variant| !variant.is_empty())
+    {
+        platform.push('/');
+        platform.push_str(variant);
+    }
+    subject.platform = Some(platform);
+    // Others write fractions of seconds; a time that is no time is as good as none.
+    subject.created = config.created.as_ref().and_then(|created| {
+        let text = created.as_str();
+        let whole = match text.split_once('.') {
+            Some((whole, _)) => format!("{whole}Z"),
+            None => text.to_owned(),
+        };
+        whole.parse().ok()
+    });
+}
+
+/// The layers of an image must be as many as its configuration says.
+fn expect_as_many(
+    subject: &str,
+    layers: usize,
+    config: &ImageConfig,
+) -> Result<(), InventoryError> {
+    let named = config.rootfs.diff_ids.len();
+    if layers == named {
+        return Ok(());
+    }
+    Err(InventoryError::malformed(
+        subject,
+        format!("it has {layers} layers, but its configuration names {named}"),
+    ))
+}

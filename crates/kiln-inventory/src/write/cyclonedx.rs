@@ -1,0 +1,249 @@
+//! CycloneDX 1.6 and 1.7 as JSON (ECMA-424).
+
+use kiln_types::{Component, Inventory, Licences};
+use serde_json::{Map, Value, json};
+
+use super::party::{organisation, supplier};
+use super::spdx::{is_url, plain};
+use super::{
+    DocumentOptions, completeness, content_digest, fingerprint, is_application, root_supplier,
+    root_version,
+};
+
+/// Which version to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CycloneDxVersion {
+    /// 1.6.
+    #[default]
+    V1_6,
+    /// 1.7.
+    V1_7,
+}
+
+impl CycloneDxVersion {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_6 => "1.6",
+            Self::V1_7 => "1.7",
+        }
+    }
+}
+
+const ROOT: &str = "image";
+const SYSTEM: &str = "distribution";
+
+/// The document.
+#[must_use]
+pub fn cyclonedx(
+    inventory: &Inventory,
+    options: &DocumentOptions,
+    version: CycloneDxVersion,
+) -> Value {
+    let references: Vec<String> = inventory.components.iter().map(reference).collect();
+    let reference_of = |id: &kiln_types::ComponentId| {
+        usize::try_from(id.0)
+            .ok()
+            .and_then(|place| references.get(place))
+            .cloned()
+    };
+    let mut components = Vec::new();
+    let mut dependencies = Vec::new();
+    let mut below: Vec<String> = Vec::new();
+    if let Some(distribution) = &inventory.distribution {
+        components.push(json!({
+            "type": "operating-system",
+            "bom-ref": SYSTEM,
+            "name": plain(&distribution.id),
+            "version": distribution.version.as_deref().or(distribution.codename.as_deref()).unwrap_or_default(),
+            "description": distribution.pretty_name.as_deref().unwrap_or_default(),
+        }));
+        below.push(SYSTEM.to_owned());
+    }
+    for (component, own) in inventory.components.iter().zip(&references) {
+        components.push(entry(inventory, component, own));
+        below.push(own.clone());
+        let needed: Vec<String> = component.depends.iter().filter_map(reference_of).collect();
+        dependencies.push(json!({ "ref": own, "dependsOn": needed }));
+    }
+    if inventory.distribution.is_some() {
+        dependencies.push(json!({ "ref": SYSTEM, "dependsOn": [] }));
+    }
+    dependencies.insert(0, json!({ "ref": ROOT, "dependsOn": below }));
+    let aggregate = match inventory.is_complete() {
+        true => "unknown",
+        false => "incomplete",
+    };
+    let mut metadata = json!({
+        "timestamp": options.created.to_string(),
+        "lifecycles": [{ "phase": "post-build" }],
+        "tools": { "components": [{
+            "type": "application",
+            "name": "kiln",
+            "version": options.tool_version,
+        }] },
+        "authors": [{ "name": "kiln" }],
+        "component": {
+            "type": "container",
+            "bom-ref": ROOT,
+            "name": plain(&inventory.subject.name),
+            "version": root_version(inventory),
+        },
+        "properties": [{ "name": "kiln:completeness", "value": plain(&completeness(inventory)) }],
+    });
+    if let Some(name) = root_supplier(inventory, options) {
+        let supplier = json!({ "name": plain(&organisation(&name).name) });
+        if let Some(metadata) = metadata.as_object_mut() {
+            metadata.insert("supplier".to_owned(), supplier.clone());
+            if let Some(component) = metadata.get_mut("component").and_then(Value::as_object_mut) {
+                component.insert("supplier".to_owned(), supplier);
+            }
+        }
+    }
+    json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": version.as_str(),
+        "serialNumber": serial(inventory),
+        "version": 1,
+        "metadata": metadata,
+        "components": components,
+        "dependencies": dependencies,
+        "compositions": [{ "aggregate": aggregate, "assemblies": [ROOT] }],
+    })
+}
+
+/// A UUID made of what the document says (RFC 9562, version 8), so that equal inventories have equal
+/// ones.
+fn serial(inventory: &Inventory) -> String {
+    let hex = content_digest(inventory).hex();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!(
+        "urn:uuid:{}-{}-8{}-a{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(13, 16),
+        part(17, 20),
+        part(20, 32)
+    )
+}
+
+fn reference(component: &Component) -> String {
+    let fingerprint = fingerprint(component);
+    match &component.purl {
+        Some(purl) => format!("{purl}#{fingerprint}"),
+        None => format!("{}:{}#{fingerprint}", component.kind, component.name),
+    }
+}
+
+fn entry(inventory: &Inventory, component: &Component, reference: &str) -> Value {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| {
+        fields.insert(name.to_owned(), value);
+    };
+    let kind = match is_application(component) {
+        true => "application",
+        false => "library",
+    };
+    put("type", kind.into());
+    put("bom-ref", reference.into());
+    if let Some(party) = supplier(component) {
+        let mut supplier = json!({ "name": plain(&party.name) });
+        if let (Some(email), Some(fields)) = (&party.email, supplier.as_object_mut())
+            && is_email(email)
+        {
+            fields.insert("contact".to_owned(), json!([{ "email": email }]));
+        }
+        put("supplier", supplier);
+    }
+    put("name", plain(&component.name).into());
+    if !component.version.is_empty() {
+        put("version", plain(&component.version).into());
+    }
+    if let Some(summary) = &component.summary {
+        put("description", plain(summary).into());
+    }
+    if let Some(digest) = component.sha256 {
+        put(
+            "hashes",
+            json!([{ "alg": "SHA-256", "content": digest.hex() }]),
+        );
+    }
+    if let Some(licences) = licences(&component.licences) {
+        put("licenses", licences);
+    }
+    if let Some(copyright) = &component.copyright {
+        put("copyright", plain(copyright).into());
+    }
+    if let Some(purl) = &component.purl {
+        put("purl", json!(purl));
+    }
+    if let Some(page) = component.homepage.as_deref().filter(|page| is_url(page)) {
+        put(
+            "externalReferences",
+            json!([{ "type": "website", "url": page }]),
+        );
+    }
+    let occurrences: Vec<Value> = component
+        .evidence
+        .iter()
+        .map(|evidence| json!({ "location": plain(&evidence.path) }))
+        .collect();
+    if !occurrences.is_empty() {
+        put("evidence", json!({ "occurrences": occurrences }));
+    }
+    put("properties", properties(inventory, component).into());
+    Value::Object(fields)
+}
+
+fn properties(inventory: &Inventory, component: &Component) -> Vec<Value> {
+    let mut properties = Vec::new();
+    let mut add = |name: &str, value: &str| {
+        properties.push(json!({ "name": name, "value": plain(value) }));
+    };
+    add("kiln:kind", component.kind.as_str());
+    if let Some(source) = &component.source {
+        add("kiln:source-name", &source.name);
+        add("kiln:source-version", &source.version);
+    }
+    if let Some(owner) = component.owner.and_then(|owner| inventory.component(owner)) {
+        add("kiln:owner", &format!("{} {}", owner.name, owner.version));
+    }
+    for evidence in &component.evidence {
+        let layer = evidence
+            .layer
+            .and_then(|layer| usize::try_from(layer).ok())
+            .and_then(|layer| inventory.subject.layers.get(layer));
+        if let Some(layer) = layer {
+            add("kiln:layer", &layer.diff_id.to_string());
+        }
+    }
+    for (name, value) in &component.properties {
+        add(&format!("kiln:{name}"), value);
+    }
+    properties.dedup();
+    properties
+}
+
+/// Whether the schema's format `idn-email` takes it.
+fn is_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(user, host)| {
+        !user.is_empty()
+            && host.contains('.')
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"@.+-_".contains(&byte))
+    })
+}
+
+/// An identifier, a name with its text, or an expression: never mixed.
+fn licences(licences: &Licences) -> Option<Value> {
+    let expression = licences.expression.as_deref()?;
+    if let Some(text) = licences.texts.get(expression) {
+        let text = json!({ "contentType": "text/plain", "content": plain(&text.text) });
+        return Some(json!([{ "license": { "name": expression, "text": text } }]));
+    }
+    let is_one = !expression.contains([' ', '(']) && !expression.ends_with('+');
+    Some(match is_one {
+        true => json!([{ "license": { "id": expression } }]),
+        false => json!([{ "expression": expression }]),
+    })
+}

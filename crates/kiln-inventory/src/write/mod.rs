@@ -1,0 +1,93 @@
+//! An inventory as a document: the same inventory and the same options give the same bytes.
+
+mod cyclonedx;
+mod filter;
+mod list;
+mod party;
+mod spdx;
+
+use kiln_types::{Component, ComponentKind, Digest, Inventory, Timestamp};
+
+pub use cyclonedx::{CycloneDxVersion, cyclonedx};
+pub use filter::{Filter, filtered};
+pub use list::list;
+pub use spdx::spdx;
+
+/// What a document says of its making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentOptions {
+    /// The version of kiln.
+    pub tool_version: String,
+    /// When it was made. For equal bytes this must not be the clock's time: the time of the image
+    /// is what a reader wants to know.
+    pub created: Timestamp,
+    /// Who supplies the image: an organisation. Absent where nobody says so.
+    pub supplier: Option<String>,
+}
+
+/// The supplier of the image: the option, or the label of the image itself.
+fn root_supplier(inventory: &Inventory, options: &DocumentOptions) -> Option<String> {
+    let label = |name: &str| inventory.facts.as_ref()?.labels.get(name).cloned();
+    options
+        .supplier
+        .clone()
+        .or_else(|| label("org.opencontainers.image.vendor"))
+        .filter(|vendor| !vendor.trim().is_empty())
+}
+
+/// The version of the image: the digest that names its bytes.
+fn root_version(inventory: &Inventory) -> String {
+    let subject = &inventory.subject;
+    match subject.manifest.or(subject.config) {
+        Some(digest) => digest.to_string(),
+        None => content_digest(inventory).to_string(),
+    }
+}
+
+/// A digest of everything the inventory says, for identifiers that must be unique.
+fn content_digest(inventory: &Inventory) -> Digest {
+    Digest::of(&serde_json::to_vec(inventory).unwrap_or_default())
+}
+
+/// Some hex digits that tell a component from all others of the inventory.
+fn fingerprint(component: &Component) -> String {
+    let first = component
+        .evidence
+        .first()
+        .map_or("", |evidence| evidence.path.as_str());
+    let key = [
+        component.kind.as_str(),
+        &component.name,
+        &component.version,
+        component.architecture.as_deref().unwrap_or_default(),
+        first,
+    ]
+    .join("\0");
+    Digest::of(key.as_bytes()).hex().chars().take(16).collect()
+}
+
+/// Whether a component is a program rather than something that programs are made of.
+fn is_application(component: &Component) -> bool {
+    component.kind == ComponentKind::Binary
+}
+
+/// What a reader must know about the document as a whole.
+fn completeness(inventory: &Inventory) -> String {
+    match inventory.incomplete.len() {
+        0 => "Complete as far as package databases, package metadata and build information tell."
+            .to_owned(),
+        count => {
+            let first = inventory.incomplete.first();
+            format!(
+                "Incomplete: {count} things could not be read, the first being {}",
+                first.map_or_else(String::new, |missed| format!(
+                    "{} ({})",
+                    missed.place, missed.reason
+                ))
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

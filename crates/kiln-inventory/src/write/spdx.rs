@@ -1,0 +1,252 @@
+//! SPDX 2.3 as JSON (spdx.github.io/spdx-spec/v2.3).
+
+use std::collections::BTreeMap;
+
+use kiln_types::{Component, Inventory};
+use serde_json::{Value, json};
+
+use super::party::{organisation, supplier};
+use super::{
+    DocumentOptions, completeness, content_digest, fingerprint, is_application, root_supplier,
+    root_version,
+};
+
+const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+const ROOT: &str = "SPDXRef-Image";
+
+/// The document.
+#[must_use]
+pub fn spdx(inventory: &Inventory, options: &DocumentOptions) -> Value {
+    let ids: Vec<String> = inventory.components.iter().map(id).collect();
+    let id_of = |place: usize| ids.get(place).cloned().unwrap_or_default();
+    let mut packages = vec![root(inventory, options)];
+    let mut relations = vec![relation(DOCUMENT, "DESCRIBES", ROOT)];
+    let mut texts = BTreeMap::new();
+    for (component, own) in inventory.components.iter().zip(&ids) {
+        packages.push(package(component, own));
+        let owner = component.owner.map(|owner| id_of(place(owner)));
+        let parent = owner.as_deref().unwrap_or(ROOT);
+        relations.push(relation(parent, "CONTAINS", own));
+        for needed in &component.depends {
+            relations.push(relation(own, "DEPENDS_ON", &id_of(place(*needed))));
+        }
+        for (id, text) in &component.licences.texts {
+            texts.entry(id).or_insert(text);
+        }
+    }
+    let infos: Vec<Value> = texts
+        .into_iter()
+        .map(|(id, text)| {
+            json!({ "licenseId": id, "name": plain(&text.name), "extractedText": plain(&text.text) })
+        })
+        .collect();
+    let name = &inventory.subject.name;
+    let mut document = json!({
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": DOCUMENT,
+        "name": plain(name),
+        "documentNamespace": namespace(inventory),
+        "creationInfo": {
+            "created": options.created.to_string(),
+            "creators": ["Organization: kiln", format!("Tool: kiln-{}", options.tool_version)],
+            "licenseListVersion": list_version(),
+        },
+        "comment": format!("SBOM Type: Analyzed. {}", completeness(inventory)),
+        "documentDescribes": [ROOT],
+        "packages": packages,
+        "relationships": relations,
+    });
+    if !infos.is_empty()
+        && let Some(document) = document.as_object_mut()
+    {
+        document.insert("hasExtractedLicensingInfos".to_owned(), infos.into());
+    }
+    document
+}
+
+fn place(id: kiln_types::ComponentId) -> usize {
+    usize::try_from(id.0).unwrap_or(usize::MAX)
+}
+
+/// The version of the list of licences, in the two numbers that SPDX asks for.
+fn list_version() -> String {
+    let version = spdx::license_version();
+    let mut parts = version.trim_start_matches('v').split('.');
+    let mut number = || parts.next().unwrap_or("0").to_owned();
+    format!("{}.{}", number(), number())
+}
+
+/// The document's own address; the specification wants one that nobody else uses, not one that
+/// answers.
+pub(super) fn namespace(inventory: &Inventory) -> String {
+    let name: String = inventory
+        .subject
+        .name
+        .chars()
+        .map(
+            |letter| match letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-') {
+                true => letter,
+                false => '-',
+            },
+        )
+        .take(80)
+        .collect();
+    format!(
+        "https://spdx.org/spdxdocs/kiln-{name}-{}",
+        content_digest(inventory).hex()
+    )
+}
+
+fn relation(from: &str, kind: &str, to: &str) -> Value {
+    json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to })
+}
+
+fn id(component: &Component) -> String {
+    let name: String = component
+        .name
+        .chars()
+        .map(
+            |letter| match letter.is_ascii_alphanumeric() || letter == '.' {
+                true => letter,
+                false => '-',
+            },
+        )
+        .take(60)
+        .collect();
+    format!(
+        "SPDXRef-Package-{}-{name}-{}",
+        component.kind,
+        fingerprint(component)
+    )
+}
+
+fn root(inventory: &Inventory, options: &DocumentOptions) -> Value {
+    let supplier = match root_supplier(inventory, options) {
+        Some(name) => organisation(&name).spdx(),
+        None => "NOASSERTION".to_owned(),
+    };
+    let label = |name: &str| inventory.facts.as_ref()?.labels.get(name).cloned();
+    let licence = label("org.opencontainers.image.licenses")
+        .and_then(|said| crate::licence::of_field(&said).expression)
+        .filter(|expression| !expression.contains("LicenseRef-"))
+        .unwrap_or_else(|| "NOASSERTION".to_owned());
+    let mut root = json!({
+        "SPDXID": ROOT,
+        "name": plain(&inventory.subject.name),
+        "versionInfo": root_version(inventory),
+        "supplier": supplier,
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": false,
+        "licenseConcluded": licence,
+        "licenseDeclared": licence,
+        "copyrightText": "NOASSERTION",
+        "primaryPackagePurpose": "CONTAINER",
+    });
+    if let Some(digest) = inventory.subject.manifest
+        && let Some(root) = root.as_object_mut()
+    {
+        let checksum = json!([{ "algorithm": "SHA256", "checksumValue": digest.hex() }]);
+        root.insert("checksums".to_owned(), checksum);
+    }
+    root
+}
+
+fn package(component: &Component, id: &str) -> Value {
+    let licence = component
+        .licences
+        .expression
+        .as_deref()
+        .unwrap_or("NOASSERTION");
+    let supplier =
+        supplier(component).map_or_else(|| "NOASSERTION".to_owned(), |party| party.spdx());
+    let purpose = match is_application(component) {
+        true => "APPLICATION",
+        false => "LIBRARY",
+    };
+    let mut package = json!({
+        "SPDXID": id,
+        "name": plain(&component.name),
+        "versionInfo": plain(&component.version),
+        "supplier": plain(&supplier),
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": false,
+        "licenseConcluded": licence,
+        "licenseDeclared": licence,
+        "copyrightText": component.copyright.as_deref().map_or("NOASSERTION".to_owned(), plain),
+        "sourceInfo": plain(&origin(component)),
+        "primaryPackagePurpose": purpose,
+    });
+    let Some(fields) = package.as_object_mut() else {
+        return package;
+    };
+    if component.version.is_empty() {
+        fields.remove("versionInfo");
+    }
+    if let Some(summary) = &component.summary {
+        fields.insert("summary".to_owned(), plain(summary).into());
+    }
+    if let Some(page) = component.homepage.as_deref().filter(|page| is_url(page)) {
+        fields.insert("homepage".to_owned(), page.into());
+    }
+    if let Some(digest) = component.sha256 {
+        let checksum = json!([{ "algorithm": "SHA256", "checksumValue": digest.hex() }]);
+        fields.insert("checksums".to_owned(), checksum);
+    }
+    if let Some(purl) = &component.purl {
+        let reference = json!([{
+            "referenceCategory": "PACKAGE-MANAGER",
+            "referenceType": "purl",
+            "referenceLocator": purl,
+        }]);
+        fields.insert("externalRefs".to_owned(), reference);
+    }
+    package
+}
+
+/// How it came to be known, and what it was built from.
+fn origin(component: &Component) -> String {
+    let mut paths: Vec<&str> = component
+        .evidence
+        .iter()
+        .take(20)
+        .map(|evidence| evidence.path.as_str())
+        .collect();
+    if component.evidence.len() > paths.len() {
+        paths.push("…");
+    }
+    let mut text = format!("known from: {}", paths.join(", "));
+    if let Some(source) = &component.source {
+        text.push_str(&format!(
+            "; built from the source package {} {}",
+            source.name, source.version
+        ));
+    }
+    text
+}
+
+/// Whether a text is an address that every reader of SPDX takes.
+pub(super) fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        host.contains('.')
+            && !host.starts_with('.')
+            && !host.ends_with('.')
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
+            && rest
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"<>\"{}|\\^`".contains(&byte))
+    })
+}
+
+/// Text without characters that make documents unreadable.
+pub(super) fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
+        .collect()
+}

@@ -1,0 +1,106 @@
+use kiln_types::{ComponentId, Evidence, EvidenceKind, LicenceText, SourcePackage};
+
+use super::*;
+
+/// Something of everything that a document may hold.
+pub(crate) fn sample() -> Inventory {
+    let mut inventory = Inventory::default();
+    inventory.subject.name = "demo:1".to_owned();
+    inventory.subject.manifest = Some(Digest::of(b"manifest"));
+    let mut system = Component::new(ComponentKind::Deb, "zlib1g", "1:1.3-1+b1");
+    system.purl = "pkg:deb/debian/zlib1g@1:1.3-1%2Bb1?arch=amd64".parse().ok();
+    system.source = Some(SourcePackage {
+        name: "zlib".to_owned(),
+        version: "1:1.3-1".to_owned(),
+    });
+    system.supplier = Some("Mark Brown <broonie@debian.org>".to_owned());
+    system.licences.expression = Some("Zlib AND LicenseRef-own-1".to_owned());
+    system.licences.texts.insert(
+        "LicenseRef-own-1".to_owned(),
+        LicenceText {
+            name: "own".to_owned(),
+            text: "Do\u{1b} what".to_owned(),
+        },
+    );
+    system.evidence = vec![Evidence {
+        path: "var/lib/dpkg/status".to_owned(),
+        layer: None,
+        kind: EvidenceKind::Database,
+    }];
+    let mut inner = Component::new(ComponentKind::Npm, "@a/b", "2.0.0\n");
+    inner.owner = Some(ComponentId(0));
+    inner.depends = vec![ComponentId(0)];
+    inner.licences.expression = Some("MIT".to_owned());
+    inventory.components = vec![system, inner];
+    inventory
+}
+
+fn options() -> DocumentOptions {
+    DocumentOptions {
+        tool_version: "0.1.0".to_owned(),
+        created: Timestamp::from_unix(1_700_000_000),
+        supplier: Some("Example".to_owned()),
+    }
+}
+
+#[test]
+fn every_identifier_that_is_referred_to_is_there_once() {
+    let document = spdx(&sample(), &options());
+    let ids: Vec<&str> = document["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| package["SPDXID"].as_str().unwrap())
+        .collect();
+    let unique: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(unique.len(), 3);
+    for relation in document["relationships"].as_array().unwrap() {
+        for end in ["spdxElementId", "relatedSpdxElement"] {
+            let id = relation[end].as_str().unwrap();
+            assert!(id == "SPDXRef-DOCUMENT" || unique.contains(id), "{id}");
+        }
+    }
+    let text = &document["hasExtractedLicensingInfos"][0];
+    assert_eq!(text["licenseId"], "LicenseRef-own-1");
+    assert_eq!(text["extractedText"], "Do what");
+
+    let document = cyclonedx(&sample(), &options(), CycloneDxVersion::V1_6);
+    let mut known: Vec<&str> = document["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|component| component["bom-ref"].as_str().unwrap())
+        .collect();
+    known.push("image");
+    for dependency in document["dependencies"].as_array().unwrap() {
+        assert!(known.contains(&dependency["ref"].as_str().unwrap()));
+        for needed in dependency["dependsOn"].as_array().unwrap() {
+            assert!(known.contains(&needed.as_str().unwrap()));
+        }
+    }
+    assert_eq!(
+        document["dependencies"].as_array().unwrap().len(),
+        known.len()
+    );
+}
+
+#[test]
+fn no_name_of_the_image_begins_a_line_of_its_own() {
+    let text = list(&sample(), true);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(
+        text.contains("zlib1g\t1:1.3-1+b1\tdeb\tZlib AND LicenseRef-own-1\tpkg:deb/debian/zlib1g")
+    );
+}
+
+#[test]
+fn the_same_inventory_gives_the_same_bytes_and_another_gives_others() {
+    let (one, mut other) = (sample(), sample());
+    assert_eq!(spdx(&one, &options()), spdx(&sample(), &options()));
+    other.components[0].version.push('1');
+    let serial = |inventory: &Inventory| {
+        cyclonedx(inventory, &options(), CycloneDxVersion::V1_7)["serialNumber"].clone()
+    };
+    assert_eq!(serial(&one), serial(&sample()));
+    assert_ne!(serial(&one), serial(&other));
+}

@@ -1,0 +1,157 @@
+use kiln_inventory::ScanLimits;
+
+use crate::image::*;
+
+#[test]
+fn what_a_layer_takes_away_is_gone_and_what_it_writes_again_is_not() {
+    let one = tar(&[
+        file("var/lib/dpkg/status", stanza("a", "1").as_bytes()),
+        file(
+            "app/node_modules/x/package.json",
+            br#"{"name":"x","version":"1"}"#,
+        ),
+        file(
+            "opt/node_modules/y/package.json",
+            br#"{"name":"y","version":"1"}"#,
+        ),
+    ]);
+    let two = tar(&[
+        file("var/lib/dpkg/status", stanza("a", "2").as_bytes()),
+        file("app/.wh.node_modules", b""),
+        // A whiteout speaks of the layers below, wherever it stands in its own.
+        file(
+            "opt/node_modules/z/package.json",
+            br#"{"name":"z","version":"1"}"#,
+        ),
+        file("opt/node_modules/.wh..wh..opq", b""),
+    ]);
+    assert_eq!(
+        names(&inside(std::slice::from_ref(&one))),
+        ["a 1", "x 1", "y 1"]
+    );
+    assert_eq!(names(&inside(&[one, two])), ["a 2", "z 1"]);
+}
+
+#[test]
+fn a_file_over_a_directory_and_a_directory_over_a_link_take_their_place() {
+    let one = tar(&[
+        directory("usr/lib"),
+        symlink("lib", "usr/lib"),
+        file("app/package.json", br#"{"name":"x","version":"1"}"#),
+    ]);
+    // `lib` of the second layer is a directory of its own, as engines unpack it.
+    let two = tar(&[
+        file("app", b"a file now"),
+        file(
+            "lib/node_modules/y/package.json",
+            br#"{"name":"y","version":"1"}"#,
+        ),
+    ]);
+    let inventory = inside(&[one.clone(), two]);
+    assert_eq!(names(&inventory), ["y 1"]);
+    assert_eq!(
+        inventory.components[0].evidence[0].path,
+        "lib/node_modules/y/package.json"
+    );
+    // In one layer the link is followed.
+    let same = tar(&[
+        directory("usr/lib"),
+        symlink("lib", "usr/lib"),
+        file(
+            "lib/node_modules/y/package.json",
+            br#"{"name":"y","version":"1"}"#,
+        ),
+    ]);
+    let evidence = &inside(&[same]).components[0].evidence[0].path.clone();
+    assert_eq!(evidence, "usr/lib/node_modules/y/package.json");
+}
+
+#[test]
+fn a_database_hidden_behind_another_name_makes_the_inventory_incomplete() {
+    let status = stanza("a", "1");
+    for link in [
+        hardlink("var/lib/dpkg/status", "hidden"),
+        symlink("var/lib/dpkg/status", "/hidden"),
+    ] {
+        let inventory = inside(&[tar(&[file("hidden", status.as_bytes()), link])]);
+        assert!(!inventory.is_complete());
+        assert!(inventory.incomplete[0].reason.contains("`hidden`"));
+    }
+    let honest = inside(&[tar(&[
+        file("usr/lib/os-release", OS_RELEASE),
+        symlink("etc/os-release", "../usr/lib/os-release"),
+    ])]);
+    assert!(honest.is_complete(), "{:?}", honest.incomplete);
+    assert_eq!(
+        honest.distribution.unwrap().codename.as_deref(),
+        Some("trixie")
+    );
+}
+
+#[test]
+fn traversal_and_links_out_of_the_root_are_reported() {
+    let inventory = inside(&[tar(&[
+        file("../etc/os-release", OS_RELEASE),
+        hardlink("a", "../../etc/passwd"),
+        hardlink("b", "nowhere"),
+    ])]);
+    assert_eq!(inventory.incomplete.len(), 3, "{:?}", inventory.incomplete);
+    assert!(inventory.distribution.is_none());
+}
+
+#[test]
+fn circles_of_links_end() {
+    let inventory = inside(&[tar(&[
+        symlink("a", "b"),
+        symlink("b", "a"),
+        file("a/package.json", br#"{"name":"x","version":"1"}"#),
+        symlink("etc/os-release", "os-release"),
+    ])]);
+    assert!(inventory.components.is_empty());
+    assert!(inventory.distribution.is_none());
+}
+
+#[test]
+fn more_entries_than_the_limit_and_a_truncated_layer_are_reported_and_the_rest_counts() {
+    let layer = tar(&[
+        file("var/lib/dpkg/status", stanza("a", "1").as_bytes()),
+        file("x", &[1; 2000]),
+        file("y", b""),
+    ]);
+    let mut limits = ScanLimits::default();
+    limits.layer.max_entries = 2;
+    let inventory = inside_with(std::slice::from_ref(&layer), &limits);
+    assert_eq!(names(&inventory), ["a 1"]);
+    assert!(
+        inventory.incomplete[0]
+            .reason
+            .contains("more than 2 entries")
+    );
+    let inventory = inside(&[layer[..2048].to_vec()]);
+    assert_eq!(names(&inventory), ["a 1"]);
+    assert!(inventory.incomplete[0].reason.contains("truncated"));
+}
+
+#[test]
+fn files_too_large_to_read_are_reported() {
+    let limits = ScanLimits {
+        file: 50,
+        ..ScanLimits::default()
+    };
+    let layer = tar(&[file("var/lib/dpkg/status", stanza("a", "1").as_bytes())]);
+    let inventory = inside_with(&[layer], &limits);
+    assert!(inventory.incomplete[0].reason.contains("more than the 50"));
+}
+
+#[test]
+fn broken_metadata_is_reported_and_breaks_nothing_else() {
+    let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
+    let inventory = inside(&[tar(&[
+        file("a/package.json", &deep),
+        file("b/composer/installed.json", b"\xff\xfe"),
+        file("c.jar", b"PK\x03\x04 no end"),
+        file("d/package.json", br#"{"name":"d","version":"1"}"#),
+    ])]);
+    assert_eq!(names(&inventory), ["d 1"]);
+    assert_eq!(inventory.incomplete.len(), 3, "{:?}", inventory.incomplete);
+}

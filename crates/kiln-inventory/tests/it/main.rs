@@ -1,0 +1,8 @@
+//! Whole images, honest and hostile, through the front door. Attacks are named after themselves.
+
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod image;
+#[cfg(test)]
+mod places;

@@ -1,0 +1,290 @@
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use kiln_archive::deflate::SegmentWriter;
+use kiln_archive::gzip::GzipStitcher;
+use kiln_inventory::{InventoryError, Place, ScanLimits, open};
+use kiln_types::{Classify as _, ComponentKind, Digest, ErrorClass, Inventory};
+
+use crate::image::*;
+
+/// An archive as `docker save` writes it.
+fn docker_archive(layers: &[Vec<u8>]) -> Vec<u8> {
+    let config = config(layers);
+    let name = format!("{}.json", Digest::of(&config).hex());
+    let paths: Vec<String> = (0..layers.len())
+        .map(|n| format!("{n}/layer.tar"))
+        .collect();
+    let manifest = serde_json::to_vec(&serde_json::json!([
+        { "Config": name, "RepoTags": ["demo:1"], "Layers": paths }
+    ]))
+    .unwrap();
+    let mut entries = vec![file("manifest.json", &manifest), file(&name, &config)];
+    for (path, layer) in paths.iter().zip(layers) {
+        entries.push(file(path, layer));
+    }
+    tar(&entries)
+}
+
+/// A layout whose layers are compressed with gzip.
+fn layout(directory: &Path, layers: &[Vec<u8>]) {
+    let blobs = directory.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    let put = |bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        fs::write(blobs.join(digest.hex()), bytes).unwrap();
+        (digest, bytes.len())
+    };
+    let descriptor = |kind: &str, (digest, size): (Digest, usize)| serde_json::json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest, "size": size });
+    let config = put(&config(layers));
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|layer| descriptor("layer.v1.tar+gzip", put(&gzip(layer))))
+        .collect();
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("config.v1+json", config),
+        "layers": layers,
+    });
+    let manifest = put(&serde_json::to_vec(&manifest).unwrap());
+    let index = serde_json::json!({
+        "schemaVersion": 2,
+        "manifests": [descriptor("manifest.v1+json", manifest)],
+    });
+    fs::write(directory.join("index.json"), index.to_string()).unwrap();
+    fs::write(
+        directory.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )
+    .unwrap();
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = SegmentWriter::new(Vec::new(), 6);
+    writer.write_all(bytes).unwrap();
+    let (segment, compressed) = writer.finish().unwrap();
+    let mut stitcher = GzipStitcher::new(Vec::new()).unwrap();
+    stitcher
+        .append(&segment, &mut compressed.as_slice())
+        .unwrap();
+    stitcher.finish().unwrap()
+}
+
+fn read(place: &str) -> Result<Inventory, InventoryError> {
+    let Place::Transport(transport) = place.parse()? else {
+        panic!("{place} is a document");
+    };
+    let images = open(&transport)?;
+    images[0].inventory(&ScanLimits::default(), 2)
+}
+
+#[test]
+fn one_image_in_every_container_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let layers = [debian(), tar(&[file("app/node_modules/.wh.b", b"")])];
+    let path = |name: &str| folder.path().join(name);
+    let archive = docker_archive(&layers);
+    fs::write(path("image.tar"), &archive).unwrap();
+    fs::write(path("image.tar.gz"), gzip(&archive)).unwrap();
+    layout(&path("layout"), &layers);
+    let mut packed = Vec::new();
+    for name in ["oci-layout", "index.json"] {
+        packed.push((
+            name.to_owned(),
+            fs::read(path("layout").join(name)).unwrap(),
+        ));
+    }
+    for blob in fs::read_dir(path("layout/blobs/sha256")).unwrap() {
+        let blob = blob.unwrap();
+        let name = format!("blobs/sha256/{}", blob.file_name().to_string_lossy());
+        packed.push((name, fs::read(blob.path()).unwrap()));
+    }
+    let entries: Vec<_> = packed
+        .iter()
+        .map(|(name, bytes)| file(name, bytes))
+        .collect();
+    fs::write(path("layout.tar.gz"), gzip(&tar(&entries))).unwrap();
+    let at = |transport: &str, name: &str| format!("{transport}:{}", path(name).display());
+    let first = read(&at("docker-archive", "image.tar")).unwrap();
+    assert_eq!(
+        names(&first),
+        ["node-a 1.0-1", "zlib1g 1:1.3-1+b1", "a 1.0.0"]
+    );
+    assert!(first.is_complete(), "{:?}", first.incomplete);
+    assert_eq!(first.subject.layers.len(), 2);
+    assert_eq!(
+        first.subject.created.unwrap().to_string(),
+        "2026-01-02T03:04:05Z"
+    );
+    for place in [
+        at("docker-archive", "image.tar.gz"),
+        at("oci", "layout"),
+        at("oci-archive", "layout.tar.gz"),
+    ] {
+        let other = read(&place).unwrap();
+        assert_eq!(other.components, first.components, "{place}");
+        assert_eq!(other.facts, first.facts, "{place}");
+        let diff_ids = |inventory: &Inventory| -> Vec<Digest> {
+            inventory
+                .subject
+                .layers
+                .iter()
+                .map(|layer| layer.diff_id)
+                .collect()
+        };
+        assert_eq!(diff_ids(&other), diff_ids(&first), "{place}");
+    }
+}
+
+#[test]
+fn a_directory_is_an_image_too() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    for (name, content) in [
+        ("etc/os-release", OS_RELEASE),
+        (
+            "var/lib/dpkg/status.d/tzdata",
+            b"Package: tzdata\nVersion: 2026a-0\nArchitecture: all".as_slice(),
+        ),
+        (
+            "var/lib/dpkg/status.d/tzdata.md5sums",
+            b"d41d8cd98f00b204e9800998ecf8427e  usr/share/nodejs/a/package.json\n",
+        ),
+        (
+            "usr/share/nodejs/a/package.json",
+            br#"{"name":"a","version":"1.0.0"}"#,
+        ),
+    ] {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    // What a link leads to outside is nobody's business.
+    symlink("/etc", root.join("host")).unwrap();
+    let inventory = read(&format!("rootfs:{}", root.display())).unwrap();
+    assert_eq!(names(&inventory), ["tzdata 2026a-0", "a 1.0.0"]);
+    let npm = &inventory.components[1];
+    assert_eq!((npm.kind, npm.owner.unwrap().0), (ComponentKind::Npm, 0));
+    assert_eq!(inventory.facts.unwrap().links, 1);
+}
+
+#[test]
+fn what_is_inside_is_told_in_full() {
+    let inventory = inside(&[debian()]);
+    let find = |name: &str| {
+        let mut entries = inventory.entries();
+        entries
+            .find(|(_, component)| component.name == name)
+            .unwrap()
+    };
+    let (_, zlib) = find("zlib1g");
+    assert_eq!(zlib.licences.expression.as_deref(), Some("Zlib"));
+    assert_eq!(zlib.copyright.as_deref(), Some("1995 A"));
+    assert_eq!(
+        zlib.purl.as_ref().unwrap().to_string(),
+        "pkg:deb/debian/zlib1g@1:1.3-1%2Bb1?arch=amd64&distro=debian-13"
+    );
+    let ((node, _), (a, owned), (_, stray)) = (find("node-a"), find("a"), find("b"));
+    assert_eq!(owned.owner, Some(node));
+    assert_eq!(stray.owner, None);
+    assert_eq!(stray.depends, [a]);
+    let facts = inventory.facts.as_ref().unwrap();
+    assert_eq!(facts.shells, ["usr/bin/dash", "usr/bin/sh"]);
+    assert_eq!(facts.setuid[0].mode, "4755");
+    assert_eq!(facts.world_writable[0].path, "etc/open");
+    assert_eq!(facts.secrets[0].path, "root/.ssh/id_rsa");
+    assert_eq!(facts.accounts.len(), 1);
+}
+
+/// A program with a note that names its source package.
+fn noted() -> Vec<u8> {
+    let text = br#"{"type":"deb","os":"debian","name":"source","version":"1-1"}"#;
+    let mut bytes = b"\x7fELF".to_vec();
+    bytes.resize(64, 0);
+    bytes.extend([4, 0, 0, 0]);
+    bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+    bytes.extend(b"\x7e\x1a\xfe\xcaFDO\0");
+    bytes.extend(text);
+    bytes
+}
+
+#[test]
+fn a_package_note_counts_only_where_no_database_has_the_file() {
+    let noted = noted();
+    let status = [stanza("a", "1-1"), stanza("b", "1-1")].concat();
+    let owned = tar(&[
+        file("var/lib/dpkg/status", status.as_bytes()),
+        file("var/lib/dpkg/info/a.list", b"/usr/bin/a\n"),
+        file("var/lib/dpkg/info/b.list", b"/lib/b.so\n"),
+        program("usr/bin/a", &noted),
+        file("usr/lib/b.so", &noted),
+    ]);
+    assert_eq!(names(&inside(&[owned])), ["a 1-1", "b 1-1"]);
+    let copied = tar(&[program("opt/a", &noted)]);
+    assert_eq!(names(&inside(&[copied])), ["source 1-1"]);
+}
+
+#[test]
+fn lying_digests_and_sizes_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("layout");
+    layout(&path, &[debian()]);
+    let place = format!("oci:{}", path.display());
+    let blobs = path.join("blobs/sha256");
+    let largest = fs::read_dir(&blobs)
+        .unwrap()
+        .map(|blob| blob.unwrap().path())
+        .max_by_key(|blob| fs::metadata(blob).unwrap().len())
+        .unwrap();
+    let honest = fs::read(&largest).unwrap();
+    let mut lying = honest.clone();
+    let middle = lying.len() / 2;
+    lying[middle] ^= 1;
+    let longer = [honest.as_slice(), b"x"].concat();
+    for bytes in [&lying[..], &longer[..], &honest[..middle]] {
+        fs::write(&largest, bytes).unwrap();
+        let error = read(&place).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Integrity, "{error}");
+    }
+    fs::write(&largest, &honest).unwrap();
+    read(&place).unwrap();
+}
+
+#[test]
+fn a_layer_that_is_not_the_one_of_the_configuration_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    let config = config(&[debian()]);
+    let name = format!("{}.json", Digest::of(&config).hex());
+    let manifest = format!(r#"[{{"Config":"{name}","RepoTags":null,"Layers":["l.tar"]}}]"#);
+    let other = tar(&[file("x", b"")]);
+    let entries = [
+        file("manifest.json", manifest.as_bytes()),
+        file(&name, &config),
+        file("l.tar", &other),
+    ];
+    fs::write(&path, tar(&entries)).unwrap();
+    let error = read(&format!("docker-archive:{}", path.display())).unwrap_err();
+    assert!(matches!(error, InventoryError::Lies { .. }), "{error}");
+}
+
+#[test]
+fn places_that_hold_no_image_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    fs::write(&path, tar(&[file("x", b"")])).unwrap();
+    for (transport, expected) in [
+        ("docker-archive", "no `manifest.json`"),
+        ("oci-archive", "no `oci-layout`"),
+        ("rootfs", "no directory"),
+    ] {
+        let error = read(&format!("{transport}:{}", path.display())).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    fs::write(&path, b"no archive").unwrap();
+    let error = read(&format!("docker-archive:{}", path.display())).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Integrity);
+}

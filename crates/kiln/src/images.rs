@@ -1,0 +1,155 @@
+//! From what a person types to what is inside an image: `TRANSPORT:WHERE`, or the name of an image
+//! that was built into the store.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kiln_inventory::{Image, Place, ScanLimits, Transport, open, open_index};
+use kiln_types::{BlobSource, Inventory};
+
+use crate::context::Context;
+use crate::engine;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render;
+
+/// What is inside the image that an IMAGE argument names, on one platform.
+pub(crate) fn inventory(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+) -> Result<Inventory, Failure> {
+    let images = if Place::is_one(image) {
+        match image
+            .parse::<Place>()
+            .map_err(|error| Failure::Usage(error.to_string()))?
+        {
+            Place::Document(_) => {
+                return Err(Failure::Usage(
+                    "this command reads images, not documents about them".to_owned(),
+                ));
+            }
+            Place::Transport(Transport::DockerDaemon { reference }) => {
+                return from_engine(context, &reference.to_string(), platform);
+            }
+            Place::Transport(transport) => open(&transport)?,
+        }
+    } else {
+        from_store(context, image)?
+    };
+    let image = chosen(image, images, platform)?;
+    Ok(image.inventory(&ScanLimits::default(), context.settings.jobs.value.max(1))?)
+}
+
+/// The images of a name in the store.
+fn from_store(context: &Context, name: &str) -> Result<Vec<Image>, Failure> {
+    let key = match name.contains(':') {
+        true => name.to_owned(),
+        false => format!("{name}:latest"),
+    };
+    let store = context.store()?;
+    let folder = context.world.directory.clone();
+    let settings = context.pipeline_settings(&folder, None);
+    let named = context.pipeline(&store, &settings).named(&key)?;
+    let Some(named) = named else {
+        return Err(Failure::Usage(format!(
+            "the store has no image `{key}`: build it with `kiln build`, or name a place such as \
+             `oci:DIR`, `docker-archive:FILE` or `rootfs:DIR`"
+        )));
+    };
+    let blobs: Arc<dyn BlobSource> = Arc::new(store);
+    Ok(open_index(
+        &key,
+        named.index.digest,
+        named.index.size,
+        &blobs,
+    )?)
+}
+
+/// An image of the local engine, which its client saves into a temporary file.
+fn from_engine(
+    context: &Context,
+    reference: &str,
+    platform: Option<&str>,
+) -> Result<Inventory, Failure> {
+    let client = engine::client(context)?;
+    let file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the engine's own client knows how to reach it"
+    )]
+    let output = Command::new(&client)
+        .args(["save", reference])
+        .stdin(Stdio::null())
+        .stdout(file.reopen().context("cannot open a temporary file")?)
+        .stderr(Stdio::piped())
+        .output()
+        .with_context(|| format!("cannot start `{client} save`"))?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        let message = message.trim();
+        return Err(anyhow::anyhow!("`{client} save {reference}` failed: {message}").into());
+    }
+    let images = open(&Transport::DockerArchive {
+        file: file.path().to_owned(),
+        reference: None,
+    })?;
+    let mut image = chosen(reference, images, platform)?;
+    image.subject.name = reference.to_owned();
+    Ok(image.inventory(&ScanLimits::default(), context.settings.jobs.value.max(1))?)
+}
+
+/// One platform of several: the one asked for, or this machine's, or the first.
+fn chosen(name: &str, images: Vec<Image>, platform: Option<&str>) -> Result<Image, Failure> {
+    let platforms: Vec<String> = images
+        .iter()
+        .map(|image| image.subject.platform.clone().unwrap_or_default())
+        .collect();
+    let is = |found: &str, wanted: &str| {
+        let wanted = match wanted.contains('/') {
+            true => wanted.to_owned(),
+            false => format!("linux/{wanted}"),
+        };
+        found == wanted
+            || found
+                .strip_prefix(&wanted)
+                .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let native = engine::native().map(|native| native.to_string());
+    let place = match platform {
+        Some(wanted) => platforms
+            .iter()
+            .position(|found| is(found, wanted))
+            .ok_or_else(|| {
+                Failure::Usage(format!(
+                    "`{name}` has no platform `{wanted}`; it has: {}",
+                    platforms.join(", ")
+                ))
+            })?,
+        None => native
+            .and_then(|native| platforms.iter().position(|found| is(found, &native)))
+            .unwrap_or(0),
+    };
+    images
+        .into_iter()
+        .nth(place)
+        .ok_or_else(|| anyhow::anyhow!("`{name}` holds no image").into())
+}
+
+/// Says what could not be read. The answer stands, but nobody may take it for the whole (exit 3).
+pub(crate) fn tell_incomplete(context: &Context, inventory: &Inventory) -> Result<(), Failure> {
+    const SHOWN: usize = 10;
+    if inventory.is_complete() {
+        return Ok(());
+    }
+    for missed in inventory.incomplete.iter().take(SHOWN) {
+        let line = format!("not read: {}: {}", missed.place, missed.reason);
+        context.say(&render::printable(&line));
+    }
+    let count = inventory.incomplete.len();
+    if count > SHOWN {
+        context.say(&format!("not read: {} more", count - SHOWN));
+    }
+    Err(Failure::Answered(Exit::Unknown))
+}
