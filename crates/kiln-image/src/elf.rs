@@ -28,7 +28,7 @@ const MAX_STRING: usize = 4096;
 const MAX_NOTES: u64 = 1 << 20;
 /// What the facts of one file may take, in bytes: a file of 64 KiB can name the same long string
 /// thousands of times. `libLLVM.so` takes 3 KiB.
-const MAX_WEIGHT: usize = 1 << 20;
+pub(crate) const MAX_WEIGHT: usize = 1 << 20;
 
 const SHT_DYNSYM: u32 = 11;
 const PT_LOAD: u32 = 1;
@@ -164,10 +164,12 @@ pub fn is_elf(start: &[u8]) -> bool {
 #[must_use]
 pub fn facts(bytes: &[u8]) -> Option<ElfFacts> {
     // Bytes in memory can be read.
-    facts_of(&bytes).ok().flatten()
+    let facts = facts_of(&bytes).ok().flatten();
+    facts.filter(|facts| facts.weight() <= MAX_WEIGHT)
 }
 
-/// The facts about an ELF file that is read by its parts: `None` as in [`facts`].
+/// The facts about an ELF file that is read by its parts: `None` as in [`facts`]. They are not whole
+/// where they weigh more than [`MAX_WEIGHT`].
 pub(crate) fn facts_of(content: &dyn Content) -> std::io::Result<Option<ElfFacts>> {
     let pages = Pages::new(content);
     let facts = match pages.array::<5>(0) {
@@ -255,7 +257,7 @@ fn read<Elf: FileHeader<Endian = Endianness>>(pages: &Pages<'_>, class: u8) -> O
             symbols::read(&mut facts, pages, &tables, count);
         }
     }
-    (facts.weight() <= MAX_WEIGHT).then_some(facts)
+    Some(facts)
 }
 
 /// How many dynamic symbols there are by the section headers, where those are there.
@@ -360,10 +362,10 @@ fn read_dynamic(
                 }
                 let name = at(value)?;
                 weight += name.len();
-                if weight > MAX_WEIGHT {
-                    return None;
-                }
                 facts.needed.push(name);
+                if weight > MAX_WEIGHT {
+                    return Some(None);
+                }
             }
             DT_RPATH => facts.rpath = directories(&at(value)?),
             DT_RUNPATH => facts.runpath = directories(&at(value)?),

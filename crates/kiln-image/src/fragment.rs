@@ -382,10 +382,18 @@ fn write_segment(
             let start = spool.peek(content, Opening::ENOUGH);
             opening = Opening::of(&start.map_err(|error| fail("reading back", &error))?);
             facts = elf_facts(spool, content).map_err(|error| fail("reading back", &error))?;
-            weight = weight.saturating_add(facts.as_ref().map_or(0, ElfFacts::weight));
-            if weight > LARGEST_FACTS {
-                let reason =
-                    format!("what its ELF files name takes more than {LARGEST_FACTS} bytes");
+            let names = facts.as_ref().map_or(0, ElfFacts::weight);
+            weight = weight.saturating_add(names);
+            if names > elf::MAX_WEIGHT || weight > LARGEST_FACTS {
+                let most = if weight > LARGEST_FACTS {
+                    LARGEST_FACTS
+                } else {
+                    elf::MAX_WEIGHT
+                };
+                let reason = format!(
+                    "what its ELF files name takes more than {most} bytes, with `{}`",
+                    entry.path
+                );
                 return Err(FormatError::new(FormatErrorKind::Limit, subject, reason));
             }
             spool

@@ -114,7 +114,7 @@ impl Reading<'_> {
                     break;
                 };
                 weight += version.len();
-                if flags & WEAK == 0 {
+                if flags & WEAK == 0 || weight > MAX_WEIGHT {
                     versions.push(version);
                 }
                 if weight > MAX_WEIGHT {
@@ -128,7 +128,7 @@ impl Reading<'_> {
             if !versions.is_empty() {
                 facts.versions_needed.insert(library, versions);
             }
-            // The file has no facts then.
+            // What is there says that it is too much.
             if weight > MAX_WEIGHT {
                 return;
             }
