@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kiln_oci::ImageConfig;
 use kiln_types::{
     Component, ComponentId, ComponentKind, DistributionFact, Evidence, EvidenceKind, Incomplete,
-    Inventory, Purl, SourcePackage, Subject,
+    Inventory, Licences, Purl, SourcePackage, Subject,
 };
 
 use crate::catalogers::dpkg::{DpkgStanza, listed_paths};
@@ -70,7 +70,8 @@ pub fn assemble(subject: Subject, config: Option<&ImageConfig>, layers: &[LayerS
         }
     }
     let drafts = drafts(&tree, distribution.as_ref(), has_layers);
-    let drafts = without_notes(&tree, joined(drafts));
+    let mut drafts = without_notes(&tree, joined(drafts));
+    lend_licences(&mut drafts);
     let components = connected(&tree, drafts);
     let facts = facts::facts(&tree, config);
     Inventory {
@@ -369,6 +370,38 @@ fn absorb(first: &mut Draft, other: Draft) {
     first.files.extend(other.files);
 }
 
+/// A package whose documents are those of another from the same source (Debian policy 12.5 allows the
+/// link only then) has that one's licences, also where the link itself is not in the image.
+fn lend_licences(drafts: &mut [Draft]) {
+    type Source = (String, String, String);
+    let source_of = |draft: &Draft| -> Source {
+        let component = &draft.component;
+        (
+            draft.root.clone(),
+            component.source_name().to_owned(),
+            component.source_version().to_owned(),
+        )
+    };
+    let is_deb = |draft: &&Draft| draft.component.kind == ComponentKind::Deb;
+    let mut known: BTreeMap<Source, (Licences, Option<String>)> = BTreeMap::new();
+    for draft in drafts.iter().filter(is_deb) {
+        if !draft.component.licences.is_unknown() {
+            let component = &draft.component;
+            let said = (component.licences.clone(), component.copyright.clone());
+            known.entry(source_of(draft)).or_insert(said);
+        }
+    }
+    for draft in drafts.iter_mut() {
+        if draft.component.kind == ComponentKind::Deb
+            && draft.component.licences.is_unknown()
+            && let Some((licences, copyright)) = known.get(&source_of(draft))
+        {
+            draft.component.licences = licences.clone();
+            draft.component.copyright.clone_from(copyright);
+        }
+    }
+}
+
 /// Whether nothing but a note in a program speaks for a package of a distribution.
 fn is_noted(draft: &Draft) -> bool {
     draft.component.kind.is_system()
@@ -404,7 +437,33 @@ fn connected(tree: &Tree<'_>, drafts: Vec<Draft>) -> Vec<Component> {
         component.owner = owner;
         component.depends = depends;
     }
+    lend_to_owned(&mut components);
     components
+}
+
+/// The copyright file of a package speaks for every file of it, and its maintainer supplies them all:
+/// a component that says nothing of its own has what its owner says.
+fn lend_to_owned(components: &mut [Component]) {
+    for place in 0..components.len() {
+        let owner = components
+            .get(place)
+            .and_then(|component| usize::try_from(component.owner?.0).ok())
+            .and_then(|owner| components.get(owner))
+            .map(|owner| {
+                let licences = owner.licences.clone();
+                (owner.supplier.clone(), licences, owner.copyright.clone())
+            });
+        let (Some((supplier, licences, copyright)), Some(component)) =
+            (owner, components.get_mut(place))
+        else {
+            continue;
+        };
+        component.supplier = component.supplier.take().or(supplier);
+        component.copyright = component.copyright.take().or(copyright);
+        if component.licences.is_unknown() {
+            component.licences = licences;
+        }
+    }
 }
 
 fn ids<T>(items: &[T]) -> impl Iterator<Item = (ComponentId, &T)> {

@@ -4,6 +4,7 @@
 //! - [`open`] finds the images at a [`Place`]; [`Image::scan`] reads its layers, each in one pass;
 //! - [`assemble`] puts layers over each other and joins what their files say into an
 //!   [`Inventory`](kiln_types::Inventory);
+//! - [`read`] takes the documents that other tools wrote about an image;
 //! - [`write`] gives the inventory as SPDX, CycloneDX and lists.
 //!
 //! Nothing is executed, nothing is unpacked to a disk, no network, no clock. Images are hostile:
@@ -19,6 +20,7 @@ mod layer;
 mod licence;
 mod node;
 mod path;
+pub mod read;
 mod source;
 mod tree;
 pub mod write;

@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     Test(commands::test::TestArgs),
     Sbom(commands::sbom::SbomArgs),
+    Quickview(commands::quickview::QuickviewArgs),
     Catalog(commands::catalog::CatalogArgs),
     Cache(commands::cache::CacheArgs),
     Config(commands::config::ConfigArgs),

@@ -1,10 +1,13 @@
 //! From what a person types to what is inside an image: `TRANSPORT:WHERE`, or the name of an image
 //! that was built into the store.
 
+use std::io::Read as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use kiln_inventory::read::{MAX_DOCUMENT, document};
 use kiln_inventory::{Image, Place, ScanLimits, Transport, open, open_index};
 use kiln_types::{BlobSource, Inventory};
 
@@ -25,11 +28,7 @@ pub(crate) fn inventory(
             .parse::<Place>()
             .map_err(|error| Failure::Usage(error.to_string()))?
         {
-            Place::Document(_) => {
-                return Err(Failure::Usage(
-                    "this command reads images, not documents about them".to_owned(),
-                ));
-            }
+            Place::Document(file) => return from_document(&file),
             Place::Transport(Transport::DockerDaemon { reference }) => {
                 return from_engine(context, &reference.to_string(), platform);
             }
@@ -40,6 +39,18 @@ pub(crate) fn inventory(
     };
     let image = chosen(image, images, platform)?;
     Ok(image.inventory(&ScanLimits::default(), context.settings.jobs.value.max(1))?)
+}
+
+/// What a document says is inside.
+fn from_document(file: &Path) -> Result<Inventory, Failure> {
+    let describe = || format!("cannot read `{}`", file.display());
+    let mut bytes = Vec::new();
+    let open = std::fs::File::open(file).with_context(describe)?;
+    // One byte more than is read tells a larger file.
+    std::io::Read::take(open, MAX_DOCUMENT + 1)
+        .read_to_end(&mut bytes)
+        .with_context(describe)?;
+    Ok(document(&file.display().to_string(), &bytes)?)
 }
 
 /// The images of a name in the store.

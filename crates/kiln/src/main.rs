@@ -69,6 +69,7 @@ fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Diff(args) => commands::diff::run(context, args),
         Command::Test(args) => commands::test::run(context, args),
         Command::Sbom(args) => commands::sbom::run(context, args),
+        Command::Quickview(args) => commands::quickview::run(context, args),
         Command::Catalog(args) => commands::catalog::run(context, args),
         Command::Cache(args) => commands::cache::run(context, args),
         Command::Config(args) => commands::config::run(context, args),

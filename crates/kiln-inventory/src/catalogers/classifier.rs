@@ -16,6 +16,8 @@ pub(crate) struct Class {
     pub(crate) mark: &'static [u8],
     /// The licence of every version.
     licence: Option<&'static str>,
+    /// Who makes it.
+    supplier: &'static str,
 }
 
 const fn class(
@@ -23,72 +25,124 @@ const fn class(
     files: &'static [&'static str],
     mark: &'static [u8],
     licence: Option<&'static str>,
+    supplier: &'static str,
 ) -> Class {
     Class {
         name,
         files,
         mark,
         licence,
+        supplier,
     }
 }
 
 /// All that are known.
 pub(crate) const CLASSES: &[Class] = &[
-    class("node", &["node", "nodejs"], b"node.js/v", Some("MIT")),
-    class("openssl", &["openssl", "libcrypto.so*"], b"OpenSSL ", None),
+    class(
+        "node",
+        &["node", "nodejs"],
+        b"node.js/v",
+        Some("MIT"),
+        "OpenJS Foundation",
+    ),
+    class(
+        "openssl",
+        &["openssl", "libcrypto.so*"],
+        b"OpenSSL ",
+        None,
+        "OpenSSL Foundation",
+    ),
     class(
         "nginx",
         &["nginx"],
         b"nginx version: nginx/",
         Some("BSD-2-Clause"),
+        "nginx project",
     ),
-    class("nginx", &["nginx"], b"\0nginx/", Some("BSD-2-Clause")),
+    class(
+        "nginx",
+        &["nginx"],
+        b"\0nginx/",
+        Some("BSD-2-Clause"),
+        "nginx project",
+    ),
     class(
         "postgresql",
         &["postgres"],
         b"\0PostgreSQL ",
         Some("PostgreSQL"),
+        "PostgreSQL Global Development Group",
     ),
     class(
         "httpd",
         &["httpd", "apache2"],
         b"\0Apache/",
         Some("Apache-2.0"),
+        "Apache Software Foundation",
     ),
     class(
         "httpd",
         &["httpd", "apache2"],
         b"\0Apache httpd ",
         Some("Apache-2.0"),
+        "Apache Software Foundation",
     ),
     class(
         "memcached",
         &["memcached"],
         b"\0memcached ",
         Some("BSD-3-Clause"),
+        "memcached project",
     ),
-    class("busybox", &["busybox"], b"BusyBox v", Some("GPL-2.0-only")),
+    class(
+        "busybox",
+        &["busybox"],
+        b"BusyBox v",
+        Some("GPL-2.0-only"),
+        "BusyBox project",
+    ),
     class(
         "bash",
         &["bash"],
         b"@(#)Bash version ",
         Some("GPL-3.0-or-later"),
+        "Free Software Foundation",
     ),
     class(
         "php",
         &["php*", "php-fpm*", "php-cgi*", "libphp*"],
         b"X-Powered-By: PHP/",
         None,
+        "The PHP Group",
     ),
     class(
         "ruby",
         &["ruby", "libruby.so*", "libruby-*"],
         b"\0ruby ",
         None,
+        "Ruby project",
     ),
-    class("python", &["python*", "libpython*"], b"\0", Some("PSF-2.0")),
-    class("haproxy", &["haproxy"], b"HAProxy version ", None),
-    class("curl", &["curl", "libcurl.so*"], b"libcurl/", Some("curl")),
+    class(
+        "python",
+        &["python*", "libpython*"],
+        b"\0",
+        Some("PSF-2.0"),
+        "Python Software Foundation",
+    ),
+    class(
+        "haproxy",
+        &["haproxy"],
+        b"HAProxy version ",
+        None,
+        "HAProxy project",
+    ),
+    class(
+        "curl",
+        &["curl", "libcurl.so*"],
+        b"libcurl/",
+        Some("curl"),
+        "curl project",
+    ),
 ];
 
 /// The classes that a file of this name may belong to.
@@ -159,6 +213,7 @@ impl Class {
         }
         let mut component = component(ComponentKind::Binary, None, self.name, self.name, version);
         component.licences.expression = self.licence.map(str::to_owned);
+        component.supplier = Some(self.supplier.to_owned());
         Some(Found::new(component, EvidenceKind::BinaryText))
     }
 }

@@ -90,4 +90,4 @@ fn completeness(inventory: &Inventory) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

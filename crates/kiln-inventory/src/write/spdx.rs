@@ -140,7 +140,7 @@ fn root(inventory: &Inventory, options: &DocumentOptions) -> Value {
         "filesAnalyzed": false,
         "licenseConcluded": licence,
         "licenseDeclared": licence,
-        "copyrightText": "NOASSERTION",
+        "copyrightText": "Each component of the image has its own; see their entries.",
         "primaryPackagePurpose": "CONTAINER",
     });
     if let Some(digest) = inventory.subject.manifest

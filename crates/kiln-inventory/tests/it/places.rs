@@ -189,6 +189,7 @@ fn what_is_inside_is_told_in_full() {
     );
     let ((node, _), (a, owned), (_, stray)) = (find("node-a"), find("a"), find("b"));
     assert_eq!(owned.owner, Some(node));
+    assert_eq!(owned.supplier.as_deref(), Some("A <a@example.com>"));
     assert_eq!(stray.owner, None);
     assert_eq!(stray.depends, [a]);
     let facts = inventory.facts.as_ref().unwrap();
@@ -225,6 +226,31 @@ fn a_package_note_counts_only_where_no_database_has_the_file() {
     assert_eq!(names(&inside(&[owned])), ["a 1-1", "b 1-1"]);
     let copied = tar(&[program("opt/a", &noted)]);
     assert_eq!(names(&inside(&[copied])), ["source 1-1"]);
+}
+
+#[test]
+fn packages_of_one_source_lend_each_other_their_licences() {
+    let with_source = |name: &str, source: &str| {
+        stanza(name, "1").replace("Maintainer", &format!("Source: {source}\nMaintainer"))
+    };
+    let status = [
+        with_source("a-base", "a"),
+        with_source("a-lib", "a"),
+        with_source("b", "c"),
+    ];
+    let inventory = inside(&[tar(&[
+        file("var/lib/dpkg/status", status.concat().as_bytes()),
+        file(
+            "usr/share/doc/a-base/copyright",
+            b"Format: x\n\nFiles: *\nCopyright: A\nLicense: MIT\n",
+        ),
+    ])]);
+    let expressions: Vec<Option<&str>> = inventory
+        .components
+        .iter()
+        .map(|component| component.licences.expression.as_deref())
+        .collect();
+    assert_eq!(expressions, [Some("MIT"), Some("MIT"), None]);
 }
 
 #[test]

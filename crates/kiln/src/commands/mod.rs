@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod diff;
 pub(crate) mod kept;
 pub(crate) mod lock;
+pub(crate) mod quickview;
 pub(crate) mod sbom;
 pub(crate) mod show;
 pub(crate) mod test;

@@ -28,7 +28,8 @@ use crate::render::{self, Table};
     read · 4 the image is not what it claims · 64 usage")]
 pub(crate) struct SbomArgs {
     /// An image: a name in the store (`nginx`, `nginx:1.26-dev`), `oci:DIR[:TAG]`,
-    /// `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:NAME`, `rootfs:DIR`
+    /// `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:NAME`, `rootfs:DIR`; or a document
+    /// about one, `sbom:FILE` (CycloneDX, SPDX, Syft's JSON)
     image: String,
     /// In which form
     #[arg(long, value_name = "FORM", default_value = "table")]

@@ -1,0 +1,229 @@
+//! CycloneDX, from Syft, Trivy, Scout and kiln.
+
+use kiln_types::{Component, ComponentKind, DistributionFact, SourcePackage};
+use serde::Deserialize;
+
+use super::{Builder, MOST, evidence};
+use crate::licence::Collector;
+
+#[derive(Deserialize)]
+struct Document {
+    metadata: Option<Metadata>,
+    #[serde(default)]
+    components: Vec<Entry>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    timestamp: Option<String>,
+    component: Option<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(rename = "bom-ref")]
+    reference: Option<String>,
+    name: String,
+    group: Option<String>,
+    version: Option<String>,
+    description: Option<String>,
+    copyright: Option<String>,
+    publisher: Option<String>,
+    supplier: Option<Supplier>,
+    purl: Option<String>,
+    #[serde(default)]
+    licenses: Vec<Choice>,
+    #[serde(default)]
+    properties: Vec<Property>,
+    evidence: Option<Proof>,
+    #[serde(default)]
+    components: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Supplier {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    license: Option<License>,
+    expression: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct License {
+    id: Option<String>,
+    name: Option<String>,
+    text: Option<Text>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(default)]
+    content: String,
+    encoding: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Property {
+    name: String,
+    value: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Proof {
+    #[serde(default)]
+    occurrences: Vec<Occurrence>,
+}
+
+#[derive(Deserialize)]
+struct Occurrence {
+    location: String,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    #[serde(rename = "ref")]
+    from: String,
+    #[serde(rename = "dependsOn", default)]
+    to: Vec<String>,
+}
+
+pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json::Error> {
+    let document: Document = serde_json::from_slice(bytes)?;
+    if let Some(metadata) = document.metadata {
+        builder.inventory.subject.created = metadata.timestamp.and_then(|time| time.parse().ok());
+        if let Some(root) = metadata.component {
+            builder.inventory.subject.name = root.name;
+            builder.inventory.subject.manifest =
+                root.version.and_then(|version| version.parse().ok());
+            for entry in root.components {
+                add(entry, builder);
+            }
+        }
+    }
+    for entry in document.components {
+        add(entry, builder);
+    }
+    for dependency in document.dependencies {
+        for to in dependency.to {
+            builder.needs.push((dependency.from.clone(), to));
+        }
+    }
+    Ok(())
+}
+
+fn add(entry: Entry, builder: &mut Builder) {
+    let property = |name: &str| {
+        entry
+            .properties
+            .iter()
+            .find(|property| property.name == name)
+            .and_then(|property| property.value.as_deref())
+            .filter(|value| !value.is_empty())
+    };
+    let version = entry.version.as_deref().unwrap_or_default();
+    if entry.kind == "operating-system" {
+        builder.inventory.distribution = Some(DistributionFact {
+            id: entry.name.to_lowercase(),
+            version: (!version.is_empty()).then(|| version.to_owned()),
+            codename: property("syft:distro:versionCodename").map(str::to_owned),
+            pretty_name: entry.description.clone(),
+            ..DistributionFact::default()
+        });
+    } else if entry.purl.is_some() || matches!(entry.kind.as_str(), "library" | "framework") {
+        let name = match &entry.group {
+            Some(group) if !group.is_empty() => format!("{group}/{}", entry.name),
+            _ => entry.name.clone(),
+        };
+        let mut component = builder.component(entry.purl.as_deref(), &name, version);
+        if let Some(source) = source(&component, &property) {
+            component.source = Some(source);
+        }
+        component.licences = licences(&entry.licenses);
+        component.supplier = entry
+            .supplier
+            .as_ref()
+            .and_then(|supplier| supplier.name.clone())
+            .or_else(|| entry.publisher.clone());
+        component.summary = entry.description.clone();
+        component.copyright = entry.copyright.clone();
+        for occurrence in entry.evidence.iter().flat_map(|proof| &proof.occurrences) {
+            component.evidence.push(evidence(&occurrence.location));
+        }
+        let paths = ["aquasecurity:trivy:FilePath", "syft:location:0:path"];
+        for path in paths.iter().filter_map(|name| property(name)) {
+            component.evidence.push(evidence(path));
+        }
+        let reference = entry.reference.clone().unwrap_or_default();
+        builder.entries.push((reference, component));
+    }
+    // Serde's limit on depth bounds this recursion.
+    for inner in entry.components {
+        if builder.entries.len() <= MOST {
+            add(inner, builder);
+        }
+    }
+}
+
+/// The source package, where the properties of a dialect name it.
+fn source<'a>(
+    component: &Component,
+    property: &impl Fn(&str) -> Option<&'a str>,
+) -> Option<SourcePackage> {
+    if !component.kind.is_system() {
+        return None;
+    }
+    if let (Some(name), Some(version)) = (
+        property("kiln:source-name"),
+        property("kiln:source-version"),
+    ) {
+        return Some(SourcePackage {
+            name: name.to_owned(),
+            version: version.to_owned(),
+        });
+    }
+    if let Some(name) = property("aquasecurity:trivy:SrcName") {
+        let mut version = property("aquasecurity:trivy:SrcVersion")?.to_owned();
+        if let Some(release) = property("aquasecurity:trivy:SrcRelease") {
+            version = format!("{version}-{release}");
+        }
+        if let Some(epoch) = property("aquasecurity:trivy:SrcEpoch").filter(|epoch| *epoch != "0") {
+            version = format!("{epoch}:{version}");
+        }
+        return Some(SourcePackage {
+            name: name.to_owned(),
+            version,
+        });
+    }
+    let name = property("syft:metadata:source").or_else(|| {
+        property("syft:metadata:originPackage").filter(|_| component.kind == ComponentKind::Apk)
+    })?;
+    Some(SourcePackage {
+        name: name.to_owned(),
+        version: property("syft:metadata:sourceVersion")
+            .unwrap_or(&component.version)
+            .to_owned(),
+    })
+}
+
+fn licences(choices: &[Choice]) -> kiln_types::Licences {
+    let mut collector = Collector::default();
+    for choice in choices {
+        if let Some(expression) = &choice.expression {
+            collector.add(expression, None);
+        }
+        if let Some(license) = &choice.license
+            && let Some(said) = license.id.as_ref().or(license.name.as_ref())
+        {
+            let text = license.text.as_ref().filter(|text| text.encoding.is_none());
+            collector.add(said, text.map(|text| text.content.as_str()));
+        }
+    }
+    collector.finish()
+}

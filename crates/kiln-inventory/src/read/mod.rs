@@ -1,0 +1,253 @@
+//! Documents about images, in the dialects people have: CycloneDX 1.2–1.7, SPDX 2.2–2.3 and 3.0 as
+//! JSON, and Syft's own JSON.
+//!
+//! What a document says is believed; it has no bytes to check. Its package URLs are the truth about
+//! names and versions; where a dialect keeps epochs and source packages elsewhere, they are put
+//! together again, so that an image and a document about it can be matched alike.
+
+mod cyclonedx;
+mod spdx2;
+mod spdx3;
+mod syft;
+
+use std::collections::BTreeMap;
+
+use kiln_types::{
+    Component, ComponentId, ComponentKind, DistributionFact, Evidence, EvidenceKind, Incomplete,
+    Inventory, Purl, SourcePackage,
+};
+use serde::Deserialize;
+
+use crate::InventoryError;
+
+/// Bytes of one document.
+pub const MAX_DOCUMENT: u64 = 256 << 20;
+/// Components of one document.
+const MOST: usize = 1_000_000;
+
+/// What tells the formats apart.
+#[derive(Deserialize)]
+struct Shape {
+    #[serde(rename = "bomFormat")]
+    bom_format: Option<String>,
+    #[serde(rename = "specVersion")]
+    spec_version: Option<String>,
+    #[serde(rename = "spdxVersion")]
+    spdx_version: Option<String>,
+    #[serde(rename = "@graph")]
+    graph: Option<serde::de::IgnoredAny>,
+    artifacts: Option<serde::de::IgnoredAny>,
+}
+
+/// Reads a document; `name` is what it is called, for messages and where it names no image.
+///
+/// # Errors
+/// When it is too large, malformed, or of no format that is known.
+pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
+    let wrong = |reason: String| InventoryError::malformed(name, reason);
+    if bytes.len() as u64 > MAX_DOCUMENT {
+        return Err(wrong(format!("it is larger than {MAX_DOCUMENT} bytes")));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let shape: Shape = serde_json::from_slice(bytes)
+        .map_err(|error| wrong(format!("it is no JSON document about components: {error}")))?;
+    let mut builder = Builder::default();
+    let read = match shape {
+        Shape {
+            bom_format: Some(format),
+            spec_version,
+            ..
+        } if format == "CycloneDX" => {
+            let version = spec_version.unwrap_or_default();
+            if !matches!(
+                version.as_str(),
+                "1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7"
+            ) {
+                return Err(wrong(format!("CycloneDX `{version}` is not known")));
+            }
+            cyclonedx::read(bytes, &mut builder)
+        }
+        Shape {
+            spdx_version: Some(version),
+            ..
+        } => match version.as_str() {
+            "SPDX-2.2" | "SPDX-2.3" => spdx2::read(bytes, &mut builder),
+            _ => return Err(wrong(format!("`{version}` is not known"))),
+        },
+        Shape { graph: Some(_), .. } => spdx3::read(bytes, &mut builder),
+        Shape {
+            artifacts: Some(_), ..
+        } => syft::read(bytes, &mut builder),
+        _ => {
+            return Err(wrong(
+                "it is neither CycloneDX nor SPDX nor Syft's JSON".to_owned(),
+            ));
+        }
+    };
+    read.map_err(|error| wrong(error.to_string()))?;
+    if builder.entries.len() > MOST {
+        return Err(wrong(format!("it lists more than {MOST} components")));
+    }
+    let mut inventory = builder.finish();
+    if inventory.subject.name.is_empty() {
+        name.clone_into(&mut inventory.subject.name);
+    }
+    Ok(inventory)
+}
+
+/// Collects what a document says.
+#[derive(Default)]
+struct Builder {
+    inventory: Inventory,
+    /// The components, each under the document's own name for it.
+    entries: Vec<(String, Component)>,
+    /// Which needs which, by those names.
+    needs: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// The component that a package URL names, or that has none. `epoch` and the like come from the
+    /// qualifiers.
+    fn component(&mut self, purl: Option<&str>, name: &str, version: &str) -> Component {
+        let parsed =
+            purl.filter(|purl| !purl.is_empty())
+                .and_then(|text| match text.parse::<Purl>() {
+                    Ok(purl) => Some(purl),
+                    Err(error) => {
+                        self.inventory.incomplete.push(Incomplete {
+                            place: name.to_owned(),
+                            reason: error.to_string(),
+                        });
+                        None
+                    }
+                });
+        match parsed {
+            Some(purl) => self.of_purl(purl, version),
+            None => Component::new(ComponentKind::Other, name, version),
+        }
+    }
+
+    fn of_purl(&mut self, purl: Purl, version: &str) -> Component {
+        let kind = ComponentKind::of_purl_type(purl.kind());
+        let separator = match kind {
+            ComponentKind::Maven => ":",
+            _ => "/",
+        };
+        let name = match (purl.namespace(), kind.is_system()) {
+            (Some(namespace), false) => format!("{namespace}{separator}{}", purl.name()),
+            _ => purl.name().to_owned(),
+        };
+        let version = purl.version().unwrap_or(version);
+        let full = match purl.qualifier("epoch") {
+            Some(epoch) if epoch != "0" && !version.contains(':') => format!("{epoch}:{version}"),
+            _ => version.to_owned(),
+        };
+        let mut component = Component::new(kind, name, full);
+        component.architecture = purl.qualifier("arch").map(str::to_owned);
+        if kind.is_system()
+            && let Some(upstream) = purl.qualifier("upstream")
+        {
+            let (name, version) = upstream.split_once('@').unwrap_or((upstream, ""));
+            component.source = Some(SourcePackage {
+                name: name.to_owned(),
+                version: match version {
+                    "" => component.version.clone(),
+                    version => version.to_owned(),
+                },
+            });
+        }
+        if kind.is_system() && self.inventory.distribution.is_none() {
+            self.inventory.distribution = distribution(&purl);
+        }
+        component.purl = Some(purl);
+        component
+    }
+
+    fn finish(self) -> Inventory {
+        type Key = (ComponentKind, String, String, Option<String>);
+        let mut merged: BTreeMap<Key, (Component, Vec<String>)> = BTreeMap::new();
+        for (reference, component) in self.entries {
+            let key = (
+                component.kind,
+                component.name.clone(),
+                component.version.clone(),
+                component.architecture.clone(),
+            );
+            match merged.get_mut(&key) {
+                None => {
+                    merged.insert(key, (component, vec![reference]));
+                }
+                Some((first, references)) => {
+                    first.evidence.extend(component.evidence);
+                    first.source = first.source.take().or(component.source);
+                    references.push(reference);
+                }
+            }
+        }
+        let mut inventory = self.inventory;
+        let mut places = BTreeMap::new();
+        for ((mut component, references), place) in merged.into_values().zip(0..) {
+            component.evidence.sort();
+            component.evidence.dedup();
+            inventory.components.push(component);
+            for reference in references {
+                places.insert(reference, place);
+            }
+        }
+        for (from, to) in self.needs {
+            if let (Some(from), Some(to)) = (places.get(&from), places.get(&to))
+                && from != to
+                && let Ok(from) = usize::try_from(*from)
+                && let Some(component) = inventory.components.get_mut(from)
+            {
+                component.depends.push(ComponentId(*to));
+            }
+        }
+        for component in &mut inventory.components {
+            component.depends.sort();
+            component.depends.dedup();
+        }
+        inventory.incomplete.sort();
+        inventory.incomplete.dedup();
+        inventory
+    }
+}
+
+/// A file that the document names as evidence.
+fn evidence(path: &str) -> Evidence {
+    Evidence {
+        path: path.trim_start_matches('/').to_owned(),
+        layer: None,
+        kind: EvidenceKind::Document,
+    }
+}
+
+/// The distribution that a package URL names: `distro=debian-13.7`, or Docker's
+/// `os_name=debian&os_version=13&os_distro=trixie`.
+fn distribution(purl: &Purl) -> Option<DistributionFact> {
+    if let Some(name) = purl.qualifier("os_name") {
+        return Some(DistributionFact {
+            id: name.to_owned(),
+            version: purl.qualifier("os_version").map(str::to_owned),
+            codename: purl.qualifier("os_distro").map(str::to_owned),
+            ..DistributionFact::default()
+        });
+    }
+    let distro = purl.qualifier("distro")?;
+    let (id, version) = match distro.split_once('-') {
+        Some((id, version)) => (id, Some(version)),
+        None => (distro, None),
+    };
+    let is_number = |version: &&str| version.starts_with(|letter: char| letter.is_ascii_digit());
+    Some(DistributionFact {
+        id: id.to_owned(),
+        version: version.filter(is_number).map(str::to_owned),
+        codename: version
+            .filter(|version| !is_number(version))
+            .map(str::to_owned),
+        ..DistributionFact::default()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! SPDX 3.0 as JSON-LD: the packages of the graph and what they depend on.
+
+use serde::Deserialize;
+
+use super::Builder;
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "@graph")]
+    graph: Vec<Element>,
+}
+
+/// Any element; of most only the type matters.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Element {
+    #[serde(rename = "type", alias = "@type")]
+    kind: String,
+    #[serde(rename = "spdxId", alias = "@id")]
+    id: Option<String>,
+    name: Option<String>,
+    created: Option<String>,
+    #[serde(rename = "software_packageVersion")]
+    version: Option<String>,
+    #[serde(rename = "software_packageUrl")]
+    purl: Option<String>,
+    from: Option<String>,
+    #[serde(default)]
+    to: Vec<String>,
+    relationship_type: Option<String>,
+}
+
+pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json::Error> {
+    let document: Document = serde_json::from_slice(bytes)?;
+    for element in document.graph {
+        match element.kind.as_str() {
+            "SpdxDocument" => {
+                builder.inventory.subject.name = element.name.unwrap_or_default();
+            }
+            "CreationInfo" => {
+                builder.inventory.subject.created =
+                    element.created.and_then(|time| time.parse().ok());
+            }
+            "software_Package" if element.purl.is_some() => {
+                let name = element.name.unwrap_or_default();
+                let version = element.version.unwrap_or_default();
+                let component = builder.component(element.purl.as_deref(), &name, &version);
+                builder
+                    .entries
+                    .push((element.id.unwrap_or_default(), component));
+            }
+            "Relationship" | "LifecycleScopedRelationship"
+                if element.relationship_type.as_deref() == Some("dependsOn") =>
+            {
+                for to in element.to {
+                    builder
+                        .needs
+                        .push((element.from.clone().unwrap_or_default(), to));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+use super::*;
+use crate::write::{CycloneDxVersion, DocumentOptions, cyclonedx, spdx};
+
+fn read(text: &str) -> Inventory {
+    document("test.json", text.as_bytes()).unwrap()
+}
+
+/// zlib1g of trixie, as each tool writes it.
+const DIALECTS: [(&str, &str); 5] = [
+    (
+        "Syft's JSON",
+        r#"{"artifacts":[{"id":"1","name":"zlib1g","version":"1:1.3-1+b1","type":"deb","purl":"pkg:deb/debian/zlib1g@1%3A1.3-1%2Bb1?arch=amd64&distro=debian-13&upstream=zlib%401%3A1.3-1","locations":[{"path":"/var/lib/dpkg/status"}],"licenses":[{"value":"Zlib","spdxExpression":"Zlib"}],"metadata":{"source":"zlib","sourceVersion":"1:1.3-1"}}],"distro":{"id":"debian","versionID":"13"},"schema":{"version":"16.0.0"}}"#,
+    ),
+    (
+        "Trivy's CycloneDX",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"bom-ref":"os","type":"operating-system","name":"debian","version":"13"},{"bom-ref":"a","type":"library","name":"zlib1g","version":"1.3-1+b1","purl":"pkg:deb/debian/zlib1g@1.3-1%2Bb1?arch=amd64&distro=debian-13&epoch=1","properties":[{"name":"aquasecurity:trivy:SrcName","value":"zlib"},{"name":"aquasecurity:trivy:SrcVersion","value":"1.3"},{"name":"aquasecurity:trivy:SrcRelease","value":"1"},{"name":"aquasecurity:trivy:SrcEpoch","value":"1"}],"licenses":[{"license":{"name":"Zlib"}}]}]}"#,
+    ),
+    (
+        "Trivy's SPDX",
+        r#"{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"os","name":"debian","versionInfo":"13","primaryPackagePurpose":"OPERATING-SYSTEM"},{"SPDXID":"a","name":"zlib1g","versionInfo":"1:1.3-1+b1","sourceInfo":"built package from: zlib 1:1.3-1","licenseDeclared":"Zlib","externalRefs":[{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:deb/debian/zlib1g@1.3-1%2Bb1?arch=amd64&distro=debian-13&epoch=1"}]}]}"#,
+    ),
+    (
+        "SPDX 3",
+        r#"{"@context":"x","@graph":[{"type":"software_Package","spdxId":"urn:a","name":"zlib1g","software_packageVersion":"x","software_packageUrl":"pkg:deb/debian/zlib1g@1:1.3-1%2Bb1?arch=amd64&distro=debian-13&upstream=zlib%401:1.3-1"}]}"#,
+    ),
+    (
+        "Scout's purl",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"type":"library","name":"zlib1g","purl":"pkg:deb/debian/zlib1g@1%3A1.3-1%2Bb1?arch=amd64&os_distro=trixie&os_name=debian&os_version=13&upstream=zlib%401:1.3-1"}]}"#,
+    ),
+];
+
+#[test]
+fn every_dialect_tells_the_same() {
+    for (dialect, text) in DIALECTS {
+        let inventory = read(text);
+        let [component] = inventory.components.as_slice() else {
+            panic!("{dialect}: {:?}", inventory.components);
+        };
+        assert_eq!(component.kind, ComponentKind::Deb, "{dialect}");
+        assert_eq!(
+            (component.name.as_str(), component.version.as_str()),
+            ("zlib1g", "1:1.3-1+b1"),
+            "{dialect}"
+        );
+        assert_eq!(
+            (component.source_name(), component.source_version()),
+            ("zlib", "1:1.3-1"),
+            "{dialect}"
+        );
+        let distribution = inventory.distribution.unwrap();
+        assert_eq!(
+            (distribution.id.as_str(), distribution.version.as_deref()),
+            ("debian", Some("13")),
+            "{dialect}"
+        );
+    }
+}
+
+#[test]
+fn what_kiln_writes_it_reads() {
+    let inventory = crate::write::tests::sample();
+    let options = DocumentOptions {
+        tool_version: "0".to_owned(),
+        created: kiln_types::Timestamp::from_unix(0),
+        supplier: None,
+    };
+    for document in [
+        cyclonedx(&inventory, &options, CycloneDxVersion::V1_6),
+        spdx(&inventory, &options),
+    ] {
+        let again = read(&document.to_string());
+        let zlib = &again.components[0];
+        assert_eq!(zlib.version, inventory.components[0].version);
+        assert_eq!(zlib.purl, inventory.components[0].purl);
+        assert_eq!(zlib.source, inventory.components[0].source);
+        assert_eq!(again.subject.name, "demo:1");
+    }
+}
+
+#[test]
+fn dependencies_follow_the_documents_own_names() {
+    let inventory = read(
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.4","components":[{"bom-ref":"z","type":"library","name":"b","purl":"pkg:npm/b@1"},{"bom-ref":"y","type":"library","name":"a","purl":"pkg:npm/%40s/a@1"}],"dependencies":[{"ref":"z","dependsOn":["y","gone"]}]}"#,
+    );
+    assert_eq!(inventory.components[0].name, "@s/a");
+    assert_eq!(inventory.components[1].depends, [ComponentId(0)]);
+}
+
+#[test]
+fn what_is_no_such_document_is_refused_and_a_broken_purl_is_reported() {
+    let deep = "[".repeat(100_000);
+    for text in [
+        "",
+        "[]",
+        "{}",
+        r#"{"bomFormat":"CycloneDX","specVersion":"9"}"#,
+        &deep,
+        r#"{"spdxVersion":"SPDX-1.0"}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"name":"x"}]}"#,
+        "<bom/>",
+        r#"{"artifacts":{}}"#,
+    ] {
+        assert!(document("x", text.as_bytes()).is_err(), "{text}");
+    }
+    let inventory = read(
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"x","purl":"pkg:"}]}"#,
+    );
+    assert_eq!(inventory.components[0].kind, ComponentKind::Other);
+    assert!(!inventory.is_complete());
+}
