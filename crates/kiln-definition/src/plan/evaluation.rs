@@ -85,7 +85,7 @@ impl<'a> Evaluation<'a> {
         let sources = self.sources();
         let accounts = self.accounts();
         let paths = self.paths(&accounts);
-        let start = self.start();
+        let start = self.start(&accounts);
         let mut config = self.config(&accounts);
         let start = start.map(|start| start.under(&mut config));
         let tests = self.tests();

@@ -1,7 +1,7 @@
 //! What happens before the program starts.
 
-use kiln_script::{GateCommand, Script, Step, Template};
-use kiln_types::StartPlan;
+use kiln_script::{Action, GateCommand, Script, Step, Template};
+use kiln_types::{Accounts, StartPlan};
 
 use super::evaluation::Evaluation;
 use crate::model::*;
@@ -9,7 +9,7 @@ use crate::span::{Span, Spanned};
 
 impl Evaluation<'_> {
     /// The start script, where the definition has one or wants a parent for its program.
-    pub(super) fn start(&mut self) -> Option<StartPlan> {
+    pub(super) fn start(&mut self, accounts: &Accounts) -> Option<StartPlan> {
         let layers = self.layers;
         let init = self
             .last("init", |layer| layer.init.as_ref())
@@ -42,6 +42,7 @@ impl Evaluation<'_> {
             for entry in &part.steps {
                 if entry.only.applies(self.variant, self.platform) {
                     let step = self.start_step(&entry.step, &entry.span);
+                    self.users_of(&step, &entry.span, accounts);
                     script.steps.push(step);
                 }
             }
@@ -52,6 +53,16 @@ impl Evaluation<'_> {
             programs: script.programs(),
             script: script.to_text(),
         })
+    }
+
+    /// The users that the step names are there, or it is an error.
+    fn users_of(&mut self, step: &Step, span: &Span, accounts: &Accounts) {
+        if let Action::User { name } = &step.action {
+            self.identity(&Spanned::new(name.clone(), span.clone()), accounts);
+        }
+        for inner in step.action.inner().into_iter().flatten() {
+            self.users_of(inner, span, accounts);
+        }
     }
 
     /// A step with the definition's names replaced. `${NAME}` with a capital letter is a variable

@@ -211,6 +211,8 @@ fn single_mistakes() {
         "start: [{run: [a], once: /b}, {when: [A]}, {file: /a}, {run: [\"${A\"]}, {run: [a], to: b}, {secret: A-B}]",
         "start: {gate: [\"a | b\"]}",
         "start: [{once: /a, steps: [{rnu: [b]}]}]",
+        "start: [{once: /a, steps: [{user: nobdy}]}]",
+        "start: [{whole: /a, last: b/c, steps: []}, {whole: /a, steps: []}]",
         "variants: {fips: {}}",
         "variants: {debug: {}}",
         "contents: {packages: [\"a=1=2 b\"]}",
@@ -291,6 +293,14 @@ fn single_mistakes() {
         help: give it one of `default`, `secret`, `unset`, `refuse`, `writable`, `wait-tcp`, `wait-http`, `wait-run`, `file`, `remove`, `fill`, `run`, `once`, `whole`, `serve`, `each`, `user`, `account`
     image.yaml:4:29: error[definition/unknown-key]: unknown key `rnu` in a step
         help: did you mean `run`?
+    start: [{once: /a, steps: [{user: nobdy}]}]
+    image.yaml:4:9: error[definition/unknown-user]: there is no user `nobdy`
+        help: there are `nonroot`, `root`
+    start: [{whole: /a, last: b/c, steps: []}, {whole: /a, steps: []}]
+    image.yaml:4:27: error[definition/bad-value]: `b/c` is not the name of a file
+        expected: letters, digits, `.`, `_` and `-`, at most 100, not beginning with `.` or `-`
+    image.yaml:4:44: error[definition/start]: the step with `whole` has no `last`
+        help: add `last`
     variants: {fips: {}}
     image.yaml:4:12: error[definition/not-yet]: the variant `fips` is not supported yet
         help: remove it
