@@ -118,7 +118,7 @@ fn add(package: Package, builder: &mut Builder) {
 }
 
 /// The source package in Trivy's and in kiln's words.
-fn source(text: &str) -> Option<SourcePackage> {
+pub(super) fn source(text: &str) -> Option<SourcePackage> {
     let rest = ["built package from: ", "built from the source package "]
         .iter()
         .find_map(|words| text.split_once(words))?

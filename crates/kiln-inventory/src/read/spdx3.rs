@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::Builder;
+use super::spdx2::source;
 
 #[derive(Deserialize)]
 struct Document {
@@ -24,6 +25,8 @@ struct Element {
     version: Option<String>,
     #[serde(rename = "software_packageUrl")]
     purl: Option<String>,
+    #[serde(rename = "software_sourceInfo")]
+    source_info: Option<String>,
     from: Option<String>,
     #[serde(default)]
     to: Vec<String>,
@@ -44,7 +47,12 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
             "software_Package" if element.purl.is_some() => {
                 let name = element.name.unwrap_or_default();
                 let version = element.version.unwrap_or_default();
-                let component = builder.component(element.purl.as_deref(), &name, &version);
+                let mut component = builder.component(element.purl.as_deref(), &name, &version);
+                if component.kind.is_system()
+                    && let Some(source) = element.source_info.as_deref().and_then(source)
+                {
+                    component.source = Some(source);
+                }
                 builder
                     .entries
                     .push((element.id.unwrap_or_default(), component));

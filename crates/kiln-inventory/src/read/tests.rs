@@ -1,5 +1,5 @@
 use super::*;
-use crate::write::{CycloneDxVersion, DocumentOptions, cyclonedx, spdx};
+use crate::write::{CycloneDxVersion, DocumentOptions, cyclonedx, spdx, spdx3};
 
 fn read(text: &str) -> Inventory {
     document("test.json", text.as_bytes()).unwrap()
@@ -67,6 +67,7 @@ fn what_kiln_writes_it_reads() {
     for document in [
         cyclonedx(&inventory, &options, CycloneDxVersion::V1_6),
         spdx(&inventory, &options),
+        spdx3(&inventory, &options),
     ] {
         let again = read(&document.to_string());
         let zlib = &again.components[0];

@@ -5,6 +5,7 @@ mod filter;
 mod list;
 mod party;
 mod spdx;
+mod spdx3;
 
 use kiln_types::{Component, ComponentKind, Digest, Inventory, Timestamp};
 
@@ -12,6 +13,7 @@ pub use cyclonedx::{CycloneDxVersion, cyclonedx};
 pub use filter::{Filter, filtered};
 pub use list::list;
 pub use spdx::spdx;
+pub use spdx3::spdx3;
 
 /// What a document says of its making.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -64,6 +64,26 @@ fn every_identifier_that_is_referred_to_is_there_once() {
     assert_eq!(text["licenseId"], "LicenseRef-own-1");
     assert_eq!(text["extractedText"], "Do what");
 
+    let document = spdx3(&sample(), &options());
+    let graph = document["@graph"].as_array().unwrap();
+    let known: Vec<&str> = graph
+        .iter()
+        .filter_map(|element| element["spdxId"].as_str())
+        .collect();
+    let unique: std::collections::BTreeSet<&str> = known.iter().copied().collect();
+    assert_eq!(unique.len(), known.len());
+    for element in graph {
+        let single = ["from", "suppliedBy"].map(|field| element[field].as_str());
+        let many = ["to", "element", "rootElement", "createdBy", "createdUsing"]
+            .map(|field| element[field].as_array().cloned().unwrap_or_default());
+        for id in single.into_iter().flatten() {
+            assert!(unique.contains(id), "{id}");
+        }
+        for id in many.into_iter().flatten() {
+            assert!(unique.contains(id.as_str().unwrap()), "{id}");
+        }
+    }
+
     let document = cyclonedx(&sample(), &options(), CycloneDxVersion::V1_6);
     let mut known: Vec<&str> = document["components"]
         .as_array()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use kiln_inventory::write::{
-    CycloneDxVersion, DocumentOptions, Filter, cyclonedx, filtered, list, spdx,
+    CycloneDxVersion, DocumentOptions, Filter, cyclonedx, filtered, list, spdx, spdx3,
 };
 use kiln_types::{Inventory, Timestamp};
 
@@ -68,6 +68,8 @@ enum Format {
     Json,
     /// SPDX 2.3
     Spdx,
+    /// SPDX 3.0.1
+    Spdx3,
     /// CycloneDX 1.6
     Cyclonedx,
     /// CycloneDX 1.7
@@ -103,6 +105,7 @@ pub(crate) fn run(context: &Context, args: &SbomArgs) -> Result<(), Failure> {
         Format::List => list(&shown, args.files),
         Format::Json => pretty(&shown)?,
         Format::Spdx => pretty(&spdx(&shown, &options))?,
+        Format::Spdx3 => pretty(&spdx3(&shown, &options))?,
         Format::Cyclonedx => pretty(&cyclonedx(&shown, &options, CycloneDxVersion::V1_6))?,
         Format::Cyclonedx17 => pretty(&cyclonedx(&shown, &options, CycloneDxVersion::V1_7))?,
     };

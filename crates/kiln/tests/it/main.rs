@@ -20,5 +20,6 @@ mod interrupted;
 mod layout;
 mod lock;
 mod reproducible;
+mod sbom;
 mod schema;
 mod world;

@@ -1,0 +1,150 @@
+//! `kiln sbom` and `kiln quickview` on an image that kiln built, in every place where it can be.
+
+use std::fs;
+
+use crate::world::World;
+
+#[test]
+fn the_list_is_that_of_the_lock_wherever_the_image_is() {
+    let world = World::new();
+    let build = [
+        "build",
+        "image.yaml",
+        "--platform",
+        "linux/amd64",
+        "-o",
+        "oci:layout",
+        "-o",
+        "oci-archive:layout.tar",
+        "-o",
+        "docker-archive:docker.tar",
+        "-o",
+        "rootfs:root",
+    ];
+    world.kiln(&build).success();
+    let lock: serde_json::Value =
+        serde_json::from_str(&world.environment.read("image.lock")).unwrap();
+    let mut locked: Vec<String> = lock["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|package| {
+            let targets = package["in"].as_array().unwrap();
+            targets.iter().any(|target| target == "1.26/standard/amd64")
+        })
+        .map(|package| {
+            let text = |field: &str| package[field].as_str().unwrap();
+            format!("{}\t{}\tdeb", text("name"), text("version"))
+        })
+        .collect();
+    locked.sort();
+    let list = |place: &str| -> Vec<String> {
+        let run = world.kiln(&["sbom", place, "--format", "list"]);
+        assert_eq!(run.code, Some(0), "{run}");
+        let first_three = |line: &str| line.split('\t').take(3).collect::<Vec<_>>().join("\t");
+        let mut lines: Vec<String> = run.stdout.lines().map(first_three).collect();
+        lines.sort();
+        lines
+    };
+    let stored = list("tiny:1.26");
+    assert!(!stored.is_empty());
+    // What the cut left out is in the lock and not in the image.
+    assert!(
+        stored.iter().all(|line| locked.contains(line)),
+        "{stored:?} {locked:?}"
+    );
+    for place in [
+        "oci:layout",
+        "oci-archive:layout.tar",
+        "docker-archive:docker.tar",
+        "rootfs:root",
+    ] {
+        assert_eq!(list(place), stored, "{place}");
+    }
+}
+
+#[test]
+fn documents_are_the_same_twice_and_are_read_again() {
+    let world = World::new();
+    world
+        .kiln(&[
+            "build",
+            "image.yaml",
+            "--platform",
+            "linux/amd64",
+            "-o",
+            "oci:layout",
+        ])
+        .success();
+    for format in ["spdx", "cyclonedx", "cyclonedx-1.7", "json"] {
+        let write = |file: &str| {
+            world
+                .kiln(&["sbom", "oci:layout", "--format", format, "-o", file])
+                .success();
+            world.environment.read(file)
+        };
+        assert_eq!(write("one.json"), write("two.json"), "{format}");
+        if format != "json" {
+            let names = |place: &str| {
+                let run = world.kiln(&["sbom", place, "--format", "list", "--type", "deb"]);
+                assert_eq!(run.code, Some(0), "{run}");
+                let name = |line: &str| line.split('\t').next().unwrap_or_default().to_owned();
+                run.stdout.lines().map(name).collect::<Vec<_>>()
+            };
+            assert_eq!(names("sbom:one.json"), names("oci:layout"), "{format}");
+        }
+    }
+    let view = world.kiln(&["quickview", "oci:layout"]);
+    assert!(
+        view.stdout.contains("user              65532:65532"),
+        "{view}"
+    );
+    assert!(view.stdout.contains("shells            none"), "{view}");
+}
+
+#[test]
+fn exit_codes_tell_no_image_from_a_lying_one_and_from_a_partial_answer() {
+    let world = World::new();
+    assert_eq!(world.kiln(&["sbom", "nowhere"]).code, Some(64));
+    assert_eq!(world.kiln(&["sbom", "oci:nowhere"]).code, Some(1));
+    assert_eq!(
+        world.kiln(&["sbom", "rootfs:.", "--type", "cheese"]).code,
+        Some(64)
+    );
+    world.environment.write("no.json", "{}");
+    assert_eq!(world.kiln(&["sbom", "sbom:no.json"]).code, Some(4));
+    let root = world.environment.work().join("root/var/lib/dpkg");
+    fs::create_dir_all(&root).unwrap();
+    fs::write(root.join("status"), "Package: a\nVersion: 1\n\nno stanza\n").unwrap();
+    let run = world.kiln(&["sbom", "rootfs:root", "--format", "list"]);
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.stdout.starts_with("a\t1\tdeb\t"), "{run}");
+    assert!(
+        run.stderr
+            .contains("var/lib/dpkg/status: the stanza at line 4"),
+        "{run}"
+    );
+    world
+        .kiln(&[
+            "build",
+            "image.yaml",
+            "--platform",
+            "linux/amd64",
+            "-o",
+            "oci:layout",
+        ])
+        .success();
+    let blobs = world.environment.work().join("layout/blobs/sha256");
+    let largest = fs::read_dir(&blobs)
+        .unwrap()
+        .map(|blob| blob.unwrap().path())
+        .max_by_key(|blob| fs::metadata(blob).unwrap().len())
+        .unwrap();
+    let mut bytes = fs::read(&largest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::remove_file(&largest).unwrap();
+    fs::write(&largest, bytes).unwrap();
+    let run = world.kiln(&["sbom", "oci:layout"]);
+    assert_eq!(run.code, Some(4), "{run}");
+}
