@@ -212,7 +212,12 @@ impl Class {
             return None;
         }
         let mut component = component(ComponentKind::Binary, None, self.name, self.name, version);
-        component.licences.expression = self.licence.map(str::to_owned);
+        // OpenSSL changed its licence with version 3.
+        let licence = match self.name {
+            "openssl" if version.starts_with("3.") => Some("Apache-2.0"),
+            _ => self.licence,
+        };
+        component.licences.expression = licence.map(str::to_owned);
         component.supplier = Some(self.supplier.to_owned());
         Some(Found::new(component, EvidenceKind::BinaryText))
     }

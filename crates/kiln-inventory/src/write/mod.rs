@@ -37,6 +37,15 @@ fn root_supplier(inventory: &Inventory, options: &DocumentOptions) -> Option<Str
         .filter(|vendor| !vendor.trim().is_empty())
 }
 
+/// The licence that the image says it is under, where that is an expression of known licences.
+fn root_licence(inventory: &Inventory) -> Option<String> {
+    let labels = &inventory.facts.as_ref()?.labels;
+    let said = labels.get("org.opencontainers.image.licenses")?;
+    crate::licence::of_field(said)
+        .expression
+        .filter(|expression| !expression.contains("LicenseRef-"))
+}
+
 /// The version of the image: the digest that names its bytes.
 fn root_version(inventory: &Inventory) -> String {
     let subject = &inventory.subject;

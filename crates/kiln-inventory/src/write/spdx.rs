@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::party::{organisation, supplier};
 use super::{
-    DocumentOptions, completeness, content_digest, fingerprint, is_application, root_supplier,
-    root_version,
+    DocumentOptions, completeness, content_digest, fingerprint, is_application, root_licence,
+    root_supplier, root_version,
 };
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -126,11 +126,7 @@ fn root(inventory: &Inventory, options: &DocumentOptions) -> Value {
         Some(name) => organisation(&name).spdx(),
         None => "NOASSERTION".to_owned(),
     };
-    let label = |name: &str| inventory.facts.as_ref()?.labels.get(name).cloned();
-    let licence = label("org.opencontainers.image.licenses")
-        .and_then(|said| crate::licence::of_field(&said).expression)
-        .filter(|expression| !expression.contains("LicenseRef-"))
-        .unwrap_or_else(|| "NOASSERTION".to_owned());
+    let licence = root_licence(inventory).unwrap_or_else(|| "NOASSERTION".to_owned());
     let mut root = json!({
         "SPDXID": ROOT,
         "name": plain(&inventory.subject.name),

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kiln_types::{Component, ComponentId, Inventory};
+use kiln_types::{Component, ComponentId, Inventory, LicenceText};
 use serde_json::{Map, Value, json};
 
 use super::party::{Party, organisation, supplier};
 use super::spdx::{is_url, namespace, plain};
 use super::{
-    DocumentOptions, completeness, fingerprint, is_application, root_supplier, root_version,
+    DocumentOptions, completeness, fingerprint, is_application, root_licence, root_supplier,
+    root_version,
 };
 
 const CREATION: &str = "_:creationinfo";
@@ -27,6 +28,11 @@ pub fn spdx3(inventory: &Inventory, options: &DocumentOptions) -> Value {
     let root = graph.id("image");
     let mut packages = vec![root.clone()];
     graph.root(&root, inventory, options);
+    if let Some(expression) = root_licence(inventory) {
+        let licence = graph.licence(&expression, &BTreeMap::new());
+        graph.relation(&root, "hasDeclaredLicense", std::slice::from_ref(&licence));
+        graph.relation(&root, "hasConcludedLicense", &[licence]);
+    }
     let ids: Vec<String> = inventory
         .components
         .iter()
@@ -48,7 +54,7 @@ pub fn spdx3(inventory: &Inventory, options: &DocumentOptions) -> Value {
         let needed: Vec<String> = component.depends.iter().filter_map(id_of).collect();
         graph.relation(id, "dependsOn", &needed);
         if let Some(expression) = &component.licences.expression {
-            let licence = graph.licence(expression, component);
+            let licence = graph.licence(expression, &component.licences.texts);
             graph.relation(id, "hasDeclaredLicense", std::slice::from_ref(&licence));
             graph.relation(id, "hasConcludedLicense", &[licence]);
         }
@@ -102,14 +108,14 @@ impl Graph {
         id
     }
 
-    fn licence(&mut self, expression: &str, component: &Component) -> String {
+    fn licence(&mut self, expression: &str, known: &BTreeMap<String, LicenceText>) -> String {
         if let Some(id) = self.licences.get(expression) {
             return id.clone();
         }
         let id = self.id(&format!("licence-{}", self.licences.len()));
         // What the references in the expression stand for: a text each.
         let mut texts = Vec::new();
-        for (reference, text) in &component.licences.texts {
+        for (reference, text) in known {
             let text_id = self.id(&format!("text-{reference}"));
             texts.push(json!({
                 "type": "DictionaryEntry",
