@@ -62,7 +62,7 @@ pub enum Problem {
         /// Its file's name.
         key: String,
     },
-    /// A record that refers to a blob that is not there. It stays until the next prune.
+    /// A record that refers to a blob that is not there. It was removed.
     MissingBlob {
         /// The record's kind.
         kind: String,
@@ -100,7 +100,7 @@ impl fmt::Display for Problem {
             Self::MissingBlob { kind, key, digest } => {
                 write!(
                     f,
-                    "{kind} record `{key}` refers to blob {digest}, which is not there"
+                    "{kind} record `{key}` refers to blob {digest}, which is not there: removed"
                 )
             }
             Self::Unreadable { path, reason } => {
@@ -171,8 +171,8 @@ impl Store {
         Ok(usage)
     }
 
-    /// Hashes every blob and every record, and removes those that are wrong, so that the next run
-    /// makes or fetches them again. `progress` hears of the bytes read so far, and of all there are.
+    /// Hashes every blob and every record, and removes those that are wrong or lack a blob, so that
+    /// the next run makes or fetches them again and a second look finds nothing. `progress` hears of the bytes read so far, and of all there are.
     ///
     /// # Errors
     /// When a directory cannot be read or a wrong file cannot be removed.
@@ -208,14 +208,21 @@ impl Store {
                 }
                 continue;
             };
+            let mut lacking = false;
             for digest in blobs {
                 if self.meta(&blob_name(&digest))?.is_none() {
+                    lacking = true;
                     problems.push(Problem::MissingBlob {
                         kind: kind.clone(),
                         key: key.clone(),
                         digest,
                     });
                 }
+            }
+            // A build that makes the blob again at this moment makes the record again, too, or does
+            // without it the next time.
+            if lacking {
+                self.remove(&record.path)?;
             }
         }
         Ok(problems)

@@ -600,23 +600,20 @@ fn a_record_falls_with_its_blob() {
     let (_directory, store) = store();
     let stored = store.put(b"layer").unwrap();
     record_of(&store, RecordKind::Layer, "whole", &[stored]);
-    record_of(
-        &store,
-        RecordKind::Layer,
-        "lacking",
-        &[
-            stored,
-            Stored {
-                digest: Digest::of(b"gone"),
-                ..stored
-            },
-        ],
-    );
+    let gone = Stored {
+        digest: Digest::of(b"gone"),
+        ..stored
+    };
+    let lacking = || record_of(&store, RecordKind::Layer, "lacking", &[stored, gone]);
+    lacking();
     let problems = store.verify(&mut |_, _| {}).unwrap();
     assert!(
         matches!(&problems[..], [Problem::MissingBlob { key, .. }] if key == "lacking"),
         "{problems:?}"
     );
+    // What was found is gone, and is not found again.
+    assert_eq!(store.verify(&mut |_, _| {}).unwrap(), []);
+    lacking();
     let usage = store.usage().unwrap();
     assert_eq!(usage.records["layer"].count, 2);
     assert_eq!(

@@ -75,6 +75,27 @@ fn killed_at_any_moment_the_next_run_carries_on() {
     );
 }
 
+/// Folders of the store that somebody removed come back.
+#[test]
+fn a_store_without_some_of_its_folders_heals() {
+    let world = World::new();
+    let good = world.digest();
+    for folders in [
+        &["locks", "records"][..],
+        &["tmp", "partial"],
+        &["blobs"],
+        &["blobs", "records", "locks", "tmp", "partial"],
+    ] {
+        for folder in folders {
+            fs::remove_dir_all(world.environment.store().join(folder)).unwrap();
+        }
+        assert_eq!(world.digest(), good, "without {folders:?}");
+        // What named the blobs that went goes with the first look.
+        world.kiln(&["cache", "verify"]);
+        world.assert_store_is_sound();
+    }
+}
+
 /// In the middle of a package that comes slowly: what came is used.
 #[test]
 fn killed_in_a_download_it_resumes() {

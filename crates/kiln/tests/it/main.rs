@@ -19,6 +19,7 @@ mod input;
 mod interrupted;
 mod layout;
 mod lock;
+mod mirrors;
 mod reproducible;
 mod sbom;
 mod schema;
