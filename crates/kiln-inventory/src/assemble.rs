@@ -44,6 +44,13 @@ pub fn assemble(subject: Subject, config: Option<&ImageConfig>, layers: &[LayerS
     for scan in layers {
         incomplete.extend(scan.incomplete.iter().cloned());
     }
+    if tree.is_overfull() {
+        incomplete.insert(Incomplete {
+            place: "/".to_owned(),
+            reason: "too many directories are not named by any entry; files in them are missing"
+                .to_owned(),
+        });
+    }
     for path in &tree.dangling {
         incomplete.insert(Incomplete {
             place: path.clone(),

@@ -195,6 +195,14 @@ fn take_entry<R: Read>(
         findings: Vec::new(),
         path,
     };
+    // Long names cost memory as contents do.
+    if !budget.take(node.path.len() as u64 + node.link.len() as u64) {
+        let most = budget.limits.captured;
+        return Err(ArchiveError::limit(format!(
+            "the names and the files that are read have more than {most} bytes"
+        ))
+        .into());
+    }
     if kind == NodeKind::File {
         scan.unpacked = scan.unpacked.saturating_add(node.size);
         return scan.add_file(node, reader.content(), budget);

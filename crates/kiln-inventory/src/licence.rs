@@ -13,6 +13,9 @@ const LONGEST_TEXT: usize = 64 << 10;
 const LONGEST_NOTICES: usize = 16 << 10;
 /// Licences of one component.
 const MOST: usize = 256;
+/// Times that one component may name a licence, and bytes of such a name.
+const MOST_ASKED: usize = 10_000;
+const LONGEST_NAME: usize = 4096;
 
 /// What a copyright file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,10 @@ pub(crate) struct Copyright {
 #[derive(Default)]
 pub(crate) struct Collector {
     expressions: BTreeSet<String>,
+    /// The reference that each name got.
+    references: BTreeMap<String, String>,
+    /// How often something was added.
+    asked: usize,
     texts: BTreeMap<String, LicenceText>,
 }
 
@@ -35,7 +42,8 @@ impl Collector {
     /// is not in the list.
     pub(crate) fn add(&mut self, said: &str, text: Option<&str>) {
         let said = said.trim();
-        if said.is_empty() || self.expressions.len() >= MOST {
+        self.asked += 1;
+        if said.is_empty() || self.expressions.len() >= MOST || self.asked > MOST_ASKED {
             return;
         }
         let expression = match valid(said) {
@@ -52,7 +60,13 @@ impl Collector {
     /// file's licence paragraphs, by name.
     fn add_dep5(&mut self, said: &str, texts: &BTreeMap<String, String>) {
         let said = said.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-        if said.is_empty() || self.expressions.len() >= MOST {
+        self.asked += 1;
+        if said.is_empty() || self.expressions.len() >= MOST || self.asked > MOST_ASKED {
+            return;
+        }
+        if said.len() > LONGEST_NAME {
+            let reference = self.reference(&said, None);
+            self.expressions.insert(reference);
             return;
         }
         // In DEP-5 a comma before `and` binds weaker than `or` without one.
@@ -83,6 +97,16 @@ impl Collector {
 
     /// A `LicenseRef-…` for a name; texts that differ make different ones.
     fn reference(&mut self, name: &str, text: Option<&str>) -> String {
+        let name: String = name.chars().take(LONGEST_NAME).collect();
+        if let Some(id) = self.references.get(&name) {
+            return id.clone();
+        }
+        let id = self.new_reference(&name, text);
+        self.references.insert(name, id.clone());
+        id
+    }
+
+    fn new_reference(&mut self, name: &str, text: Option<&str>) -> String {
         let mut id = "LicenseRef-".to_owned();
         for letter in name.chars().take(60) {
             let plain = letter.is_ascii_alphanumeric() || letter == '.' || letter == '-';
@@ -405,7 +429,7 @@ fn free_text(text: &str, package: &str) -> Copyright {
     let words = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let is_later = words.contains("any later version") || words.contains("or later");
     let mut collector = Collector::default();
-    for (at, _) in text.match_indices(FOLDER) {
+    for (at, _) in text.match_indices(FOLDER).take(1000) {
         let name: String = text
             .get(at + FOLDER.len()..)
             .unwrap_or_default()

@@ -34,7 +34,12 @@ pub(crate) struct Tree<'a> {
     slots: BTreeMap<String, Slot>,
     /// Hard links whose target is not there, with their path.
     pub(crate) dangling: Vec<String>,
+    /// Bytes of the names of implied directories.
+    implied_bytes: usize,
 }
+
+/// Bytes of names that directories may have which no entry names.
+const MOST_IMPLIED: usize = 64 << 20;
 
 impl<'a> Tree<'a> {
     /// Puts layers over each other, the lowest first.
@@ -43,6 +48,7 @@ impl<'a> Tree<'a> {
             layers,
             slots: BTreeMap::new(),
             dangling: Vec::new(),
+            implied_bytes: 0,
         };
         for (layer, scan) in (0_u32..).zip(layers) {
             // Whiteouts speak of the layers below, wherever they stand in their layer.
@@ -137,14 +143,29 @@ impl<'a> Tree<'a> {
                         end = 0;
                         continue;
                     }
-                    self.slots.insert(ancestor.to_owned(), Slot::Implied);
+                    self.imply(ancestor)?;
                 }
                 _ => {
-                    self.slots.insert(ancestor.to_owned(), Slot::Implied);
+                    self.imply(ancestor)?;
                 }
             }
             end += next + 1;
         }
+    }
+
+    /// Makes a directory that no entry names; `None` when there are absurdly many.
+    fn imply(&mut self, path: &str) -> Option<()> {
+        self.implied_bytes = self.implied_bytes.saturating_add(path.len());
+        if self.is_overfull() {
+            return None;
+        }
+        self.slots.insert(path.to_owned(), Slot::Implied);
+        Some(())
+    }
+
+    /// Whether entries were left out because they imply too many directories.
+    pub(crate) const fn is_overfull(&self) -> bool {
+        self.implied_bytes > MOST_IMPLIED
     }
 
     fn remove_below(&mut self, path: &str) {

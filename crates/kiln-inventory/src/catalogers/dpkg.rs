@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Packages in one database: Debian has about 70,000.
 const MOST: usize = 200_000;
+/// Fields of one package; dpkg itself knows some thirty.
+const MOST_FIELDS: usize = 256;
 
 /// What a scan keeps of one package.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,9 @@ fn stanza(lines: &[&str]) -> Result<Option<DpkgStanza>, String> {
             return Err(format!("`{shown}` is no field"));
         };
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        if seen.len() >= MOST_FIELDS {
+            return Err(format!("it has more than {MOST_FIELDS} fields"));
+        }
         // Two readers could take different ones.
         if seen.contains(&name) {
             return Err(format!("field `{name}` is given twice"));

@@ -23,6 +23,8 @@ pub(crate) struct Budget {
 
 /// Bytes of a manifest or of properties.
 const SMALL: u64 = 1 << 20;
+/// Properties that are read of one archive.
+const MOST_POMS: usize = 2000;
 
 /// Whether a file is an archive of Java, by its name.
 pub(crate) fn is_archive(file: &str) -> bool {
@@ -134,10 +136,12 @@ fn own(
         .map(|text| manifest(&text))
         .unwrap_or_default();
     let mut found = Vec::new();
+    let mut poms = 0;
     for member in members {
         let is_pom =
             member.name.starts_with("META-INF/maven/") && member.name.ends_with("/pom.properties");
-        if !is_pom {
+        poms += usize::from(is_pom);
+        if !is_pom || poms > MOST_POMS {
             continue;
         }
         let Some(text) = read(member) else { continue };
@@ -153,6 +157,9 @@ fn own(
         {
             found.push(made(Some(group), artifact, version, inside));
         }
+    }
+    if poms > MOST_POMS {
+        wrong.push(format!("it holds more than {MOST_POMS} `pom.properties`"));
     }
     // The archive itself may have no properties although what was shaded into it has.
     let (stem, number) = split_name(file);

@@ -23,6 +23,7 @@ pub fn spdx3(inventory: &Inventory, options: &DocumentOptions) -> Value {
         elements: Vec::new(),
         agents: BTreeMap::new(),
         licences: BTreeMap::new(),
+        texts: BTreeSet::new(),
     };
     let kiln = graph.agent(&organisation("kiln"));
     let root = graph.id("image");
@@ -71,6 +72,7 @@ struct Graph {
     elements: Vec<Value>,
     agents: BTreeMap<String, String>,
     licences: BTreeMap<String, String>,
+    texts: BTreeSet<String>,
 }
 
 impl Graph {
@@ -122,11 +124,7 @@ impl Graph {
                 "key": reference,
                 "value": text_id,
             }));
-            let is_known = self
-                .elements
-                .iter()
-                .any(|element| element.get("spdxId").and_then(Value::as_str) == Some(&text_id));
-            if !is_known {
+            if self.texts.insert(text_id.clone()) {
                 self.elements.push(json!({
                     "type": "simplelicensing_SimpleLicensingText",
                     "spdxId": text_id,

@@ -155,3 +155,61 @@ fn broken_metadata_is_reported_and_breaks_nothing_else() {
     assert_eq!(names(&inventory), ["d 1"]);
     assert_eq!(inventory.incomplete.len(), 3, "{:?}", inventory.incomplete);
 }
+
+#[test]
+fn a_stanza_of_a_million_fields_and_a_licence_of_a_million_names_end_soon() {
+    let mut status = stanza("a", "1");
+    status.push_str("Package: b\nVersion: 1\n");
+    for number in 0..200_000 {
+        status.push_str(&format!("X{number}: y\n"));
+    }
+    let mut copyright = "Format: x\n\nFiles: *\nLicense: odd\n".to_owned();
+    copyright.push_str(&" text".repeat(100_000));
+    copyright.push_str("\n\n");
+    copyright.push_str(&"Files: *\nLicense: odd\n\n".repeat(50_000));
+    let free = "/usr/share/common-licenses/GPL ".repeat(50_000);
+    let inventory = inside(&[tar(&[
+        file("var/lib/dpkg/status", status.as_bytes()),
+        file("usr/share/doc/a/copyright", copyright.as_bytes()),
+        file("usr/share/doc/b/copyright", free.as_bytes()),
+    ])]);
+    assert_eq!(names(&inventory), ["a 1"]);
+    assert!(
+        inventory.incomplete[0]
+            .reason
+            .contains("more than 256 fields")
+    );
+}
+
+#[test]
+fn long_names_cost_no_more_than_the_limit() {
+    let limits = ScanLimits {
+        captured: 5000,
+        ..ScanLimits::default()
+    };
+    let paths: Vec<String> = (0..100)
+        .map(|number| format!("{}{number}", "d/".repeat(40)))
+        .collect();
+    let entries: Vec<_> = paths.iter().map(|path| file(path, b"")).collect();
+    let inventory = inside_with(&[tar(&entries)], &limits);
+    assert!(
+        inventory.incomplete[0]
+            .reason
+            .contains("more than 5000 bytes")
+    );
+}
+
+proptest::proptest! {
+    /// Whatever is done to the bytes of a layer, there is an answer.
+    #[test]
+    fn a_layer_with_broken_bytes(places in proptest::collection::vec((0_usize..16_384, 0_u8..=255), 1..20), end in 0_usize..20_000) {
+        let mut layer = debian();
+        for (place, byte) in places {
+            let length = layer.len();
+            layer[place % length] = byte;
+        }
+        layer.truncate(end.max(512));
+        let inventory = inside(&[layer.clone(), layer]);
+        proptest::prop_assert!(inventory.components.len() < 100);
+    }
+}
