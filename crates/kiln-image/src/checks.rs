@@ -126,16 +126,54 @@ impl ImageFacts {
     }
 }
 
-const SHELLS: [&str; 14] = [
-    "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "ksh93", "mksh", "rbash", "sh", "tcsh",
-    "yash", "zsh",
+const SHELLS: [&str; 26] = [
+    "ash",
+    "bash",
+    "bash-static",
+    "busybox",
+    "csh",
+    "dash",
+    "elvish",
+    "fish",
+    "ksh",
+    "ksh93",
+    "lksh",
+    "mksh",
+    "mksh-static",
+    "nu",
+    "oksh",
+    "posh",
+    "rbash",
+    "rc",
+    "sash",
+    "sh",
+    "tcsh",
+    "toybox",
+    "xonsh",
+    "yash",
+    "zsh",
+    "zsh5",
 ];
 
-const PACKAGE_MANAGERS: [&str; 10] = [
-    "apk", "apt", "apt-get", "aptitude", "dnf", "dpkg", "microdnf", "rpm", "yum", "zypper",
+const PACKAGE_MANAGERS: [&str; 14] = [
+    "apk",
+    "apt",
+    "apt-get",
+    "aptitude",
+    "dnf",
+    "dnf5",
+    "dpkg",
+    "dpkg-deb",
+    "dpkg-query",
+    "microdnf",
+    "rpm",
+    "rpm2cpio",
+    "yum",
+    "zypper",
 ];
 
 /// Whether an entry is a program (or a link to one) of one of these names, in a place for programs.
+/// A link counts by its target's name too, wherever that is.
 fn is_program(entry: &FileEntry, names: &[&str]) -> bool {
     let executable = match entry.kind {
         EntryKind::Directory => false,
@@ -148,7 +186,11 @@ fn is_program(entry: &FileEntry, names: &[&str]) -> bool {
         .split('/')
         .next_back()
         .is_some_and(|name| name == "bin" || name == "sbin");
-    executable && in_path && names.contains(&entry.path.file_name())
+    let target = match &entry.kind {
+        EntryKind::Symlink(target) => target.as_str().rsplit('/').next().unwrap_or_default(),
+        _ => "",
+    };
+    executable && in_path && (names.contains(&entry.path.file_name()) || names.contains(&target))
 }
 
 /// How one check came out.
@@ -355,15 +397,19 @@ fn writable_system_paths<'a>(
     let Some((uid, gid)) = plan.accounts.run_as.filter(|(uid, _)| *uid != 0) else {
         return Vec::new();
     };
+    // `/usr` as a whole is nobody's working directory, whatever the definition says.
     let declared = |path: &RelativePath| {
-        plan.paths
-            .iter()
-            .any(|declared| declared.writable && path.is_below(declared.path.as_str()))
+        plan.paths.iter().any(|declared| {
+            declared.writable
+                && declared.path.as_str().contains('/')
+                && path.is_below(declared.path.as_str())
+        })
     };
     entries
         .filter(|entry| {
+            // Platforms run images as any user with group 0, who then may write what root's group may.
             (entry.uid == uid && entry.mode & 0o200 != 0
-                || entry.gid == gid && entry.mode & 0o020 != 0)
+                || (entry.gid == gid || entry.gid == 0) && entry.mode & 0o020 != 0)
                 && !matches!(entry.kind, EntryKind::Symlink(_))
         })
         .filter(|entry| {

@@ -121,11 +121,12 @@ impl Normalised {
     }
 }
 
-/// The key under which a fragment is kept: the same key, the same bytes.
+/// The key under which a fragment is kept: the same key, the same bytes. `code` names the code that
+/// makes it, so that no other code's fragment gets into an image.
 #[must_use]
-pub fn fragment_key(package: &Digest, options: &NormaliseOptions<'_>) -> Digest {
+pub fn fragment_key(package: &Digest, options: &NormaliseOptions<'_>, code: &str) -> Digest {
     let mut text = format!(
-        "fragment {NORMALISER} level {LEVEL} usr {}\n{package}\n",
+        "fragment {NORMALISER} {code} level {LEVEL} usr {}\n{package}\n",
         options.merged_usr
     );
     for pattern in &options.cuts.0 {

@@ -14,20 +14,28 @@ pub enum Opening {
 }
 
 impl Opening {
-    /// As many bytes as are looked at: what Linux reads of a script's first line.
-    pub const ENOUGH: usize = 256;
+    /// As many bytes as are looked at. Keys often stand behind certificates or words.
+    pub const ENOUGH: usize = 16 << 10;
+    /// What Linux reads of a script's first line.
+    const LINE: usize = 256;
 
     /// Looks at the first bytes of a file.
     #[must_use]
     pub fn of(start: &[u8]) -> Option<Self> {
         let start = &start[..start.len().min(Self::ENOUGH)];
-        let line = start.split(|byte| *byte == b'\n').next()?;
+        let first = &start[..start.len().min(Self::LINE)];
+        let line = first.split(|byte| *byte == b'\n').next()?;
         if let Some(rest) = line.strip_prefix(b"#!") {
             let text = std::str::from_utf8(rest).ok()?.trim();
             return (!text.is_empty()).then(|| Self::Script(text.to_owned()));
         }
-        let line = line.trim_ascii();
-        (line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----"))
+        let key = |line: &[u8]| {
+            let line = line.trim_ascii();
+            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+            line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
+        };
+        // Programs that write keys have the line as one of their texts, between zero bytes.
+        (!start.contains(&0) && start.split(|byte| *byte == b'\n').any(key))
             .then_some(Self::PrivateKey)
     }
 
@@ -65,6 +73,16 @@ mod tests {
                 Some(Opening::PrivateKey),
             ),
             ("-----BEGIN CERTIFICATE-----\n", None),
+            (
+                "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n",
+                Some(Opening::PrivateKey),
+            ),
+            (
+                "\u{feff}-----BEGIN PRIVATE KEY-----\n",
+                Some(Opening::PrivateKey),
+            ),
+            ("begins with -----BEGIN PRIVATE KEY-----\n", None),
+            ("\0-----BEGIN PRIVATE KEY-----\n\0", None),
             ("", None),
         ] {
             assert_eq!(Opening::of(start.as_bytes()), expected, "{start}");

@@ -92,7 +92,7 @@ struct LayerStoreRecord {
 }
 
 /// Names this kiln's code in cache keys; never in an image.
-const CODE: &str = env!("KILN_CODE");
+pub(crate) const CODE: &str = env!("KILN_CODE");
 
 impl Pipeline<'_> {
     /// Builds the image of one plan, or finds it.

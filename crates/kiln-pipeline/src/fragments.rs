@@ -12,6 +12,7 @@ use kiln_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::build::CODE;
 use crate::fetch::Wanted;
 use crate::mirrors::PackageAddresses;
 use crate::{Pipeline, PipelineError};
@@ -44,7 +45,7 @@ impl FragmentRequest<'_> {
     }
 
     fn key(&self) -> Digest {
-        fragment_key(&self.package.sha256, &self.options(1))
+        fragment_key(&self.package.sha256, &self.options(1), CODE)
     }
 
     fn subject(&self) -> String {

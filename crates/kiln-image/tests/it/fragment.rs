@@ -400,7 +400,8 @@ fn an_empty_package_is_an_empty_fragment() {
 #[test]
 fn the_key_is_of_the_package_and_the_rules_and_not_of_threads() {
     let package = Digest::of(b"package");
-    let key = |package: &Digest, how: &How| how.with(|options| fragment_key(package, options));
+    let key =
+        |package: &Digest, how: &How| how.with(|options| fragment_key(package, options, "code"));
     let plain = key(&package, &How::default());
     let threads = How {
         threads: 8,
