@@ -27,6 +27,7 @@ mod ca_certificates;
 mod certificate;
 mod debconf;
 mod dpkg;
+mod fontconfig;
 mod java;
 mod java_keystore;
 mod ld_so_cache;
@@ -128,6 +129,13 @@ pub trait Emulator: Sync {
         &[]
     }
 
+    /// Paths of packages that the scripts remove again, such as a link that a default answer does
+    /// not choose. The package database keeps them, as dpkg does.
+    fn removes(&self, tree: &dyn Tree) -> &'static [&'static str] {
+        let _ = tree;
+        &[]
+    }
+
     /// Makes what is missing in this tree; empty where there is nothing to do.
     ///
     /// # Errors
@@ -150,6 +158,7 @@ pub fn all() -> &'static [&'static dyn Emulator] {
         &alternatives::Alternatives,
         &ld_so_cache::LdSoCache,
         &netbase::Netbase,
+        &fontconfig::Fontconfig,
         &locales::Locales,
         &pam::Pam,
         &dpkg::Dpkg,

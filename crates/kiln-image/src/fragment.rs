@@ -28,7 +28,7 @@ use crate::opening::Opening;
 use crate::spool::{Scratch, Span, Spool};
 
 /// Counts changes of this module that change bytes: part of every key.
-pub const NORMALISER: u32 = 2;
+pub const NORMALISER: u32 = 3;
 
 /// The compression level of segments. Compression is paid once per package.
 pub const LEVEL: u32 = 6;

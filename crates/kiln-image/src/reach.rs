@@ -24,6 +24,7 @@
 
 mod callers;
 mod cut;
+mod hints;
 mod loader;
 mod report;
 mod roots;

@@ -25,9 +25,10 @@ const BASE: u16 = 1;
 
 /// The functions of the C library that can start a shell.
 ///
-/// `popen` and `system` always run `/bin/sh`. `posix_spawn` and `exec` run what they are told:
+/// `popen` and `system` always run `/bin/sh`, `wordexp` where it is given a command to replace.
+/// `posix_spawn` and `exec` run what they are told:
 /// they count where the file also holds the path of a shell as a text of its own.
-pub const SHELL_CALLS: [&str; 11] = [
+pub const SHELL_CALLS: [&str; 12] = [
     "execl",
     "execle",
     "execlp",
@@ -39,6 +40,7 @@ pub const SHELL_CALLS: [&str; 11] = [
     "posix_spawn",
     "posix_spawnp",
     "system",
+    "wordexp",
 ];
 
 const SHELLS: [&[u8]; 6] = [
@@ -181,7 +183,7 @@ impl Reading<'_> {
             }
         }
         calls.sort();
-        let always = |name: &String| name == "popen" || name == "system";
+        let always = |name: &String| matches!(name.as_str(), "popen" | "system" | "wordexp");
         if !calls.iter().all(always) && !self.names_a_shell() {
             calls.retain(always);
         }

@@ -58,6 +58,10 @@ impl Emulator for Apache2 {
         &[("apache2", "postinst")]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["apache2"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if !tree.has_package("apache2") {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kiln_types::{Control, MultiArch, SynthesisedFile};
 
 use super::output::Output;
-use super::{EmulateError, Emulator, Tree, locales, pam};
+use super::{EmulateError, Emulator, Tree, locales, pam, ucf};
 
 /// More templates than this in one package are an attack.
 const MAX_TEMPLATES: usize = 10_000;
@@ -33,6 +33,7 @@ impl Emulator for Debconf {
             ("ca-certificates", "config"),
             ("debconf", "config"),
             ("debconf", "postinst"),
+            ("fontconfig-config", "config"),
             ("iproute2", "config"),
             ("postgresql-common", "config"),
             ("tzdata", "config"),
@@ -53,7 +54,7 @@ impl Emulator for Debconf {
         for control in tree.packages() {
             let mut names = owner_names(control);
             // ucf speaks to debconf when another package's script hands it a file.
-            if control.name == "ucf" && tree.entry("var/lib/ucf/cache").is_some() {
+            if control.name == "ucf" && ucf::is_handed_files(tree) {
                 names.insert(control.name.clone());
             }
             let Some(text) = control
@@ -222,10 +223,14 @@ struct Answer {
 
 /// Questions that scripts ask or set on a fresh root, with what comes of it: mostly the default of
 /// the template, because nobody is there to answer.
-const FIXED: [(&str, &str); 8] = [
+const FIXED: [(&str, &str); 12] = [
     ("ca-certificates/trust_new_crts", "yes"),
     ("debconf/frontend", "Dialog"),
     ("debconf/priority", "high"),
+    ("fontconfig/enable_bitmaps", "false"),
+    ("fontconfig/hinting_style", "hintslight"),
+    ("fontconfig/hinting_type", "Native"),
+    ("fontconfig/subpixel_rendering", "Automatic"),
     ("iproute2/setcaps", "false"),
     ("libpam-runtime/override", "false"),
     ("postgresql-common/ssl", "true"),

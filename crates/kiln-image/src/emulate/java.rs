@@ -33,6 +33,10 @@ impl Emulator for Java {
         ]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &PACKAGES
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if PACKAGES.iter().any(|name| tree.has_package(name)) {

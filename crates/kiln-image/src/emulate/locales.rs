@@ -31,6 +31,10 @@ impl Emulator for Locales {
         &[("locales", "config"), ("locales", "postinst")]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["locales"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         let supported = supported(tree)?;

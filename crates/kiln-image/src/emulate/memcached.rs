@@ -21,6 +21,10 @@ impl Emulator for Memcached {
         &[("memcached", "postinst")]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["memcached"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if tree.has_package("memcached")

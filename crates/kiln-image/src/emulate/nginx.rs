@@ -27,6 +27,10 @@ impl Emulator for Nginx {
         &[("nginx-common", "postinst")]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["nginx-common"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if tree.has_package("nginx-common") {

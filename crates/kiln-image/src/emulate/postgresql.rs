@@ -28,6 +28,10 @@ impl Emulator for Postgresql {
         &[("postgresql-common", "postinst")]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["postgresql-common"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if !tree.has_package("postgresql-common") {
@@ -36,6 +40,8 @@ impl Emulator for Postgresql {
         let own = ("postgres", "postgres");
         directory(tree, &mut output, "var/lib/postgresql", 0o755, own)?;
         directory(tree, &mut output, "etc/postgresql", 0o755, own)?;
+        // Of dictionaries that are converted where there are any.
+        output.directory("var/cache/postgresql/dicts", 0o755)?;
         let log = "var/log/postgresql";
         directory(tree, &mut output, log, 0o1775, ("root", "postgres"))?;
         directory(tree, &mut output, "run/postgresql", 0o2775, own)?;

@@ -43,6 +43,10 @@ impl Emulator for Python {
         ]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &["libpython3.13-minimal", "python3", "python3.13-minimal"]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         if tree.has_package("python3.13-minimal") {

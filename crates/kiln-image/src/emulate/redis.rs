@@ -28,6 +28,15 @@ impl Emulator for Redis {
         ]
     }
 
+    fn serves(&self) -> &'static [&'static str] {
+        &[
+            "redis-server",
+            "redis-tools",
+            "valkey-server",
+            "valkey-tools",
+        ]
+    }
+
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
         let mut output = Output::new(self.name(), tree);
         for name in ["redis", "valkey"] {

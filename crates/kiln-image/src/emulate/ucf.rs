@@ -16,6 +16,13 @@ const REGISTERED: [(&str, &str); 1] = [(
     "/etc/postgresql-common/createcluster.conf",
 )];
 
+/// Whether a script hands a file to `ucf`.
+pub(super) fn is_handed_files(tree: &dyn Tree) -> bool {
+    REGISTERED
+        .iter()
+        .any(|(package, _)| tree.has_package(package))
+}
+
 /// Stands for `ucf` and `ucfr`.
 pub(super) struct Ucf;
 
@@ -30,6 +37,10 @@ impl Emulator for Ucf {
 
     fn stands_for(&self) -> &'static [(&'static str, &'static str)] {
         &[("postgresql-common", "postinst"), ("ucf", "postinst")]
+    }
+
+    fn serves(&self) -> &'static [&'static str] {
+        &["ucf"]
     }
 
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {

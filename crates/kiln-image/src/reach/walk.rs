@@ -49,11 +49,11 @@ struct Package {
 pub(super) struct Walk<'a> {
     pub(super) plan: &'a Plan,
     pub(super) tree: &'a GrowingTree<'a>,
-    entries: BTreeMap<&'a str, &'a FileEntry>,
+    pub(super) entries: BTreeMap<&'a str, &'a FileEntry>,
     loader: Loader<'a>,
-    fragments: &'a [&'a Fragment],
+    pub(super) fragments: &'a [&'a Fragment],
     /// Indexes of packages in the order of their names.
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
     packages: Vec<Package>,
     loads: Vec<(Pattern, &'a Load)>,
     languages: Vec<(Vec<Pattern>, Vec<Pattern>)>,
@@ -540,44 +540,6 @@ impl<'a> Walk<'a> {
             let needs = format!("the library `{name}`");
             self.hole(&format!("`{path}`"), &needs, hint);
         }
-    }
-
-    /// What is known of where a file of this name would come from: a package of the image whose
-    /// file the patterns cut, or an excluded package on which the file's own package depends.
-    fn where_is(&self, path: &RelativePath, name: &str) -> Option<String> {
-        for &index in &self.order {
-            let fragment = self.fragments[index];
-            if let Some(cut) = fragment.cut.iter().find(|cut| cut.file_name() == name) {
-                let package = &fragment.control.name;
-                return Some(format!("`{package}` has `{cut}`, which a pattern cuts"));
-            }
-        }
-        let owner = self.fragments[self.tree.owner(path)?];
-        let stem = name.split(".so").next().unwrap_or(name);
-        let elsewhere = self
-            .entries
-            .iter()
-            .find(|(_, entry)| entry.path.file_name() == name)
-            .map(|(_, entry)| format!("`{}` is not where the loader looks for it", entry.path));
-        elsewhere.or_else(|| {
-            let excluded = &self.plan.request.exclude;
-            let depends = owner
-                .control
-                .fields
-                .iter()
-                .filter(|(field, _)| field.ends_with("Depends"))
-                .flat_map(|(_, value)| value.split([',', '|']))
-                .filter_map(|relation| relation.split_whitespace().next());
-            let mut left: Vec<&str> = depends
-                .filter(|name| excluded.iter().any(|other| other.as_str() == *name))
-                .collect();
-            left.sort_unstable_by_key(|name| (!name.starts_with(stem), *name));
-            let first = left.first()?;
-            let package = &owner.control.name;
-            Some(format!(
-                "`{package}` depends on `{first}`, which the definition leaves out"
-            ))
-        })
     }
 }
 

@@ -176,6 +176,35 @@ fn the_image_says_what_was_cut_and_the_database_what_is_there() {
 }
 
 #[test]
+fn what_scripts_remove_is_gone_with_and_without_a_cut() {
+    const LINK: &str = "/etc/fonts/conf.d/10-sub-pixel-none.conf";
+    let fonts = deb("fontconfig-config")
+        .file(
+            "/usr/share/fontconfig/conf.avail/10-hinting-slight.conf",
+            "<x/>",
+            0o644,
+        )
+        .file("/etc/fonts/fonts.conf", "<x/>", 0o644)
+        .symlink(LINK, "/etc/fonts/fonts.conf")
+        .build();
+    let mut debs = debs();
+    debs.push(fonts);
+    let debs: Vec<&Deb> = debs.iter().collect();
+    for cut in [true, false] {
+        let mut plan = cutting(&["app", "fontconfig-config"]);
+        plan.reach.cut = cut;
+        plan.emulators = vec!["fontconfig".to_owned()];
+        let built = World::default().image(&plan, &debs).unwrap();
+        let tree = built.tree();
+        assert!(!tree.contains_key(&LINK[1..]), "cut: {cut}");
+        assert!(tree.contains_key("etc/fonts/conf.d/10-hinting-slight.conf"));
+        // dpkg knows what it unpacked.
+        let list = built.text("var/lib/dpkg/info/fontconfig-config.list");
+        assert!(list.lines().any(|line| line == LINK), "{list}");
+    }
+}
+
+#[test]
 fn the_order_of_packages_decides_nothing() {
     let mut debs = debs();
     let plan = cutting(&["app"]);
@@ -276,6 +305,10 @@ fn a_script_needs_its_interpreter_and_modules_stay_with_it() {
 fn holes_name_the_file_and_what_it_needs() {
     let broken = |needed: &[&str]| {
         let app = deb("app")
+            .field(
+                "Recommends",
+                "libfont_cache9 | libfont-cache0t64 (>= 2), libother",
+            )
             .file("/usr/sbin/app", program(needed), 0o755)
             .build();
         let debs = vec![libc(), app];
@@ -284,6 +317,17 @@ fn holes_name_the_file_and_what_it_needs() {
     assert!(
         broken(&["libc.so.6", "libz.so.1"])
             .contains("`/usr/sbin/app` needs the library `libz.so.1`, which is not there")
+    );
+    let hint = |library: &str| broken(&["libc.so.6", library]);
+    let recommended = hint("libfont_cache.so.0");
+    assert!(
+        recommended.contains("`app` recommends `libfont-cache0t64`, which the image does not have"),
+        "{recommended}"
+    );
+    let conventional = hint("libz.so.1");
+    assert!(
+        conventional.contains("such a library like `libz1`"),
+        "{conventional}"
     );
     let keep = |keep: &str| {
         let mut plan = cutting(&["app"]);
