@@ -20,7 +20,7 @@ const OWNERS: [(&[&str], &[&str]); 2] = [
             "profile.json",
         ],
     ),
-    (&["--bin", "kiln", "schema::"], &["cli.json"]),
+    (&["--bin", "kiln", "schema::"], &["cli.json", "cut.json"]),
 ];
 
 /// Writes each schema.

@@ -40,7 +40,7 @@ pub use diff::{Change, LockDiff, diff_locks};
 pub use error::{GonePackage, PipelineError};
 pub use examine::Examined;
 pub use gather::{GatheredImage, GatheredPlatform};
-pub use kiln_image::reach::{CutList, CutRule, Step};
+pub use kiln_image::reach::{CutFiles, CutList, CutPackage, CutRule, Step};
 pub use kiln_image::{CheckOutcome, Compression, Coverage, ImageFacts, Layering, ScriptCoverage};
 pub use kiln_net::NetSettings;
 pub use kiln_resolve::{Edge, OpenDependency, Resolution, ResolveError};
