@@ -129,13 +129,6 @@ pub trait Emulator: Sync {
         &[]
     }
 
-    /// Paths of packages that the scripts remove again, such as a link that a default answer does
-    /// not choose. The package database keeps them, as dpkg does.
-    fn removes(&self, tree: &dyn Tree) -> &'static [&'static str] {
-        let _ = tree;
-        &[]
-    }
-
     /// Makes what is missing in this tree; empty where there is nothing to do.
     ///
     /// # Errors

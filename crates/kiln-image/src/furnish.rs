@@ -167,12 +167,6 @@ fn run_emulators(
                 tree.put(file, &Maker::Emulator(name.clone()));
             }
         }
-        // In each of the trees: what was removed from one is still in the packages.
-        for path in emulator.removes(tree) {
-            if let Some(path) = emulate::resolve_parent(tree, path) {
-                tree.delete(&path);
-            }
-        }
     }
     Ok(())
 }

@@ -230,7 +230,8 @@ const FIXED: [(&str, &str); 12] = [
     ("fontconfig/enable_bitmaps", "false"),
     ("fontconfig/hinting_style", "hintslight"),
     ("fontconfig/hinting_type", "Native"),
-    ("fontconfig/subpixel_rendering", "Automatic"),
+    // The package ships the link for it, which its script finds.
+    ("fontconfig/subpixel_rendering", "Never"),
     ("iproute2/setcaps", "false"),
     ("libpam-runtime/override", "false"),
     ("postgresql-common/ssl", "true"),

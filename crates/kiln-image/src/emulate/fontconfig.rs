@@ -1,5 +1,5 @@
 //! Which of its settings fontconfig uses (fonts-conf(5)): links in `/etc/fonts/conf.d` that the
-//! postinst of fontconfig-config makes and removes by the answers to debconf's questions, and the
+//! postinst of fontconfig-config makes by the answers to debconf's questions, and the
 //! folder for fonts of one's own.
 
 use kiln_types::SynthesisedFile;
@@ -10,9 +10,6 @@ use super::{EmulateError, Emulator, Tree};
 const PACKAGE: &str = "fontconfig-config";
 /// What the answers that nobody gave choose: slight hinting, and no bitmaps but of emoji.
 const CHOSEN: [&str; 2] = ["10-hinting-slight.conf", "70-no-bitmaps-except-emoji.conf"];
-/// The package ships this link. Its script removes it, because the answer “Automatic” leaves the
-/// order of colours in a pixel to whoever draws.
-const LEFT_TO_OTHERS: &str = "etc/fonts/conf.d/10-sub-pixel-none.conf";
 
 /// Stands for the postinst script of fontconfig-config.
 pub(super) struct Fontconfig;
@@ -32,14 +29,6 @@ impl Emulator for Fontconfig {
 
     fn serves(&self) -> &'static [&'static str] {
         &[PACKAGE]
-    }
-
-    fn removes(&self, tree: &dyn Tree) -> &'static [&'static str] {
-        if tree.has_package(PACKAGE) {
-            &[LEFT_TO_OTHERS]
-        } else {
-            &[]
-        }
     }
 
     fn run(&self, tree: &dyn Tree) -> Result<Vec<SynthesisedFile>, EmulateError> {
@@ -81,11 +70,9 @@ mod tests {
                 "usr/local/share/fonts"
             ]
         );
-        assert_eq!(Fontconfig.removes(&tree), [LEFT_TO_OTHERS]);
         tree.run(&Fontconfig);
         assert_eq!(tree.text("etc/fonts/conf.d/10-hinting-slight.conf"), "<x/>");
         let without = MemoryTree::new();
         assert!(Fontconfig.run(&without).unwrap().is_empty());
-        assert!(Fontconfig.removes(&without).is_empty());
     }
 }

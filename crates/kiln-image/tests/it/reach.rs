@@ -176,35 +176,6 @@ fn the_image_says_what_was_cut_and_the_database_what_is_there() {
 }
 
 #[test]
-fn what_scripts_remove_is_gone_with_and_without_a_cut() {
-    const LINK: &str = "/etc/fonts/conf.d/10-sub-pixel-none.conf";
-    let fonts = deb("fontconfig-config")
-        .file(
-            "/usr/share/fontconfig/conf.avail/10-hinting-slight.conf",
-            "<x/>",
-            0o644,
-        )
-        .file("/etc/fonts/fonts.conf", "<x/>", 0o644)
-        .symlink(LINK, "/etc/fonts/fonts.conf")
-        .build();
-    let mut debs = debs();
-    debs.push(fonts);
-    let debs: Vec<&Deb> = debs.iter().collect();
-    for cut in [true, false] {
-        let mut plan = cutting(&["app", "fontconfig-config"]);
-        plan.reach.cut = cut;
-        plan.emulators = vec!["fontconfig".to_owned()];
-        let built = World::default().image(&plan, &debs).unwrap();
-        let tree = built.tree();
-        assert!(!tree.contains_key(&LINK[1..]), "cut: {cut}");
-        assert!(tree.contains_key("etc/fonts/conf.d/10-hinting-slight.conf"));
-        // dpkg knows what it unpacked.
-        let list = built.text("var/lib/dpkg/info/fontconfig-config.list");
-        assert!(list.lines().any(|line| line == LINK), "{list}");
-    }
-}
-
-#[test]
 fn the_order_of_packages_decides_nothing() {
     let mut debs = debs();
     let plan = cutting(&["app"]);
