@@ -5,6 +5,7 @@
 //! - [`decompress`]: gzip, xz and zstd behind one bounded reader;
 //! - [`deflate`] and [`gzip`]: raw deflate segments that are compressed once and stitched into one
 //!   single-member gzip stream (`docs/design/0001-stitched-gzip.md`);
+//! - [`zip`]: entries by the list at its end, zip64 included;
 //! - [`zstd`]: concatenable zstd frames;
 //! - [`inflate`]: deflate streams in the middle of other bytes.
 //!
@@ -23,6 +24,7 @@ mod input;
 mod limits;
 pub mod tar;
 mod xz;
+pub mod zip;
 pub mod zstd;
 
 pub use error::{ArchiveError, ArchiveErrorKind};

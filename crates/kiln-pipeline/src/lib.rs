@@ -15,6 +15,7 @@
 //! A stage whose inputs have the same digests is skipped. Time comes in as a [`Clock`]; settings
 //! come in as [`PipelineSettings`]; nothing here reads the environment.
 
+mod advisories;
 mod build;
 mod diff;
 mod error;
@@ -35,6 +36,10 @@ use std::path::PathBuf;
 use kiln_store::Store;
 use kiln_types::{Architecture, Clock, PackageFormat, Platform, Reporter};
 
+pub use advisories::{
+    AdvisoryError, AdvisoryFolder, BuiltDatabase, FeedFile, SIGNATURE_SUFFIX, Snapshot,
+    build_database, database_fact, open_database,
+};
 pub use build::{BuildOptions, LayerSummary, PlatformImage, Work};
 pub use diff::{Change, LockDiff, diff_locks};
 pub use error::{GonePackage, PipelineError};

@@ -1,7 +1,23 @@
 //! Advisories, and what they say about what is in an image.
 //!
-//! No network, no clock, no files: feeds come in as bytes with their name and date.
+//! From feeds to findings: [`feed`] reads each feed into an [`AdvisorySet`]; [`database`] writes a set
+//! as one immutable file and looks things up in it; [`matching`] asks it about an inventory. The
+//! orders of versions stand in [`version`], names in [`ecosystem`].
+//!
+//! No network, no clock: feeds come in as bytes with their name and date.
 
+pub mod advisories;
+pub mod database;
+pub mod ecosystem;
+pub mod feed;
+pub mod matching;
+mod rating;
+pub mod report;
+pub mod signature;
 pub mod version;
 
+pub use advisories::{Advisories, AdvisorySet, EndOfLife};
+pub use database::{Database, DatabaseError, DatabaseMeta, write_database};
+pub use feed::FeedError;
+pub use matching::match_inventory;
 pub use version::{Scheme, compare};

@@ -6,4 +6,7 @@
     reason = "a test that cannot go on fails, and one asks dpkg itself"
 )]
 
+mod database;
+mod feeds;
+mod matching;
 mod versions;

@@ -1,0 +1,114 @@
+//! Findings in the forms that other programs read. Equal findings give equal bytes; texts from outside
+//! are escaped for their form.
+
+mod cyclonedx;
+mod html;
+mod markdown;
+mod sarif;
+mod services;
+
+pub use cyclonedx::cyclonedx_vex;
+pub use html::html;
+pub use markdown::markdown;
+pub use sarif::sarif;
+pub use services::{gitlab, junit};
+
+use kiln_types::{Finding, Findings};
+
+/// What a reader looks for first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// An update cures it now.
+    Fixable,
+    /// There is no fix, for the reason that stands beside it.
+    NoFix,
+    /// Not to be acted on, for the reason that stands beside it.
+    Suppressed,
+}
+
+impl Group {
+    /// All groups, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Fixable, Self::NoFix, Self::Suppressed];
+
+    /// The group of a finding.
+    #[must_use]
+    pub fn of(finding: &Finding) -> Self {
+        if finding.suppressed.is_some() {
+            Self::Suppressed
+        } else if finding.is_fixable() {
+            Self::Fixable
+        } else {
+            Self::NoFix
+        }
+    }
+
+    /// Its title.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Fixable => "Fixable now",
+            Self::NoFix => "No fix",
+            Self::Suppressed => "Suppressed",
+        }
+    }
+
+    /// The findings of this group.
+    pub fn findings(self, findings: &Findings) -> impl Iterator<Item = &Finding> {
+        findings
+            .findings
+            .iter()
+            .filter(move |finding| Self::of(finding) == self)
+    }
+}
+
+/// What cures a finding, or why nothing does.
+#[must_use]
+pub fn remedy(finding: &Finding) -> String {
+    if let Some(suppressed) = &finding.suppressed {
+        return format!("{}: {}", suppressed.kind(), suppressed.reason());
+    }
+    if let Some(version) = &finding.fixed_version {
+        return version.clone();
+    }
+    let reason = finding
+        .facts
+        .iter()
+        .filter(|fact| fact.state == finding.state)
+        .map(|fact| fact.reason.as_str())
+        .find(|reason| !reason.is_empty());
+    match reason {
+        Some(reason) => format!("{}: {reason}", finding.state),
+        None => finding.state.to_string(),
+    }
+}
+
+/// A probability or percentile in hundred-thousandths, as `0.00383`.
+#[must_use]
+pub fn fraction(value: u32) -> String {
+    format!("{}.{:05}", value / 100_000, value % 100_000)
+}
+
+/// A score in tenths, as `7.5`.
+#[must_use]
+pub fn score(tenths: u8) -> String {
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// Text for XML and HTML.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // XML 1.0 has no place for control characters, not even escaped.
+            '\n' | '\t' => out.push(' '),
+            control if control.is_control() => out.push('\u{fffd}'),
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,129 @@
+//! SARIF 2.1.0. Each vulnerability is a rule; suppressed findings are results with `suppressions`.
+
+use std::collections::BTreeMap;
+
+use kiln_types::{Finding, Findings, RiskLevel};
+use serde_json::{Value, json};
+
+use super::{remedy, score};
+
+/// The document.
+#[must_use]
+pub fn sarif(findings: &Findings, version: &str) -> Value {
+    let mut rules: BTreeMap<&str, &Finding> = BTreeMap::new();
+    for finding in &findings.findings {
+        rules.entry(&finding.vulnerability.id).or_insert(finding);
+    }
+    let places: BTreeMap<&str, usize> = rules.keys().copied().zip(0..).collect();
+    let results: Vec<Value> = findings
+        .findings
+        .iter()
+        .map(|finding| result(findings, finding, &places))
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "kiln",
+                "version": version,
+                "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
+            }},
+            "results": results,
+        }],
+    })
+}
+
+fn rule(finding: &Finding) -> Value {
+    let vulnerability = &finding.vulnerability;
+    let summary = match vulnerability.summary.as_str() {
+        "" => vulnerability.id.as_str(),
+        summary => summary,
+    };
+    let tenths = vulnerability
+        .ratings
+        .iter()
+        .filter(|rating| rating.source == finding.level_source)
+        .find_map(|rating| rating.score);
+    // What GitHub sorts by: the score, or the middle of the level's band where there is none.
+    let severity = tenths.map(score).unwrap_or_else(|| {
+        match finding.level {
+            RiskLevel::Critical => "9.5",
+            RiskLevel::High => "8.0",
+            RiskLevel::Medium => "5.5",
+            RiskLevel::Low => "2.0",
+            RiskLevel::Negligible | RiskLevel::Unknown => "0.0",
+        }
+        .to_owned()
+    });
+    json!({
+        "id": vulnerability.id,
+        "shortDescription": { "text": summary },
+        "helpUri": link(&vulnerability.id),
+        "properties": {
+            "tags": ["security", finding.level.as_str()],
+            "security-severity": severity,
+        },
+    })
+}
+
+fn result(findings: &Findings, finding: &Finding, places: &BTreeMap<&str, usize>) -> Value {
+    let level = match finding.level {
+        RiskLevel::Critical | RiskLevel::High => "error",
+        RiskLevel::Medium => "warning",
+        _ => "note",
+    };
+    let place = finding
+        .location
+        .as_deref()
+        .unwrap_or(&findings.subject.name);
+    let mut result = json!({
+        "ruleId": finding.vulnerability.id,
+        "ruleIndex": places.get(finding.vulnerability.id.as_str()),
+        "level": level,
+        "message": { "text": format!(
+            "{} {} is affected by {} ({}): {}",
+            finding.package, finding.version, finding.vulnerability.id, finding.level, remedy(finding),
+        )},
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": { "uri": uri(place) },
+                "region": { "startLine": 1 },
+            },
+            "logicalLocations": [{
+                "fullyQualifiedName": finding.purl.clone().unwrap_or_else(|| finding.package.clone()),
+            }],
+        }],
+        "partialFingerprints": {
+            "kiln/v1": format!(
+                "{} {} {} {}",
+                finding.kind, finding.package, finding.version, finding.vulnerability.id
+            ),
+        },
+    });
+    if let (Some(suppressed), Some(map)) = (&finding.suppressed, result.as_object_mut()) {
+        map.insert(
+            "suppressions".to_owned(),
+            json!([{ "kind": "external", "justification": suppressed.reason() }]),
+        );
+    }
+    result
+}
+
+/// A relative URI of a path.
+fn uri(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~!+".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Where more stands about an id.
+pub(super) fn link(id: &str) -> String {
+    format!("https://osv.dev/vulnerability/{id}")
+}
