@@ -15,6 +15,9 @@ pub enum PipelineError {
     /// The network, or what answers there.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// The advisory database.
+    #[error(transparent)]
+    Advisory(#[from] crate::advisories::AdvisoryError),
     /// A file could not be fetched.
     #[error("{what}: {source}")]
     Fetch {
@@ -207,6 +210,9 @@ impl PipelineError {
                      KILN_MIRRORS=\"{archive}=https://…\"{snapshot}"
                 )
             }
+            Self::Advisory(crate::AdvisoryError::None { at: None }) => {
+                "make one with `kiln db update`, or take one over with `kiln db import`".to_owned()
+            }
             Self::NoStartProgram { .. } => {
                 "run `scripts/build-start` in kiln's source and build kiln again, or remove `start` and `init` from the definition".to_owned()
             }
@@ -233,6 +239,7 @@ impl Classify for PipelineError {
         match self {
             Self::Store(error) => error.class(),
             Self::Net(error) | Self::Fetch { source: error, .. } => error.class(),
+            Self::Advisory(error) => error.class(),
             Self::Format(error) => error.class(),
             Self::Resolve { source, .. } => source.class(),
             Self::Assemble { source, .. } => source.class(),

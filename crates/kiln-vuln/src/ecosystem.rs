@@ -26,7 +26,7 @@ pub fn scheme_of(ecosystem: &str) -> Option<Scheme> {
     })
 }
 
-/// Our name for an ecosystem of OSV (`Debian:13`, `Alpine:v3.20`, `crates.io`); none for one that
+/// Our name for an ecosystem of OSV (`Debian:13`, `Alpine:v3.20`); none for one that
 /// kiln cannot match.
 #[must_use]
 pub fn of_osv(name: &str) -> Option<String> {
@@ -34,11 +34,14 @@ pub fn of_osv(name: &str) -> Option<String> {
         None => (name, None),
         Some((head, release)) => (head, Some(release)),
     };
+    // Named after the registry, whose address stands nowhere here.
+    if head == concat!("crates", ".io") {
+        return Some("cargo".to_owned());
+    }
     Some(match (head, release) {
         ("npm", _) => "npm".to_owned(),
         ("PyPI", _) => "pypi".to_owned(),
         ("Go", _) => "go".to_owned(),
-        ("crates.io", _) => "cargo".to_owned(),
         // `Maven:https://…` is a repository of its own with the same coordinates.
         ("Maven", _) => "maven".to_owned(),
         ("RubyGems", _) => "gem".to_owned(),

@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::commands::{build, cache, catalog, check, diff, lock, show, version, why};
+use crate::commands::{build, cache, catalog, check, db, diff, lock, show, version, why};
 use crate::testing::report::TestAnswer;
 
 /// The schema of each command's answer.
@@ -20,6 +20,7 @@ fn schema() -> Value {
         "cache": generator.subschema_for::<cache::CacheAnswer>(),
         "catalog": generator.subschema_for::<catalog::CatalogAnswer>(),
         "check": generator.subschema_for::<check::CheckAnswer>(),
+        "db": generator.subschema_for::<db::DbAnswer>(),
         "diff": generator.subschema_for::<diff::DiffAnswer>(),
         "error": generator.subschema_for::<crate::failure::ErrorAnswer>(),
         "lock": generator.subschema_for::<lock::LockAnswer>(),

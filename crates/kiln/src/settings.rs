@@ -69,6 +69,11 @@ pub(crate) struct Settings {
     pub(crate) parallel: Setting<usize>,
     /// Whether blobs are flushed to the disk as they come in.
     pub(crate) sync: Setting<bool>,
+    /// Where feeds of advisories are, by kind, where that is not the default; an empty list leaves a
+    /// feed out.
+    pub(crate) feeds: Setting<BTreeMap<String, Vec<String>>>,
+    /// The public key that advisory databases of others must be signed with, PEM.
+    pub(crate) advisory_key: Setting<Option<PathBuf>>,
 }
 
 /// What a settings file may hold.
@@ -89,6 +94,8 @@ struct File {
     stall_seconds: Option<u64>,
     parallel: Option<usize>,
     sync: Option<bool>,
+    feeds: Option<BTreeMap<String, Vec<String>>>,
+    advisory_key: Option<PathBuf>,
 }
 
 /// The outside world, as the process found it.
@@ -294,6 +301,20 @@ impl Settings {
             )?,
             parallel: source.pick(None, &["KILN_PARALLEL"], number, |file| file.parallel, 8)?,
             sync: source.pick(None, &["KILN_SYNC"], boolean, |file| file.sync, false)?,
+            feeds: source.pick(
+                None,
+                &["KILN_FEEDS"],
+                mirrors,
+                |file| file.feeds.clone(),
+                BTreeMap::new(),
+            )?,
+            advisory_key: source.pick(
+                None,
+                &["KILN_ADVISORY_KEY"],
+                |text| Ok(Some(PathBuf::from(text))),
+                |file| file.advisory_key.clone().map(Some),
+                None,
+            )?,
         })
     }
 }

@@ -404,7 +404,7 @@ fn annotate(record: &mut Record, line: &str) -> Result<(), String> {
         }
     };
     let Some(rest) = rest.strip_prefix("- ") else {
-        // NOTE, TODO, RESERVED and what else is for people.
+        // Remarks for people, and ids without a description yet.
         return Ok(());
     };
     let mut words = rest.splitn(2, ' ');

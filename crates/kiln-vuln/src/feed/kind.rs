@@ -109,7 +109,10 @@ const KINDS: [Entry; 15] = [
             "https://storage.googleapis.com/osv-vulnerabilities/npm/all.zip",
             "https://storage.googleapis.com/osv-vulnerabilities/PyPI/all.zip",
             "https://storage.googleapis.com/osv-vulnerabilities/Go/all.zip",
-            "https://storage.googleapis.com/osv-vulnerabilities/crates.io/all.zip",
+            concat!(
+                "https://storage.googleapis.com/osv-vulnerabilities/crates",
+                ".io/all.zip"
+            ),
             "https://storage.googleapis.com/osv-vulnerabilities/Maven/all.zip",
             "https://storage.googleapis.com/osv-vulnerabilities/RubyGems/all.zip",
             "https://storage.googleapis.com/osv-vulnerabilities/Packagist/all.zip",

@@ -1,0 +1,151 @@
+//! `kiln explain`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use kiln_pipeline::{AdvisoryError, AdvisoryFolder, PipelineError};
+use kiln_types::{Fact, RangeEnd, Timestamp};
+use kiln_vuln::Advisories as _;
+use kiln_vuln::ecosystem::question;
+use kiln_vuln::matching::holds;
+
+use crate::commands::scan::inventory;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render;
+
+/// Show every fact about a vulnerability and an image, and what each means for it
+///
+/// Facts that say that a version is not affected are shown too.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    kiln explain CVE-2026-1234 nginx\n\n\
+    Exit codes: 0 there are facts · 1 could not be done · 3 the database has nothing about it · 64 usage")]
+pub(crate) struct ExplainArgs {
+    /// The vulnerability, by any of its ids
+    id: String,
+    /// What it may be in, as `kiln scan` takes it
+    image: String,
+    /// Of which platform [default: this machine's, or the first]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// By the newest database of this day or before
+    #[arg(long, value_name = "DATE")]
+    db_date: Option<Timestamp>,
+}
+
+pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
+    let inventory = inventory(context, &args.image, args.platform.as_deref())?;
+    let folder = AdvisoryFolder::new(&context.settings.home.value);
+    let (snapshot, database) = folder.open(args.db_date).map_err(PipelineError::from)?;
+    let failed = |source| {
+        PipelineError::from(AdvisoryError::Database {
+            path: snapshot.path.display().to_string(),
+            source,
+        })
+    };
+    let Some(vulnerability) = database.vulnerability(&args.id).map_err(failed)? else {
+        context.say(&format!(
+            "the database of {} has nothing about {}",
+            snapshot.built,
+            render::printable(&args.id)
+        ));
+        return Err(Failure::Answered(Exit::Unknown));
+    };
+    let mut text = String::new();
+    let _ = writeln!(text, "{}  {}", vulnerability.id, vulnerability.summary);
+    let aliases: Vec<&str> = vulnerability.aliases.iter().map(String::as_str).collect();
+    if !aliases.is_empty() {
+        let _ = writeln!(text, "also {}", aliases.join(", "));
+    }
+    for rating in &vulnerability.ratings {
+        let score = rating
+            .score
+            .map(kiln_vuln::report::score)
+            .unwrap_or_default();
+        let vector = rating.vector.as_deref().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "{} by {}  {score} {vector}",
+            rating.level, rating.source
+        );
+    }
+    if let Some(exploited) = &vulnerability.exploited {
+        let _ = writeln!(text, "exploited, known since {}", exploited.added);
+    }
+    if let Some(epss) = vulnerability.epss {
+        let probability = kiln_vuln::report::fraction(epss.probability);
+        let _ = writeln!(text, "EPSS {probability}");
+    }
+    let mut told = Vec::new();
+    for (_, component) in inventory.entries() {
+        let Ok(question) = question(component, inventory.distribution.as_ref()) else {
+            continue;
+        };
+        let facts = database
+            .facts(&question.ecosystem, &question.package)
+            .map_err(failed)?;
+        for fact in facts
+            .iter()
+            .filter(|fact| fact.vulnerability == vulnerability.id)
+        {
+            let answer = match holds(&question.ecosystem, &question.version, fact).0 {
+                Some(true) => "affected",
+                Some(false) => "not affected",
+                None => "cannot be compared",
+            };
+            let source = database
+                .meta()
+                .sources
+                .iter()
+                .find(|source| source.name == fact.source)
+                .map(|source| format!(" of {}", source.as_of))
+                .unwrap_or_default();
+            told.push(format!(
+                "{} {} ({} {} in {}): {answer}\n  {}{source} says: {}",
+                component.name,
+                component.version,
+                question.package,
+                question.version,
+                question.ecosystem,
+                fact.source,
+                said(fact)
+            ));
+        }
+    }
+    if told.is_empty() {
+        told.push("no fact about it speaks of anything in this image".to_owned());
+    }
+    let _ = writeln!(text, "\n{}", told.join("\n"));
+    render::print(&render::printable(&text))?;
+    Ok(())
+}
+
+/// A fact in one line.
+fn said(fact: &Fact) -> String {
+    let mut ranges: Vec<String> = fact
+        .ranges
+        .iter()
+        .map(|range| {
+            let from = range.from.as_deref().map(|from| format!("from {from} "));
+            let end = match &range.end {
+                RangeEnd::Open => "every version".to_owned(),
+                RangeEnd::Before(version) => format!("before {version}"),
+                RangeEnd::With(version) => format!("up to {version}"),
+            };
+            format!("{}{end}", from.unwrap_or_default())
+        })
+        .collect();
+    ranges.extend(fact.versions.iter().take(10).cloned());
+    let reason = match fact.reason.as_str() {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    format!(
+        "{}: {} {}{reason}",
+        fact.record,
+        fact.state,
+        ranges.join(", ")
+    )
+}

@@ -1,0 +1,226 @@
+//! `kiln scan`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use kiln_pipeline::{AdvisoryFolder, PipelineError, database_fact};
+use kiln_types::{Clock as _, Findings, Inventory, RiskLevel, Timestamp};
+use kiln_vuln::match_inventory;
+use kiln_vuln::report::{self, Group};
+
+use crate::commands::db::age_days;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::images;
+use crate::render::{self, Table};
+
+/// Find known vulnerabilities in an image
+///
+/// Three groups: what an update cures now, what has no fix (with the distribution's reason), and what
+/// is suppressed (with the reason). A distribution or ecosystem that the database has nothing about
+/// is named, and the answer is "cannot be known" (exit 3), never zero.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    kiln scan nginx\n  \
+    kiln scan oci:out --format sarif -o nginx.sarif\n  \
+    kiln scan nginx --fail-on high                       exit 2 when there is one\n  \
+    kiln scan sbom:nginx.json --db-date 2026-11-01       by the database of that day\n\n\
+    Exit codes: 0 done · 1 could not be done · 2 there is what --fail-on names · 3 cannot be known ·\n\
+    4 an input is not what it claims · 64 usage")]
+pub(crate) struct ScanArgs {
+    /// An image: a name in the store, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`,
+    /// `docker-daemon:NAME`, `rootfs:DIR`, or `sbom:FILE` (what `kiln sbom --format json` wrote)
+    image: String,
+    /// Of which platform, such as `linux/arm64` [default: this machine's, or the first]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// In which form
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    format: Format,
+    /// Into a file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// By the newest database of this day or before
+    #[arg(long, value_name = "DATE")]
+    db_date: Option<Timestamp>,
+    /// End with 2 when there is a finding of this level or worse, which is not suppressed
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    fail_on: Option<RiskLevel>,
+    /// With `--fail-on`, only what an update cures counts
+    #[arg(long)]
+    only_fixable: bool,
+    /// End with 3 when the database is older than so many days
+    #[arg(long, value_name = "DAYS")]
+    max_age: Option<i64>,
+    /// Show the suppressed findings one by one (the table only counts them)
+    #[arg(long)]
+    show_suppressed: bool,
+}
+
+/// The forms there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Columns for people
+    Table,
+    /// Everything that was used
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// GitLab's container scanning report
+    Gitlab,
+    /// JUnit
+    Junit,
+    /// For comments
+    Markdown,
+    /// One page that needs nothing else
+    Html,
+    /// CycloneDX 1.6 with an analysis of each vulnerability
+    CyclonedxVex,
+}
+
+fn level(text: &str) -> Result<RiskLevel, String> {
+    RiskLevel::ALL
+        .into_iter()
+        .find(|level| level.as_str() == text)
+        .ok_or_else(|| "expected critical, high, medium, low, negligible or unknown".to_owned())
+}
+
+pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
+    let findings = findings(context, &args.image, args.platform.as_deref(), args.db_date)?;
+    let version = env!("CARGO_PKG_VERSION");
+    let format = match context.json {
+        true => Format::Json,
+        false => args.format,
+    };
+    let document = match format {
+        Format::Table => table(context, &findings, args.show_suppressed),
+        Format::Json => pretty(&findings)?,
+        Format::Sarif => pretty(&report::sarif(&findings, version))?,
+        Format::Gitlab => pretty(&report::gitlab(&findings, version))?,
+        Format::Junit => report::junit(&findings),
+        Format::Markdown => report::markdown(&findings),
+        Format::Html => report::html(&findings, context.clock.now()),
+        Format::CyclonedxVex => pretty(&report::cyclonedx_vex(&findings, version))?,
+    };
+    context.tell_warnings();
+    match &args.output {
+        Some(path) => std::fs::write(path, &document)
+            .with_context(|| format!("cannot write `{}`", path.display()))?,
+        None => render::print(&document)?,
+    }
+    let age = age_days(context, findings.database.built);
+    if let Some(most) = args.max_age.filter(|most| age > *most) {
+        context.say(&format!("the database is {age} days old, more than {most}"));
+        return Err(Failure::Answered(Exit::Unknown));
+    }
+    if let Some(worst) = args.fail_on {
+        let is_counted = |finding: &&kiln_types::Finding| {
+            finding.level >= worst && (!args.only_fixable || finding.is_fixable())
+        };
+        let count = findings.active().filter(is_counted).count();
+        if count > 0 {
+            context.say(&format!("{count} findings are {worst} or worse"));
+            return Err(Failure::Answered(Exit::No));
+        }
+    }
+    if !findings.blind.is_empty() || !findings.incomplete.is_empty() {
+        for blind in &findings.blind {
+            let line = format!(
+                "not known: {} components of {}: {}",
+                blind.components, blind.ecosystem, blind.reason
+            );
+            context.say(&render::printable(&line));
+        }
+        return Err(Failure::Answered(Exit::Unknown));
+    }
+    Ok(())
+}
+
+/// What is wrong with an image, by the database in use or that of a day.
+pub(crate) fn findings(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+    at: Option<Timestamp>,
+) -> Result<Findings, Failure> {
+    let inventory = inventory(context, image, platform)?;
+    let folder = AdvisoryFolder::new(&context.settings.home.value);
+    let (snapshot, database) = folder.open(at).map_err(PipelineError::from)?;
+    let fact = database_fact(&snapshot, &database);
+    let damaged = |source| kiln_pipeline::AdvisoryError::Database {
+        path: snapshot.path.display().to_string(),
+        source,
+    };
+    Ok(match_inventory(&inventory, &database, fact)
+        .map_err(damaged)
+        .map_err(PipelineError::from)?)
+}
+
+/// What is inside an image, or what a document of kiln's says.
+pub(crate) fn inventory(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+) -> Result<Inventory, Failure> {
+    let Some(path) = image.strip_prefix("sbom:") else {
+        return images::inventory(context, image, platform);
+    };
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read `{path}`"))?;
+    serde_json::from_reader(std::io::BufReader::new(file))
+        .with_context(|| {
+            format!("`{path}` is not what `kiln sbom --format json` writes, the one form that is read until now")
+        })
+        .map_err(Failure::from)
+}
+
+fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let mut text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> String {
+    let mut out = String::new();
+    for group in Group::ALL {
+        let list: Vec<_> = group.findings(findings).collect();
+        let title = format!("{} ({})", group.title(), list.len());
+        out.push_str(&context.painter.bold(&title));
+        out.push('\n');
+        if list.is_empty() || (group == Group::Suppressed && !show_suppressed) {
+            continue;
+        }
+        let last = match group {
+            Group::Fixable => "fixed in",
+            Group::NoFix | Group::Suppressed => "why",
+        };
+        let mut table = Table::new(&["level", "id", "package", "version", last, "by", "exploited"]);
+        for finding in list {
+            let exploited = match &finding.vulnerability.exploited {
+                Some(exploited) => exploited.added.clone(),
+                None => String::new(),
+            };
+            let printable = |text: &str| render::printable(text).into_owned();
+            table.row([
+                finding.level.to_string(),
+                printable(&finding.vulnerability.id),
+                printable(&finding.package),
+                printable(&finding.version),
+                printable(&report::remedy(finding)),
+                printable(&finding.level_source),
+                printable(&exploited),
+            ]);
+        }
+        out.push_str(&table.render(context.painter));
+        out.push('\n');
+    }
+    let age = age_days(context, findings.database.built);
+    out.push_str(&format!(
+        "{} in {} components; database of {} ({age} days old)\n",
+        findings.counts(),
+        findings.components,
+        findings.database.built
+    ));
+    out
+}
