@@ -22,5 +22,6 @@ mod lock;
 mod mirrors;
 mod reproducible;
 mod sbom;
+mod scan;
 mod schema;
 mod world;

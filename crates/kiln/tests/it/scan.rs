@@ -1,0 +1,160 @@
+//! `kiln db`, `kiln scan` and `kiln explain` on a root file system of three packages.
+
+use std::fs;
+
+use kiln_testkit::Environment;
+use serde_json::Value;
+
+const TRACKER: &str = r#"{"one":{
+  "CVE-2030-0001":{"description":"<b>Bad</b> thing","releases":{"trixie":{"status":"resolved","fixed_version":"1.0-2","urgency":"high"}}},
+  "CVE-2030-0002":{"releases":{"trixie":{"status":"open","urgency":"low","nodsa":"Minor issue","nodsa_reason":""}}},
+  "CVE-2030-0003":{"releases":{"trixie":{"status":"open","urgency":"unimportant"}}},
+  "CVE-2030-0004":{"releases":{"trixie":{"status":"resolved","fixed_version":"0","urgency":"high"}}}
+}}"#;
+const KEV: &str = r#"{"vulnerabilities":[{"cveID":"CVE-2030-0001","dateAdded":"2030-02-01"}]}"#;
+
+fn environment(release: &str) -> Environment {
+    let environment =
+        Environment::new(env!("CARGO_BIN_EXE_kiln")).at("2030-03-01T00:00:00Z".parse().unwrap());
+    environment.write("tracker.json", TRACKER);
+    environment.write("kev.json", KEV);
+    environment.write(
+        "root/etc/os-release",
+        format!("ID=debian\nVERSION_ID=\"{release}\"\n"),
+    );
+    environment.write(
+        "root/var/lib/dpkg/status",
+        "Package: libone1\nStatus: install ok installed\nArchitecture: amd64\n\
+         Source: one (1.0-1)\nVersion: 1.0-1+b1\nMaintainer: A <a@b.invalid>\nDescription: one\n",
+    );
+    environment
+}
+
+const BUILD: [&str; 4] = ["db", "build", "debian-tracker=tracker.json", "kev=kev.json"];
+
+#[test]
+fn findings_come_in_three_groups_and_the_exit_code_says_the_answer() {
+    let environment = environment("13");
+    let missing = environment.run(&["scan", "rootfs:root"]).failure(3);
+    assert!(
+        missing.contains("there is no advisory database"),
+        "{missing}"
+    );
+    environment.run(&BUILD).success();
+    let text = environment.run(&["scan", "rootfs:root"]).success();
+    for line in ["Fixable now (1)", "No fix (1)", "Suppressed (1)"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(text.contains("no-advisory: Minor issue"), "{text}");
+    environment
+        .run(&["scan", "rootfs:root", "--fail-on", "high"])
+        .failure(2);
+    environment
+        .run(&["scan", "rootfs:root", "--fail-on", "critical"])
+        .success();
+    environment
+        .run(&["scan", "rootfs:root", "--db-date", "2029-01-01"])
+        .failure(3);
+    let json = environment
+        .run(&["scan", "rootfs:root", "--json"])
+        .success();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["findings"][0]["vulnerability"]["id"], "CVE-2030-0001");
+    assert_eq!(
+        json["findings"][0]["vulnerability"]["exploited"]["added"],
+        "2030-02-01"
+    );
+    assert_eq!(json["findings"][0]["fixed_version"], "1.0-2");
+    let html = environment
+        .run(&["scan", "rootfs:root", "--format", "html"])
+        .success();
+    assert!(!html.contains("<b>Bad"), "texts from outside are escaped");
+    for form in ["sarif", "gitlab", "cyclonedx-vex"] {
+        let text = environment
+            .run(&["scan", "rootfs:root", "--format", form])
+            .success();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert!(value.to_string().contains("CVE-2030-0001"), "{form}");
+    }
+    let told = environment
+        .run(&["explain", "CVE-2030-0004", "rootfs:root"])
+        .success();
+    assert!(told.contains("not affected"), "{told}");
+}
+
+#[test]
+fn a_release_without_data_cannot_be_known() {
+    let environment = environment("10");
+    environment.run(&BUILD).success();
+    let said = environment.run(&["scan", "rootfs:root"]).failure(3);
+    assert!(said.contains("1 components of debian:10"), "{said}");
+}
+
+#[test]
+fn a_database_of_others_must_be_whole_and_signed_where_a_key_is_set() {
+    let environment = environment("13");
+    // RFC 8410 § 10.3 and § 10.1.
+    environment.write(
+        "key.pem",
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n",
+    );
+    environment.write(
+        "public.pem",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n",
+    );
+    environment
+        .run(&[
+            "db",
+            "build",
+            "-o",
+            "ours.kilndb",
+            "--sign-key",
+            "key.pem",
+            "debian-tracker=tracker.json",
+        ])
+        .success();
+    let folder = environment.work().join("ours.kilndb");
+    let import = ["db", "import", "ours.kilndb", "--key", "public.pem"];
+    let whole = fs::read(&folder).unwrap();
+    fs::write(&folder, &whole[..whole.len() - 10]).unwrap();
+    environment.run(&import).failure(4);
+    let mut changed = whole.clone();
+    let at = changed.len() - 5;
+    changed[at] ^= 1;
+    fs::write(&folder, &changed).unwrap();
+    environment.run(&import).failure(4);
+    // Without a key the damage is found too, by the checks of the records.
+    environment.run(&["db", "import", "ours.kilndb"]).failure(4);
+    fs::write(&folder, &whole).unwrap();
+    environment.run(&import).success();
+    fs::remove_file(environment.work().join("ours.kilndb.sig")).unwrap();
+    environment.run(&import).failure(4);
+    environment.run(&["db", "verify"]).success();
+    environment
+        .run(&["scan", "rootfs:root", "--fail-on", "high"])
+        .failure(2);
+}
+
+#[test]
+fn a_broken_feed_is_named_and_the_others_stay() {
+    let environment = environment("13");
+    environment.write("broken.json", "{");
+    let said = environment
+        .run(&[
+            "db",
+            "build",
+            "debian-tracker=tracker.json",
+            "kev=broken.json",
+        ])
+        .failure(1);
+    assert!(said.contains("missing: kev (broken.json)"), "{said}");
+    environment
+        .run(&["scan", "rootfs:root", "--fail-on", "high"])
+        .failure(2);
+    environment
+        .run(&["db", "build", "kev=broken.json"])
+        .failure(3);
+    environment
+        .run(&["scan", "rootfs:root", "--fail-on", "high"])
+        .failure(2);
+}
