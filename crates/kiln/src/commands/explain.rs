@@ -9,10 +9,10 @@ use kiln_vuln::Advisories as _;
 use kiln_vuln::ecosystem::question;
 use kiln_vuln::matching::holds;
 
-use crate::commands::scan::inventory;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::images;
 use crate::render;
 
 /// Show every fact about a vulnerability and an image, and what each means for it
@@ -36,7 +36,7 @@ pub(crate) struct ExplainArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
-    let inventory = inventory(context, &args.image, args.platform.as_deref())?;
+    let inventory = images::inventory(context, &args.image, args.platform.as_deref())?;
     let folder = AdvisoryFolder::new(&context.settings.home.value);
     let (snapshot, database) = folder.open(args.db_date).map_err(PipelineError::from)?;
     let failed = |source| {

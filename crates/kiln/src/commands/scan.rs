@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use kiln_pipeline::{AdvisoryFolder, PipelineError, database_fact};
-use kiln_types::{Clock as _, Findings, Inventory, RiskLevel, Timestamp};
+use kiln_types::{Clock as _, Findings, RiskLevel, Timestamp};
 use kiln_vuln::match_inventory;
 use kiln_vuln::report::{self, Group};
 
@@ -26,12 +26,12 @@ use crate::render::{self, Table};
     kiln scan nginx\n  \
     kiln scan oci:out --format sarif -o nginx.sarif\n  \
     kiln scan nginx --fail-on high                       exit 2 when there is one\n  \
-    kiln scan sbom:nginx.json --db-date 2026-11-01       by the database of that day\n\n\
+    kiln scan sbom:app.cdx.json --db-date 2026-11-01       by the database of that day\n\n\
     Exit codes: 0 done · 1 could not be done · 2 there is what --fail-on names · 3 cannot be known ·\n\
     4 an input is not what it claims · 64 usage")]
 pub(crate) struct ScanArgs {
     /// An image: a name in the store, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`,
-    /// `docker-daemon:NAME`, `rootfs:DIR`, or `sbom:FILE` (what `kiln sbom --format json` wrote)
+    /// `docker-daemon:NAME`, `rootfs:DIR`, or a document about one: `sbom:FILE`
     image: String,
     /// Of which platform, such as `linux/arm64` [default: this machine's, or the first]
     #[arg(long, value_name = "PLATFORM")]
@@ -145,7 +145,7 @@ pub(crate) fn findings(
     platform: Option<&str>,
     at: Option<Timestamp>,
 ) -> Result<Findings, Failure> {
-    let inventory = inventory(context, image, platform)?;
+    let inventory = images::inventory(context, image, platform)?;
     let folder = AdvisoryFolder::new(&context.settings.home.value);
     let (snapshot, database) = folder.open(at).map_err(PipelineError::from)?;
     let fact = database_fact(&snapshot, &database);
@@ -156,23 +156,6 @@ pub(crate) fn findings(
     Ok(match_inventory(&inventory, &database, fact)
         .map_err(damaged)
         .map_err(PipelineError::from)?)
-}
-
-/// What is inside an image, or what a document of kiln's says.
-pub(crate) fn inventory(
-    context: &Context,
-    image: &str,
-    platform: Option<&str>,
-) -> Result<Inventory, Failure> {
-    let Some(path) = image.strip_prefix("sbom:") else {
-        return images::inventory(context, image, platform);
-    };
-    let file = std::fs::File::open(path).with_context(|| format!("cannot read `{path}`"))?;
-    serde_json::from_reader(std::io::BufReader::new(file))
-        .with_context(|| {
-            format!("`{path}` is not what `kiln sbom --format json` writes, the one form that is read until now")
-        })
-        .map_err(Failure::from)
 }
 
 fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
