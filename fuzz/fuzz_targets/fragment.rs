@@ -36,7 +36,9 @@ fuzz_target!(|bytes: &[u8]| {
         threads,
     };
     let make = |threads| {
-        let mut package = DebFormat.open("fuzz.deb", Box::new(Cursor::new(bytes))).ok()?;
+        let mut package = DebFormat
+            .open("fuzz.deb", Box::new(Cursor::new(bytes)))
+            .ok()?;
         let mut out = Vec::new();
         let made = normalise(&mut *package, &options(threads), &NoFiles, &mut out).ok()?;
         let digest = Digest::of(&out);
