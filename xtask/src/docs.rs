@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Runs the commands of README.md and docs/**/*.md (`crates/kiln/tests/it/docs.rs`); `arguments`
+/// Runs the commands of README.md and docs/**/*.md (`crates/kiln/tests/engine/documents.rs`, where an engine is); `arguments`
 /// go to the test.
 ///
 /// # Errors
@@ -13,9 +13,9 @@ pub fn test(root: &Path, arguments: &[&str]) -> Result<(), String> {
         "--workspace",
         "--locked",
         "--test",
-        "it",
+        "engine",
         "--",
-        "docs::",
+        "documents::",
     ];
     all.extend_from_slice(arguments);
     crate::cargo(root, &all)

@@ -17,6 +17,8 @@
 
 #[path = "engine/container.rs"]
 mod container;
+#[path = "engine/documents.rs"]
+mod documents;
 #[path = "engine/postgres.rs"]
 mod postgres;
 #[path = "engine/start.rs"]
