@@ -72,17 +72,13 @@ fn prepare(gate: &GateCommand) -> std::io::Result<Command> {
     };
     let null = || File::options().read(true).write(true).open("/dev/null");
     let streams = gate.streams;
-    // The definition says which programs run: no variable of the caller makes others of them.
+    // The definition says which programs run: the caller's PATH makes no others of them. What is
+    // preloaded stays, because images give names to arbitrary users that way.
     let mut environment = Environment::of_process();
     environment.unset("PATH");
     let mut command = Command::new(environment.find(program.as_ref())?);
     command.arg0(program).args(arguments);
     command.env_remove("PATH");
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"LD_") {
-            command.env_remove(name);
-        }
-    }
     if streams.input_null {
         command.stdin(null()?);
     }
