@@ -27,9 +27,6 @@ use crate::elf::{self, ElfFacts};
 use crate::opening::Opening;
 use crate::spool::{Scratch, Span, Spool};
 
-/// Counts changes of this module that change bytes: part of every key.
-pub const NORMALISER: u32 = 3;
-
 /// The compression level of segments. Compression is paid once per package.
 pub const LEVEL: u32 = 6;
 
@@ -126,7 +123,7 @@ impl Normalised {
 #[must_use]
 pub fn fragment_key(package: &Digest, options: &NormaliseOptions<'_>, code: &str) -> Digest {
     let mut text = format!(
-        "fragment {NORMALISER} {code} level {LEVEL} usr {}\n{package}\n",
+        "fragment {code} level {LEVEL} usr {}\n{package}\n",
         options.merged_usr
     );
     for pattern in &options.cuts.0 {

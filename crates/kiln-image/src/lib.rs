@@ -42,8 +42,8 @@ pub use cuts::Cutter;
 pub use elf::ElfFacts;
 pub use error::AssembleError;
 pub use fragment::{
-    Fragment, FragmentFile, LEVEL, NORMALISER, NormaliseOptions, Normalised, SegmentRef,
-    fragment_key, normalise,
+    Fragment, FragmentFile, LEVEL, NormaliseOptions, Normalised, SegmentRef, fragment_key,
+    normalise,
 };
 pub use furnish::{Furnished, furnish};
 pub use layering::{LAYER_BUDGET, LayerGroup, Layering};
