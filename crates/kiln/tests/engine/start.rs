@@ -21,12 +21,12 @@ versions:
 contents:
   packages: [base-files, coreutils]
 paths:
-  - {path: /work, type: directory, uid: 65532, gid: 65532, writable: true}
+  - {path: /state, type: directory, uid: 65532, gid: 65532, writable: true}
   - {path: /etc/app.template, type: file, content: "host $${HOST_NAME}, colour $${COLOUR:-grey}, token $${TOKEN}\n"}
   - {path: /etc/locked, type: file, content: "x", mode: "0600"}
 start:
   - secret: TOKEN
-  - writable: /work
+  - writable: /state
     note: Mount a volume there.
   - wait-tcp: "${TCP}"
     timeout: 2
@@ -36,14 +36,14 @@ start:
     timeout: 2
     when: [HTTP]
   - fill: /etc/app.template
-    to: /work/app
-  - whole: /work
+    to: /state/app
+  - whole: /state
     last: done
     steps:
       - file: "${FOLDER}/done"
         content: ""
     when: [WHOLE]
-entrypoint: [/usr/bin/cat, /work/app]
+entrypoint: [/usr/bin/cat, /state/app]
 tests:
   - {name: has a program, run: [/usr/bin/cat, --version], contains: cat}
 "#;
@@ -122,7 +122,7 @@ fn steps_do_what_they_say_and_say_what_fails() {
             &[&good, &read_only],
             1,
             &[
-                "step 2 (writable /work): `/work` cannot be written: Read-only file system",
+                "step 2 (writable /state): `/state` cannot be written: Read-only file system",
                 "mount a volume or a tmpfs there",
                 "runs as uid 65532 gid 65532",
                 "Mount a volume there.",
@@ -130,15 +130,15 @@ fn steps_do_what_they_say_and_say_what_fails() {
         ),
         (
             "a tmpfs to write to",
-            &[&good, &read_only, &["--tmpfs", "/work:uid=65532"]],
+            &[&good, &read_only, &["--tmpfs", "/state:uid=65532"]],
             0,
             &["host db"],
         ),
         (
             "somebody else's volume",
-            &[&good, &["--tmpfs", "/work:uid=7,gid=7"]],
+            &[&good, &["--tmpfs", "/state:uid=7,gid=7"]],
             1,
-            &["`/work` belongs to uid 7 gid 7 with mode 0755"],
+            &["`/state` belongs to uid 7 gid 7 with mode 0755"],
         ),
         (
             "nobody listens",
@@ -168,7 +168,7 @@ fn steps_do_what_they_say_and_say_what_fails() {
             &[&good, &["-e", "WHOLE=1"]],
             1,
             &[
-                "step 6 (whole /work): `/work` is neither whole nor empty: there is `app`, but no `done`",
+                "step 6 (whole /state): `/state` is neither whole nor empty: there is `app`, but no `done`",
             ],
         ),
     ];
