@@ -25,6 +25,13 @@ comparisons, read in 2026).
 /// # Errors
 /// When an image cannot be built or the document cannot be written.
 pub fn write(root: &Path) -> Result<(), String> {
+    let status = Command::new("scripts/build-start")
+        .arg("--release")
+        .current_dir(root)
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("the start program cannot be built".to_owned());
+    }
     crate::cargo(
         root,
         &[
@@ -42,9 +49,7 @@ pub fn write(root: &Path) -> Result<(), String> {
         "# The catalog, image by image\n\nWritten by `cargo xtask catalog`: what this kiln builds from \
          the packages of the day, and the declared tests that passed in a container engine on exactly \
          that image (`make interop-all` runs them: as declared, and for `standard` also as an arbitrary \
-         user with group 0 under limits; arm64 under qemu). \"Files cut\" counts what the rule of \
-         reachability took from packages of which something stays, `kiln show IMAGE --cut` lists it \
-         all.\n\n| image | platform | packages | compressed | unpacked | user | shell | setuid | \
+         user with group 0 under limits; arm64 under qemu).\n\n| image | platform | packages | compressed | unpacked | user | shell | setuid | \
          scripts | tests | digest |\n|---|---|---:|---:|---:|---|---|---:|---|---:|---|\n",
     );
     for image in list(&known["images"]) {
