@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AdvisorySource, ComponentId, DistributionFact, Fact, FixState, Incomplete, RiskLevel, Subject,
-    Timestamp, Vulnerability,
+    AdvisorySource, ComponentId, Digest, DistributionFact, Fact, FixState, Incomplete, RiskLevel,
+    Subject, Timestamp, VexDocumentFact, VexFact, Vulnerability,
 };
 
 /// Whether a component is affected.
@@ -35,8 +35,10 @@ pub enum Suppression {
     },
     /// A VEX statement.
     Vex {
-        /// The document and the number of the statement.
+        /// The document and the place of the statement in it.
         statement: String,
+        /// The digest of the document.
+        digest: Digest,
         /// Who says so.
         author: String,
         /// Its status.
@@ -92,7 +94,18 @@ impl Suppression {
                 author,
                 status,
                 justification,
-            } => format!("{statement} by {author}: {status}, {justification}"),
+                ..
+            } => {
+                let by = match author.as_str() {
+                    "" => String::new(),
+                    author => format!(" by {author}"),
+                };
+                let why = match justification.as_str() {
+                    "" => String::new(),
+                    justification => format!(", {justification}"),
+                };
+                format!("{status}{why} ({statement}{by})")
+            }
             Self::Allowed { entry, reason } => format!("{entry}: {reason}"),
             Self::Unimportant { reason }
             | Self::Informational { reason }
@@ -147,6 +160,9 @@ pub struct Finding {
     pub disputed: bool,
     /// Every fact that was used.
     pub facts: Vec<Fact>,
+    /// Every VEX statement that is about it, the one that holds among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vex: Vec<VexFact>,
     /// Why it is none to act on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppression>,
@@ -257,6 +273,9 @@ pub struct Findings {
     /// What of the image could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Incomplete>,
+    /// The VEX documents that they were held against.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vex: Vec<VexDocumentFact>,
 }
 
 impl Findings {

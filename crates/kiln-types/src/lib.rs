@@ -27,6 +27,7 @@ mod reach;
 mod relation;
 mod reporter;
 mod test_plan;
+mod vex;
 
 pub use advisory::{
     AdvisorySource, Epss, Exploited, Fact, FixState, RangeEnd, Rating, RiskLevel, VersionRange,
@@ -63,3 +64,4 @@ pub use test_plan::{
     HttpStep, StopStep, TcpStep, TestExpectation, TestFile, TestPlan, TestProbe, TestStep,
     TextExpectation,
 };
+pub use vex::{VexDocumentFact, VexFact, VexStatus};

@@ -200,7 +200,7 @@ fn release_of(id: &str, version: &str, codename: &str) -> Option<String> {
 }
 
 /// The distribution as a package URL says it: `distro=debian-13.7`, or `os_name` and `os_version`.
-fn of_qualifier(purl: &kiln_types::Purl) -> Option<String> {
+pub(crate) fn of_qualifier(purl: &kiln_types::Purl) -> Option<String> {
     let namespace = purl.namespace().unwrap_or_default();
     if let Some(distro) = purl.qualifier("distro") {
         let (id, version) = distro.split_once('-').unwrap_or((namespace, distro));

@@ -1,8 +1,8 @@
 //! Advisories, and what they say about what is in an image.
 //!
 //! From feeds to findings: [`feed`] reads each feed into an [`AdvisorySet`]; [`database`] writes a set
-//! as one immutable file and looks things up in it; [`matching`] asks it about an inventory. The
-//! orders of versions stand in [`version`], names in [`ecosystem`].
+//! as one immutable file and looks things up in it; [`matching`] asks it about an inventory, and
+//! [`vex`] holds what others say of it against the findings. The orders of versions stand in [`version`], names in [`ecosystem`].
 //!
 //! No network, no clock: feeds come in as bytes with their name and date.
 
@@ -15,6 +15,7 @@ mod rating;
 pub mod report;
 pub mod signature;
 pub mod version;
+pub mod vex;
 
 pub use advisories::{Advisories, AdvisorySet, EndOfLife};
 pub use database::{Database, DatabaseError, DatabaseMeta, write_database};

@@ -126,6 +126,7 @@ pub fn match_inventory<A: Advisories>(
             })
             .collect(),
         incomplete: inventory.incomplete.clone(),
+        vex: Vec::new(),
     })
 }
 
@@ -197,6 +198,7 @@ fn about<A: Advisories>(
             level_source,
             disputed: verdict.disputed,
             facts,
+            vex: Vec::new(),
             suppressed,
         });
     }

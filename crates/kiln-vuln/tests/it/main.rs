@@ -10,3 +10,4 @@ mod database;
 mod feeds;
 mod matching;
 mod versions;
+mod vex;

@@ -1,0 +1,268 @@
+//! CSAF 2.0 (OASIS), its VEX profile first of all: products stand in a tree under ids, and relations
+//! make products out of a part and a whole.
+
+use std::collections::BTreeMap;
+
+use kiln_types::VexStatus;
+use serde_json::Value;
+
+use super::read::{DEEPEST, Read, Wrong, ids, is_short, list, moment, prose, short, time};
+use super::{Moment, VexProduct, VexStatement};
+
+pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
+    let head = "its head";
+    let tree = document.get("product_tree").unwrap_or(&Value::Null);
+    let products = products(tree)?;
+    let groups = groups(tree)?;
+    let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
+    let author = text("/document/publisher/name").unwrap_or_default();
+    is_short(author, head)?;
+    let at = text("/document/tracking/current_release_date").map(|found| {
+        moment(found).ok_or_else(|| {
+            let reason = format!("`current_release_date` is no time: `{found}`");
+            (head.to_owned(), reason)
+        })
+    });
+    let at = at.transpose()?;
+    let mut statements = Vec::new();
+    for (number, vulnerability) in (1..).zip(list(document, "vulnerabilities", head)?) {
+        let place = format!("vulnerability {number}");
+        let mut named = vec![short(vulnerability, "cve", &place)?];
+        for id in list(vulnerability, "ids", &place)? {
+            named.push(short(id, "text", &place)?);
+        }
+        let ids = ids(named);
+        if ids.is_empty() {
+            return Err((place, "it has no id".to_owned()));
+        }
+        let reasons = Reasons::of(vulnerability, &groups, &place)?;
+        let status = vulnerability.get("product_status").unwrap_or(&Value::Null);
+        for (word, meaning) in [
+            ("known_not_affected", VexStatus::NotAffected),
+            ("first_affected", VexStatus::Affected),
+            ("known_affected", VexStatus::Affected),
+            ("last_affected", VexStatus::Affected),
+            ("first_fixed", VexStatus::Fixed),
+            ("fixed", VexStatus::Fixed),
+            ("under_investigation", VexStatus::UnderInvestigation),
+        ] {
+            // Products with one reason make one statement.
+            let mut by_reason: BTreeMap<(Reason, bool), Vec<VexProduct>> = BTreeMap::new();
+            for id in list(status, word, &place)? {
+                let id = id.as_str().unwrap_or_default();
+                let Some(product) = products.get(id) else {
+                    return Err((place, format!("`{word}` names `{id}`, which is no product")));
+                };
+                let reason = reasons.about(id);
+                let is_usable = meaning != VexStatus::NotAffected
+                    || !(reason.justification.is_empty() && reason.impact.is_empty());
+                by_reason
+                    .entry((reason, is_usable))
+                    .or_default()
+                    .push(product.clone());
+            }
+            for ((reason, is_usable), products) in by_reason {
+                statements.push(VexStatement {
+                    place: format!("{place}, {word}"),
+                    at: reason.at.or(at),
+                    ids: ids.clone(),
+                    status: meaning,
+                    justification: reason.justification,
+                    impact: reason.impact,
+                    action: String::new(),
+                    products,
+                    unusable: (!is_usable).then(|| {
+                        "a product that is not affected needs a flag or an impact".to_owned()
+                    }),
+                });
+            }
+        }
+    }
+    Ok(Read {
+        author: author.to_owned(),
+        at,
+        statements,
+    })
+}
+
+/// All products by their ids.
+fn products(tree: &Value) -> Result<BTreeMap<String, VexProduct>, Wrong> {
+    let place = "the product tree";
+    let mut out: BTreeMap<String, VexProduct> = BTreeMap::new();
+    let mut open: Vec<(&Value, usize)> = vec![(tree, 0)];
+    while let Some((branch, depth)) = open.pop() {
+        if depth > DEEPEST {
+            return Err((place.to_owned(), "it is too deep".to_owned()));
+        }
+        for below in list(branch, "branches", place)? {
+            open.push((below, depth + 1));
+        }
+        let own = branch.get("product").into_iter();
+        for product in own.chain(list(branch, "full_product_names", place)?) {
+            let (id, found) = full_product(product, place)?;
+            out.insert(id, found);
+        }
+    }
+    for relation in list(tree, "relationships", place)? {
+        let product = relation.get("full_product_name").unwrap_or(&Value::Null);
+        let (id, own) = full_product(product, place)?;
+        let side = |key: &str| -> Result<VexProduct, Wrong> {
+            let id = short(relation, key, place)?;
+            out.get(id).cloned().ok_or_else(|| {
+                let reason = format!("a relationship names `{id}`, which is no product");
+                (place.to_owned(), reason)
+            })
+        };
+        let (part, whole) = (
+            side("product_reference")?,
+            side("relates_to_product_reference")?,
+        );
+        // Where the whole is a distribution, which has no package URL, the package says itself what
+        // it is of: `distro=…`. Else a part without its whole would be said of everything.
+        let found = match (own.names.is_empty(), whole.names.is_empty()) {
+            (false, _) => own,
+            (true, false) => VexProduct {
+                names: whole.names,
+                parts: part.names,
+                unknown: part.unknown,
+            },
+            (true, true) => VexProduct {
+                unknown: whole.unknown.or(part.unknown),
+                ..VexProduct::default()
+            },
+        };
+        out.insert(id, found);
+    }
+    Ok(out)
+}
+
+fn full_product(product: &Value, place: &str) -> Result<(String, VexProduct), Wrong> {
+    let id = short(product, "product_id", place)?;
+    if id.is_empty() {
+        return Err((place.to_owned(), "a product has no id".to_owned()));
+    }
+    let nothing = Value::Null;
+    let helper = product
+        .get("product_identification_helper")
+        .unwrap_or(&nothing);
+    let mut names = Vec::new();
+    let purl = short(helper, "purl", place)?;
+    if !purl.is_empty() {
+        names.push(purl.to_owned());
+    }
+    // CSAF 2.1.
+    for purl in list(helper, "purls", place)? {
+        let purl = purl.as_str().unwrap_or_default();
+        is_short(purl, place)?;
+        names.push(purl.to_owned());
+    }
+    for hash in list(helper, "hashes", place)? {
+        for file in list(hash, "file_hashes", place)? {
+            if short(file, "algorithm", place)? == "sha256" {
+                let value = short(file, "value", place)?.to_ascii_lowercase();
+                names.push(format!("sha256:{value}"));
+            }
+        }
+    }
+    let unknown = names.is_empty().then(|| {
+        let name = product.get("name").and_then(Value::as_str).unwrap_or(id);
+        let name: String = name.chars().take(120).collect();
+        format!("the product `{name}` has no package URL")
+    });
+    let product = VexProduct {
+        names,
+        parts: Vec::new(),
+        unknown,
+    };
+    Ok((id.to_owned(), product))
+}
+
+fn groups(tree: &Value) -> Result<BTreeMap<&str, Vec<&str>>, Wrong> {
+    let place = "the product groups";
+    let mut out = BTreeMap::new();
+    for group in list(tree, "product_groups", place)? {
+        let members = list(group, "product_ids", place)?.iter();
+        let members = members.filter_map(Value::as_str).collect();
+        out.insert(short(group, "group_id", place)?, members);
+    }
+    Ok(out)
+}
+
+/// Why a product has its status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Reason {
+    justification: String,
+    impact: String,
+    at: Option<Moment>,
+}
+
+/// The reasons of one vulnerability, by product.
+struct Reasons(BTreeMap<String, Reason>, Reason);
+
+impl Reasons {
+    fn of(
+        vulnerability: &Value,
+        groups: &BTreeMap<&str, Vec<&str>>,
+        place: &str,
+    ) -> Result<Self, Wrong> {
+        let mut out = Self(BTreeMap::new(), Reason::default());
+        for flag in list(vulnerability, "flags", place)? {
+            let label = short(flag, "label", place)?;
+            let at = time(flag, "date", place)?;
+            for reason in out.places(flag, groups, place)? {
+                label.clone_into(&mut reason.justification);
+                reason.at = at;
+            }
+        }
+        for threat in list(vulnerability, "threats", place)? {
+            if short(threat, "category", place)? != "impact" {
+                continue;
+            }
+            let details = prose(threat, "details", place)?;
+            for reason in out.places(threat, groups, place)? {
+                reason.impact.clone_from(&details);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The reasons that an entry is about: those of its products and groups; all where it names none.
+    fn places(
+        &mut self,
+        entry: &Value,
+        groups: &BTreeMap<&str, Vec<&str>>,
+        place: &str,
+    ) -> Result<Vec<&mut Reason>, Wrong> {
+        let products = list(entry, "product_ids", place)?;
+        let named = list(entry, "group_ids", place)?;
+        if products.is_empty() && named.is_empty() {
+            return Ok(vec![&mut self.1]);
+        }
+        let mut about: std::collections::BTreeSet<&str> =
+            products.iter().filter_map(Value::as_str).collect();
+        for group in named.iter().filter_map(Value::as_str) {
+            about.extend(groups.get(group).into_iter().flatten());
+        }
+        for id in &about {
+            self.0.entry((*id).to_owned()).or_default();
+        }
+        let found = self.0.iter_mut();
+        Ok(found
+            .filter(|(id, _)| about.contains(id.as_str()))
+            .map(|(_, reason)| reason)
+            .collect())
+    }
+
+    fn about(&self, id: &str) -> Reason {
+        let mut out = self.0.get(id).cloned().unwrap_or_default();
+        let general = &self.1;
+        if out.justification.is_empty() {
+            out.justification.clone_from(&general.justification);
+            out.at = out.at.or(general.at);
+        }
+        if out.impact.is_empty() {
+            out.impact.clone_from(&general.impact);
+        }
+        out
+    }
+}

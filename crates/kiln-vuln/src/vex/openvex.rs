@@ -1,0 +1,132 @@
+//! OpenVEX: version 0.2.0 of openvex/spec, and what came before it (texts where 0.2.0 has objects).
+
+use kiln_types::VexStatus;
+use serde_json::Value;
+
+use super::read::{Read, Wrong, ids, is_short, list, prose, short, time};
+use super::{VexProduct, VexStatement};
+
+/// The justifications that the specification knows.
+pub(super) const JUSTIFICATIONS: [&str; 5] = [
+    "component_not_present",
+    "vulnerable_code_not_present",
+    "vulnerable_code_not_in_execute_path",
+    "vulnerable_code_cannot_be_controlled_by_adversary",
+    "inline_mitigations_already_exist",
+];
+
+pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
+    let head = "its head";
+    if document.get("statements").is_none() {
+        return Err((head.to_owned(), "it has no statements".to_owned()));
+    }
+    let at = time(document, "timestamp", head)?;
+    let general = products(document, head)?;
+    let mut statements = Vec::new();
+    for (number, statement) in (1..).zip(list(document, "statements", head)?) {
+        let place = format!("statement {number}");
+        if !statement.is_object() {
+            return Err((place, "it is no object".to_owned()));
+        }
+        let word = short(statement, "status", &place)?;
+        let Some(status) = VexStatus::of_word(word) else {
+            return Err((place, format!("the status `{word}` is unknown")));
+        };
+        let vulnerability = statement.get("vulnerability").unwrap_or(&Value::Null);
+        let mut named = vec![
+            vulnerability.as_str().unwrap_or_default(),
+            short(vulnerability, "name", &place)?,
+        ];
+        for alias in list(vulnerability, "aliases", &place)? {
+            named.push(alias.as_str().unwrap_or_default());
+        }
+        if named.iter().all(|name| name.is_empty()) {
+            named.push(short(vulnerability, "@id", &place)?);
+        }
+        for name in &named {
+            is_short(name, &place)?;
+        }
+        let ids = ids(named);
+        if ids.is_empty() {
+            return Err((place, "it names no vulnerability".to_owned()));
+        }
+        let justification = short(statement, "justification", &place)?;
+        let impact = prose(statement, "impact_statement", &place)?;
+        let unusable =
+            if status == VexStatus::NotAffected && justification.is_empty() && impact.is_empty() {
+                Some("`not_affected` needs a justification or an impact statement".to_owned())
+            } else if !justification.is_empty() && !JUSTIFICATIONS.contains(&justification) {
+                Some(format!("the justification `{justification}` is unknown"))
+            } else {
+                None
+            };
+        let own = products(statement, &place)?;
+        statements.push(VexStatement {
+            at: time(statement, "timestamp", &place)?.or(at),
+            ids,
+            status,
+            justification: justification.to_owned(),
+            impact,
+            action: prose(statement, "action_statement", &place)?,
+            products: match own.is_empty() {
+                true => general.clone(),
+                false => own,
+            },
+            unusable,
+            place,
+        });
+    }
+    Ok(Read {
+        author: short(document, "author", head)?.to_owned(),
+        at,
+        statements,
+    })
+}
+
+fn products(value: &Value, place: &str) -> Result<Vec<VexProduct>, Wrong> {
+    let mut out = Vec::new();
+    for product in list(value, "products", place)? {
+        let mut parts = Vec::new();
+        // Before 0.2.0 the subcomponents stood beside the products.
+        for holder in [product, value] {
+            for part in list(holder, "subcomponents", place)? {
+                parts.extend(names(part, place)?);
+            }
+        }
+        out.push(VexProduct {
+            names: names(product, place)?,
+            parts,
+            unknown: None,
+        });
+    }
+    Ok(out)
+}
+
+/// The names of a component: its id, which may be a package URL, its identifiers and its hashes.
+fn names(value: &Value, place: &str) -> Result<Vec<String>, Wrong> {
+    let nothing = Value::Null;
+    let identifiers = value.get("identifiers").unwrap_or(&nothing);
+    let hashes = value.get("hashes").unwrap_or(&nothing);
+    let mut out: Vec<String> = Vec::new();
+    for name in [
+        value.as_str().unwrap_or_default(),
+        short(value, "@id", place)?,
+        short(identifiers, "purl", place)?,
+    ] {
+        is_short(name, place)?;
+        if !name.is_empty() && !out.iter().any(|found| found == name) {
+            out.push(name.to_owned());
+        }
+    }
+    let hash = short(hashes, "sha-256", place)?;
+    if !hash.is_empty() {
+        out.push(format!("sha256:{}", hash.to_ascii_lowercase()));
+    }
+    if out.is_empty() {
+        return Err((
+            place.to_owned(),
+            "a product has no name that is read (`@id`, `purl`, `sha-256`)".to_owned(),
+        ));
+    }
+    Ok(out)
+}

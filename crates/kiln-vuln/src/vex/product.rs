@@ -1,0 +1,618 @@
+//! Whether the name of a product means a component, something that it is part of, or the image.
+//!
+//! Writers spell the same facts differently: the distribution as `distro=debian-13` or `os_name`,
+//! `os_version` and `os_distro`; the epoch in the version or beside it; the source package by its own
+//! name or as `upstream`; images as `pkg:oci` or `pkg:docker` or a reference, Docker Hub in many ways.
+//! What a name does not say holds for everything; what it says must be known here and be the same.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use kiln_types::{Component, ComponentId, ComponentKind, Inventory, Purl};
+
+use super::VexProduct;
+use crate::ecosystem::{of_distribution, of_qualifier, package_key, scheme_of};
+use crate::version::compare;
+
+/// Why a name does not mean a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Miss {
+    /// How near it came: 0 for another thing, 1 for the right package with another fact.
+    pub(super) near: u8,
+    /// In words.
+    pub(super) reason: String,
+}
+
+fn far(reason: String) -> Miss {
+    Miss { near: 0, reason }
+}
+
+fn nearly(reason: String) -> Miss {
+    Miss { near: 1, reason }
+}
+
+/// An image, as products are looked for in it.
+#[derive(Debug)]
+pub struct Target<'a> {
+    inventory: &'a Inventory,
+    distribution: Option<String>,
+    /// References by which the image is known.
+    references: Vec<String>,
+    /// `sha256:…` of its manifest and its configuration.
+    digests: BTreeSet<String>,
+    by_name: BTreeMap<String, Vec<ComponentId>>,
+}
+
+impl<'a> Target<'a> {
+    /// The image of an inventory; `also` are further references by which it is known.
+    #[must_use]
+    pub fn new(inventory: &'a Inventory, also: &[String]) -> Self {
+        let subject = &inventory.subject;
+        let mut references = vec![subject.name.clone()];
+        references.extend_from_slice(also);
+        let mut digests: BTreeSet<String> = [subject.manifest, subject.config]
+            .into_iter()
+            .flatten()
+            .map(|digest| digest.to_string())
+            .collect();
+        let named = references
+            .iter()
+            .filter_map(|reference| reference.split_once('@'))
+            .map(|(_, digest)| digest.to_owned());
+        digests.extend(named);
+        let mut by_name: BTreeMap<String, Vec<ComponentId>> = BTreeMap::new();
+        for (id, component) in inventory.entries() {
+            let (own, source) = (last(&component.name), last(component.source_name()));
+            by_name.entry(own.clone()).or_default().push(id);
+            if source != own {
+                by_name.entry(source).or_default().push(id);
+            }
+        }
+        Self {
+            inventory,
+            distribution: inventory.distribution.as_ref().and_then(of_distribution),
+            references,
+            digests,
+            by_name,
+        }
+    }
+
+    /// Whether a product means a component; by which name.
+    pub(super) fn about(&self, product: &VexProduct, id: ComponentId) -> Result<String, Miss> {
+        if let Some(unknown) = &product.unknown {
+            return Err(far(unknown.clone()));
+        }
+        let mut miss: Option<Miss> = None;
+        for name in &product.names {
+            let whole = match self.whole(name, id, product.parts.is_empty()) {
+                Ok(whole) => whole,
+                Err(found) => {
+                    nearer(&mut miss, found);
+                    continue;
+                }
+            };
+            if product.parts.is_empty() {
+                return Ok(whole);
+            }
+            for part in &product.parts {
+                match self.component(part, id) {
+                    Ok(()) => return Ok(format!("{part} in {whole}")),
+                    Err(found) => nearer(&mut miss, found),
+                }
+            }
+        }
+        Err(miss.unwrap_or_else(|| far("it names no product".to_owned())))
+    }
+
+    /// The first component that a product means, and by which name.
+    pub(super) fn any(&self, product: &VexProduct) -> Result<(ComponentId, String), Miss> {
+        if let Some(unknown) = &product.unknown {
+            return Err(far(unknown.clone()));
+        }
+        let mut miss: Option<Miss> = None;
+        for whole in &product.names {
+            if is_of_image(whole) {
+                match self.image(whole) {
+                    Ok(()) if product.parts.is_empty() => {
+                        nearer(&mut miss, nearly(format!("{whole} is this image")));
+                        continue;
+                    }
+                    Ok(()) => {}
+                    Err(found) => {
+                        nearer(&mut miss, found);
+                        continue;
+                    }
+                }
+            }
+            // Where parts are named the component is one of them, else it is the product itself.
+            let named = match product.parts.is_empty() {
+                true => std::slice::from_ref(whole),
+                false => &product.parts,
+            };
+            for name in named {
+                let Ok(purl) = name.parse::<Purl>() else {
+                    continue;
+                };
+                for id in self.by_name.get(&last(purl.name())).into_iter().flatten() {
+                    let one = VexProduct {
+                        names: vec![whole.clone()],
+                        parts: product
+                            .parts
+                            .first()
+                            .map(|_| name.clone())
+                            .into_iter()
+                            .collect(),
+                        unknown: None,
+                    };
+                    match self.about(&one, *id) {
+                        Ok(matched) => return Ok((*id, matched)),
+                        Err(found) => nearer(&mut miss, found),
+                    }
+                }
+            }
+        }
+        Err(miss.unwrap_or_else(|| {
+            let named = product.parts.first().or(product.names.first());
+            let name = named.map_or("a product", String::as_str);
+            far(format!("{name} is not in this image"))
+        }))
+    }
+
+    /// Whether a name means the image or something that a component is part of, itself included
+    /// where it may be.
+    fn whole(&self, name: &str, id: ComponentId, or_itself: bool) -> Result<String, Miss> {
+        if is_of_image(name) {
+            return self.image(name).map(|()| name.to_owned());
+        }
+        let mut miss: Option<Miss> = None;
+        let mut seen: BTreeSet<ComponentId> = BTreeSet::from([id]);
+        let mut open = vec![id];
+        while let Some(next) = open.pop() {
+            if next != id || or_itself {
+                match self.component(name, next) {
+                    Ok(()) if next == id => return Ok(name.to_owned()),
+                    Ok(()) => return Ok(format!("{name}, which it is part of")),
+                    Err(found) => nearer(&mut miss, found),
+                }
+            }
+            for holder in self.holders(next) {
+                if seen.insert(holder) {
+                    open.push(holder);
+                }
+            }
+        }
+        Err(miss.unwrap_or_else(|| far(format!("it is part of nothing that {name} could mean"))))
+    }
+
+    /// What a component is part of: the package that owns its files, the archive around it, the
+    /// program that its module was built into.
+    fn holders(&self, id: ComponentId) -> Vec<ComponentId> {
+        let Some(component) = self.inventory.component(id) else {
+            return Vec::new();
+        };
+        let mut out: Vec<ComponentId> = component.owner.into_iter().collect();
+        let is_module = component.kind == ComponentKind::Golang;
+        let is_inside = component
+            .evidence
+            .iter()
+            .all(|evidence| evidence.path.contains("!/"));
+        if component.evidence.is_empty() || !(is_module || is_inside) {
+            return out;
+        }
+        for (other, holder) in self.inventory.entries() {
+            let holds_all = component.evidence.iter().all(|evidence| {
+                holder.evidence.iter().any(|around| {
+                    let rest = evidence.path.strip_prefix(around.path.as_str());
+                    match rest {
+                        Some("") => {
+                            is_module
+                                && holder.kind == ComponentKind::Golang
+                                && holder.properties.contains_key("go-main")
+                        }
+                        Some(rest) => rest.starts_with("!/"),
+                        None => false,
+                    }
+                })
+            });
+            if other != id && holds_all {
+                out.push(other);
+            }
+        }
+        out
+    }
+
+    /// Whether a package URL means a component.
+    fn component(&self, name: &str, id: ComponentId) -> Result<(), Miss> {
+        let Some(component) = self.inventory.component(id) else {
+            return Err(far("there is no such component".to_owned()));
+        };
+        let purl: Purl = name
+            .parse()
+            .map_err(|_| far(format!("`{name}` is no package URL and not this image")))?;
+        let other = || {
+            far(format!(
+                "it is about {}, not {}",
+                purl.bare(),
+                component.name
+            ))
+        };
+        let kind = component
+            .purl
+            .as_ref()
+            .map_or(component.kind.as_str(), Purl::kind);
+        if purl.kind() != kind && purl.kind() != component.kind.as_str() {
+            return Err(other());
+        }
+        let ecosystem = self.ecosystem(component);
+        let full = full_name(&purl);
+        let key = |name: &str| match component.kind {
+            // Paths of modules are written in any case (purl-spec wants the lower one).
+            ComponentKind::Golang => name.to_lowercase(),
+            _ => package_key(&ecosystem, name),
+        };
+        let is_own = key(&full) == key(&component.name);
+        let is_source = component.kind.is_system() && full == component.source_name();
+        if !is_own && !is_source {
+            return Err(other());
+        }
+        self.qualifiers(&purl, component)?;
+        let Some(said) = purl.version() else {
+            return Ok(());
+        };
+        let said = match purl.qualifier("epoch") {
+            Some(epoch) if !said.contains(':') && epoch != "0" => format!("{epoch}:{said}"),
+            _ => said.to_owned(),
+        };
+        let scheme = scheme_of(&ecosystem);
+        let same = |version: &str| {
+            version == said
+                || version.trim_start_matches('v') == said.trim_start_matches('v')
+                || scheme.and_then(|scheme| compare(scheme, version, &said))
+                    == Some(Ordering::Equal)
+        };
+        let source = component.source_version();
+        // A package is also meant by the version of its source (`+b1`, other epochs).
+        if (is_own && same(&component.version)) || (component.kind.is_system() && same(source)) {
+            return Ok(());
+        }
+        let found = match is_own {
+            true => &component.version,
+            false => source,
+        };
+        Err(nearly(format!(
+            "version {said} ≠ {found} of {}",
+            component.name
+        )))
+    }
+
+    /// What the qualifiers of a package URL say, as facts.
+    fn qualifiers(&self, purl: &Purl, component: &Component) -> Result<(), Miss> {
+        let own = component.purl.as_ref();
+        if component.kind.is_system() {
+            let said = of_qualifier(purl);
+            let is = own
+                .and_then(of_qualifier)
+                .or_else(|| self.distribution.clone());
+            if let Some(said) = said
+                && is.as_deref() != Some(said.as_str())
+            {
+                let is = is.unwrap_or_else(|| "of no known distribution".to_owned());
+                let spelled = ["distro", "os_version", "os_distro"]
+                    .into_iter()
+                    .find_map(|key| Some(format!("{key}={}", purl.qualifier(key)?)));
+                let spelled = spelled.unwrap_or_default();
+                return Err(nearly(format!("{spelled} ({said}) ≠ {is}")));
+            }
+            let distribution = self.inventory.distribution.as_ref();
+            let id = own
+                .and_then(Purl::namespace)
+                .or_else(|| distribution.map(|found| found.id.as_str()));
+            if let (Some(namespace), Some(id)) = (purl.namespace(), id)
+                && !namespace.eq_ignore_ascii_case(id)
+            {
+                return Err(nearly(format!(
+                    "it is about packages of {namespace}, not of {id}"
+                )));
+            }
+        }
+        for (qualifier, said) in purl.qualifiers() {
+            let is = match qualifier.as_str() {
+                "epoch" => continue,
+                "distro" | "os_name" | "os_version" | "os_distro"
+                    if component.kind.is_system() && of_qualifier(purl).is_some() =>
+                {
+                    continue;
+                }
+                // A part of the other two.
+                "os_name" => continue,
+                "arch" if said == "source" => continue,
+                "arch" => component.architecture.as_deref().map(architecture),
+                "upstream" => {
+                    let (name, version) = said.split_once('@').unwrap_or((said, ""));
+                    let is_version = version.is_empty() || version == component.source_version();
+                    if name == component.source_name() && is_version {
+                        continue;
+                    }
+                    Some(component.source_name())
+                }
+                "type" if said == "jar" => continue,
+                key => own.and_then(|own| own.qualifier(key)),
+            };
+            let wanted = match qualifier.as_str() {
+                "arch" => architecture(said),
+                _ => said,
+            };
+            if is != Some(wanted) {
+                let is = is.unwrap_or("unknown");
+                return Err(nearly(format!(
+                    "{qualifier}={said} ≠ {is} of {}",
+                    component.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn ecosystem(&self, component: &Component) -> String {
+        match component.kind {
+            ComponentKind::Golang => "go".to_owned(),
+            kind if kind.is_system() => {
+                let own = component.purl.as_ref().and_then(of_qualifier);
+                let known = own.or_else(|| self.distribution.clone());
+                known.unwrap_or_else(|| match kind {
+                    ComponentKind::Deb => "debian".to_owned(),
+                    ComponentKind::Apk => "alpine".to_owned(),
+                    _ => String::new(),
+                })
+            }
+            kind => kind.as_str().to_owned(),
+        }
+    }
+
+    /// Whether a name means this image.
+    fn image(&self, name: &str) -> Result<(), Miss> {
+        let wanted = ImageName::of(name);
+        if let Some(digest) = &wanted.digest {
+            // A digest says all; the name beside it is where it was found.
+            return match self.digests.contains(digest) {
+                true => Ok(()),
+                false => Err(far(format!(
+                    "{name} is another image: {digest} is neither its manifest nor its configuration"
+                ))),
+            };
+        }
+        if let (Some(arch), Some(platform)) =
+            (&wanted.architecture, &self.inventory.subject.platform)
+            && platform.split('/').nth(1).map(architecture) != Some(architecture(arch))
+        {
+            return Err(nearly(format!("arch={arch} ≠ {platform}")));
+        }
+        let mut miss = far(format!(
+            "it is about the image {}, this one is {}",
+            wanted.repository, self.inventory.subject.name
+        ));
+        for reference in &self.references {
+            let is = ImageName::of(reference);
+            let tail = format!("/{}", wanted.repository);
+            let is_same = is.repository == wanted.repository
+                || (wanted.is_partial && is.repository.ends_with(&tail));
+            if !is_same || wanted.repository.is_empty() {
+                continue;
+            }
+            match (&wanted.tag, &is.tag) {
+                (Some(said), is) if is.as_ref() != Some(said) => {
+                    let is = is.as_deref().unwrap_or("unknown");
+                    miss = nearly(format!("tag {said} ≠ {is} of {reference}"));
+                }
+                _ => return Ok(()),
+            }
+        }
+        Err(miss)
+    }
+}
+
+/// Keeps the nearer of two misses, the first of equals.
+fn nearer(miss: &mut Option<Miss>, found: Miss) {
+    if miss.as_ref().is_none_or(|kept| kept.near < found.near) {
+        *miss = Some(found);
+    }
+}
+
+/// Whether a name is one for images.
+fn is_of_image(name: &str) -> bool {
+    match name.get(..4) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("pkg:") => {
+            let kind = name.get(4..).unwrap_or_default().trim_start_matches('/');
+            kind.starts_with("oci/") || kind.starts_with("docker/")
+        }
+        _ => true,
+    }
+}
+
+/// The name of an image, taken apart.
+struct ImageName {
+    /// Without tag and digest, with Docker Hub's spellings made one.
+    repository: String,
+    /// Whether it may be the end of a longer one.
+    is_partial: bool,
+    tag: Option<String>,
+    digest: Option<String>,
+    architecture: Option<String>,
+}
+
+impl ImageName {
+    fn of(name: &str) -> Self {
+        let Ok(purl) = name.parse::<Purl>() else {
+            return Self::of_reference(name);
+        };
+        let own = match purl.namespace() {
+            Some(namespace) => format!("{namespace}/{}", purl.name()),
+            None => purl.name().to_owned(),
+        };
+        let url = purl.qualifier("repository_url");
+        let url = url.map(|url| url.split_once("://").map_or(url, |(_, rest)| rest));
+        let url = url.map(|url| url.trim_end_matches('/'));
+        let repository = match url {
+            // The registry, or the whole repository: both are written.
+            Some(url) if url.ends_with(&format!("/{own}")) => url.to_owned(),
+            Some(url) if purl.kind() == "oci" && !own.contains('/') && url.contains('/') => {
+                match url.rsplit('/').next() {
+                    Some(end) if end.eq_ignore_ascii_case(&own) => url.to_owned(),
+                    _ => format!("{url}/{own}"),
+                }
+            }
+            Some(url) => format!("{url}/{own}"),
+            None => own,
+        };
+        let version = purl.version().map(str::to_owned);
+        let (digest, of_version) = match version {
+            Some(version) if version.starts_with("sha256:") => (Some(version), None),
+            version => (None, version),
+        };
+        Self {
+            repository: hub(&repository),
+            // `pkg:oci` without a repository says no registry; `pkg:docker` means Docker Hub.
+            is_partial: purl.kind() == "oci" && url.is_none(),
+            tag: purl.qualifier("tag").map(str::to_owned).or(of_version),
+            digest,
+            architecture: purl.qualifier("arch").map(str::to_owned),
+        }
+    }
+
+    fn of_reference(reference: &str) -> Self {
+        if reference.starts_with("sha256:") {
+            return Self {
+                repository: String::new(),
+                is_partial: false,
+                tag: None,
+                digest: Some(reference.to_owned()),
+                architecture: None,
+            };
+        }
+        let (rest, digest) = match reference.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest.to_owned())),
+            None => (reference, None),
+        };
+        let name_at = rest.rfind('/').map_or(0, |at| at + 1);
+        let tag_at = rest.get(name_at..).and_then(|name| name.find(':'));
+        let (repository, tag) = match tag_at.map(|at| name_at + at) {
+            Some(at) => (rest.get(..at), rest.get(at + 1..)),
+            None => (Some(rest), None),
+        };
+        Self {
+            repository: hub(repository.unwrap_or_default()),
+            is_partial: false,
+            tag: tag.map(str::to_owned),
+            digest,
+            architecture: None,
+        }
+    }
+}
+
+/// One spelling for Docker Hub: without host and without `library/`.
+fn hub(repository: &str) -> String {
+    let mut rest = repository;
+    for host in [
+        "index.docker.io/",
+        "registry-1.docker.io/",
+        "registry.hub.docker.com/",
+        "hub.docker.com/",
+        "docker.io/",
+    ] {
+        rest = rest.strip_prefix(host).unwrap_or(rest);
+    }
+    rest.strip_prefix("library/").unwrap_or(rest).to_lowercase()
+}
+
+/// One word for an architecture of many.
+fn architecture(word: &str) -> &str {
+    match word {
+        "x86_64" | "x86-64" => "amd64",
+        "aarch64" => "arm64",
+        "i386" | "i686" | "x86" => "386",
+        other => other,
+    }
+}
+
+/// The name of a package URL as components have it.
+fn full_name(purl: &Purl) -> String {
+    match (purl.kind(), purl.namespace()) {
+        ("deb" | "apk" | "rpm", _) | (_, None) => purl.name().to_owned(),
+        ("maven", Some(group)) => format!("{group}:{}", purl.name()),
+        (_, Some(namespace)) => format!("{namespace}/{}", purl.name()),
+    }
+}
+
+/// The last part of a name, in the spelling that components are looked up by.
+fn last(name: &str) -> String {
+    let name = name.rsplit(['/', ':']).next().unwrap_or(name);
+    name.chars()
+        .map(|character| match character {
+            '_' | '.' => '-',
+            other => other.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(name: &str) -> Inventory {
+        let mut inventory = Inventory::default();
+        inventory.subject.name = name.to_owned();
+        inventory.subject.platform = Some("linux/amd64".to_owned());
+        inventory.subject.manifest = Some(kiln_types::Digest::of(b"m"));
+        inventory
+    }
+
+    #[test]
+    fn images_have_many_names_and_one_registry_is_not_another() {
+        let digest = kiln_types::Digest::of(b"m").to_string();
+        let by_digest = format!("pkg:oci/whatever@{}", digest.replace(':', "%3A"));
+        let at_digest = format!("ghcr.io/other@{digest}");
+        for (found, name, is) in [
+            ("nginx:1.27", "nginx", true),
+            ("nginx:1.27", "docker.io/library/nginx", true),
+            ("index.docker.io/library/nginx:1.27", "nginx:1.27", true),
+            ("nginx:1.27", "nginx:1.26", false),
+            ("nginx", "nginx:1.26", false),
+            ("ghcr.io/evil/nginx:1.27", "nginx", false),
+            ("ghcr.io/evil/nginx:1.27", "pkg:docker/nginx", false),
+            ("nginx:1.27", "pkg:docker/nginx", true),
+            ("nginx:1.27", "pkg:docker/library/nginx@1.27", true),
+            ("ghcr.io/org/nginx:1.27", "pkg:oci/nginx", true),
+            ("ghcr.io/org/nginx:1.27", "pkg:oci/nginx?tag=1.26", false),
+            (
+                "ghcr.io/org/nginx",
+                "pkg:oci/nginx?repository_url=ghcr.io/org/nginx",
+                true,
+            ),
+            (
+                "ghcr.io/org/nginx",
+                "pkg:oci/nginx?repository_url=ghcr.io/org",
+                true,
+            ),
+            (
+                "ghcr.io/org/nginx",
+                "pkg:oci/nginx?repository_url=quay.io/org/nginx",
+                false,
+            ),
+            ("ghcr.io/org/nginx", "pkg:oci/nginx?arch=arm64", false),
+            ("ghcr.io/org/nginx", "pkg:oci/nginx?arch=x86_64", true),
+            ("docker.io/dhi/node:22", "pkg:oci/dhi%2Fnode", true),
+            ("docker.io/dhi/node:22", "pkg:docker/dhi/node", true),
+            ("node:22", "pkg:docker/dhi/node", false),
+            ("anything", &by_digest, true),
+            ("anything", &at_digest, true),
+            ("anything", &digest, true),
+            ("anything", "sha256:00", false),
+            ("localhost:5000/a/b:1", "localhost:5000/a/b", true),
+            ("localhost:5000/a/b:1", "", false),
+        ] {
+            let inventory = target(found);
+            let answer = Target::new(&inventory, &[]).image(name);
+            assert_eq!(answer.is_ok(), is, "{found} is {name}: {answer:?}");
+        }
+    }
+}
