@@ -72,6 +72,7 @@ pub(crate) enum Command {
     Quickview(commands::quickview::QuickviewArgs),
     Scan(commands::scan::ScanArgs),
     Explain(commands::explain::ExplainArgs),
+    Vex(commands::vex::VexArgs),
     Db(commands::db::DbArgs),
     Catalog(commands::catalog::CatalogArgs),
     Cache(commands::cache::CacheArgs),

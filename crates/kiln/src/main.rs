@@ -19,6 +19,7 @@ mod run_settings;
 mod schema;
 mod scripts;
 mod settings;
+mod statements;
 mod testing;
 
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Quickview(args) => commands::quickview::run(context, args),
         Command::Scan(args) => commands::scan::run(context, args),
         Command::Explain(args) => commands::explain::run(context, args),
+        Command::Vex(args) => commands::vex::run(context, args),
         Command::Db(args) => commands::db::run(context, args),
         Command::Catalog(args) => commands::catalog::run(context, args),
         Command::Cache(args) => commands::cache::run(context, args),

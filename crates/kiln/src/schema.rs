@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::commands::{build, cache, catalog, check, db, diff, lock, show, version, why};
+use crate::commands::{build, cache, catalog, check, db, diff, lock, show, version, vex, why};
 use crate::testing::report::TestAnswer;
 
 /// The schema of each command's answer.
@@ -29,6 +29,7 @@ fn schema() -> Value {
         "show --why-kept": generator.subschema_for::<show::WhyKeptAnswer>(),
         "test": generator.subschema_for::<TestAnswer>(),
         "version": generator.subschema_for::<version::VersionAnswer>(),
+        "vex explain": generator.subschema_for::<vex::VexExplainAnswer>(),
         "why": generator.subschema_for::<why::WhyAnswer>(),
     });
     json!({

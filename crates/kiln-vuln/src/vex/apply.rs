@@ -313,10 +313,11 @@ fn conclude(
             state.matched,
         );
     }
-    let mut nearest = state.miss;
-    if let Some(miss) = nearest.take_if(|miss| miss.near > 0) {
+    // What missed by another package says nothing: the right one may be here without the finding.
+    if let Some(miss) = state.miss.filter(|miss| miss.near > 0) {
         return (VexVerdict::NotHere, miss.reason, Vec::new());
     }
+    let mut nearest: Option<Miss> = None;
     for product in &statement.products {
         match target.any(product) {
             Ok((_, name)) => {

@@ -171,7 +171,7 @@ fn products_are_named_in_many_ways() {
             "vcs_url=x ≠ unknown",
         ),
         (deb, "pkg:apk/alpine/zlib", "not zlib1g"),
-        (deb, "pkg:deb/debian/zlib1", "not zlib1g"),
+        (deb, "pkg:deb/debian/zlib1", "not in this image"),
         (deb, "pkg:oci/web", "zlib1g"),
         (deb, "ghcr.io/org/web", "zlib1g"),
         (deb, "pkg:oci/other", "it is about the image other"),

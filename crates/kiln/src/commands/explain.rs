@@ -1,5 +1,6 @@
 //! `kiln explain`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -9,18 +10,21 @@ use kiln_vuln::Advisories as _;
 use kiln_vuln::ecosystem::question;
 use kiln_vuln::matching::holds;
 
+use crate::commands::scan;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
 use crate::render;
+use crate::statements::Statements;
 
 /// Show every fact about a vulnerability and an image, and what each means for it
 ///
 /// Facts that say that a version is not affected are shown too.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    kiln explain CVE-2026-1234 nginx\n\n\
+    kiln explain CVE-2026-1234 nginx\n  \
+    kiln explain CVE-2026-1234 nginx --vex advisories/\n\n\
     Exit codes: 0 there are facts · 1 could not be done · 3 the database has nothing about it · 64 usage")]
 pub(crate) struct ExplainArgs {
     /// The vulnerability, by any of its ids
@@ -33,6 +37,8 @@ pub(crate) struct ExplainArgs {
     /// By the newest database of this day or before
     #[arg(long, value_name = "DATE")]
     db_date: Option<Timestamp>,
+    #[command(flatten)]
+    statements: Statements,
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
@@ -118,8 +124,60 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         told.push("no fact about it speaks of anything in this image".to_owned());
     }
     let _ = writeln!(text, "\n{}", told.join("\n"));
+    if !args.statements.is_empty() {
+        let ids = std::iter::once(&vulnerability.id).chain(&vulnerability.aliases);
+        let ids: BTreeSet<&String> = ids.collect();
+        let _ = writeln!(text, "\n{}", stated(context, args, &ids)?.join("\n"));
+    }
     render::print(&render::printable(&text))?;
     Ok(())
+}
+
+/// What VEX statements say about a vulnerability, and what came of each.
+fn stated(
+    context: &Context,
+    args: &ExplainArgs,
+    ids: &BTreeSet<&String>,
+) -> Result<Vec<String>, Failure> {
+    let platform = args.platform.as_deref();
+    let held = scan::held(
+        context,
+        &args.image,
+        platform,
+        args.db_date,
+        &args.statements,
+    )?;
+    let mut told = Vec::new();
+    for outcome in &held.outcomes {
+        let Some(document) = held.documents.get(outcome.document) else {
+            continue;
+        };
+        let Some(said) = document.statements.get(outcome.statement) else {
+            continue;
+        };
+        if !said.ids.iter().any(|id| ids.contains(id)) {
+            continue;
+        }
+        let at = said.at.map(|at| format!(" of {}", at.second));
+        let why = [&said.justification, &said.impact]
+            .into_iter()
+            .find(|why| !why.is_empty());
+        told.push(format!(
+            "{}, {}{} by {}: {}{}\n  {}: {}",
+            document.name,
+            said.place,
+            at.unwrap_or_default(),
+            document.author,
+            said.status,
+            why.map(|why| format!(" ({why})")).unwrap_or_default(),
+            outcome.verdict.as_str(),
+            outcome.reason,
+        ));
+    }
+    if told.is_empty() {
+        told.push("no VEX statement is about it".to_owned());
+    }
+    Ok(told)
 }
 
 /// A fact in one line.

@@ -17,4 +17,5 @@ pub(crate) mod scan;
 pub(crate) mod show;
 pub(crate) mod test;
 pub(crate) mod version;
+pub(crate) mod vex;
 pub(crate) mod why;

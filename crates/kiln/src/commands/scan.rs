@@ -8,6 +8,7 @@ use kiln_pipeline::{AdvisoryFolder, PipelineError, database_fact};
 use kiln_types::{Clock as _, Findings, RiskLevel, Timestamp};
 use kiln_vuln::match_inventory;
 use kiln_vuln::report::{self, Group};
+use kiln_vuln::vex::{self, VexDocument, VexOutcome};
 
 use crate::commands::db::age_days;
 use crate::context::Context;
@@ -15,6 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
 use crate::render::{self, Table};
+use crate::statements::Statements;
 
 /// Find known vulnerabilities in an image
 ///
@@ -26,6 +28,7 @@ use crate::render::{self, Table};
     kiln scan nginx\n  \
     kiln scan oci:out --format sarif -o nginx.sarif\n  \
     kiln scan nginx --fail-on high                       exit 2 when there is one\n  \
+    kiln scan nginx --vex advisories/                      VEX documents suppress what they clear\n  \
     kiln scan sbom:app.cdx.json --db-date 2026-11-01       by the database of that day\n\n\
     Exit codes: 0 done · 1 could not be done · 2 there is what --fail-on names · 3 cannot be known ·\n\
     4 an input is not what it claims · 64 usage")]
@@ -57,6 +60,8 @@ pub(crate) struct ScanArgs {
     /// Show the suppressed findings one by one (the table only counts them)
     #[arg(long)]
     show_suppressed: bool,
+    #[command(flatten)]
+    statements: Statements,
 }
 
 /// The forms there are.
@@ -88,7 +93,14 @@ fn level(text: &str) -> Result<RiskLevel, String> {
 }
 
 pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
-    let findings = findings(context, &args.image, args.platform.as_deref(), args.db_date)?;
+    let findings = held(
+        context,
+        &args.image,
+        args.platform.as_deref(),
+        args.db_date,
+        &args.statements,
+    )?
+    .findings;
     let version = env!("CARGO_PKG_VERSION");
     let format = match context.json {
         true => Format::Json,
@@ -138,13 +150,26 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is wrong with an image, by the database in use or that of a day.
-pub(crate) fn findings(
+/// What is wrong with an image, and what came of VEX statements about it.
+pub(crate) struct Held {
+    /// What is wrong with it, statements applied.
+    pub(crate) findings: Findings,
+    /// The documents.
+    pub(crate) documents: Vec<VexDocument>,
+    /// What came of each of their statements.
+    pub(crate) outcomes: Vec<VexOutcome>,
+}
+
+/// What is wrong with an image, by the database in use or that of a day, with VEX statements applied.
+pub(crate) fn held(
     context: &Context,
     image: &str,
     platform: Option<&str>,
     at: Option<Timestamp>,
-) -> Result<Findings, Failure> {
+    statements: &Statements,
+) -> Result<Held, Failure> {
+    // Before the image, which takes longer to read.
+    let documents = statements.read(context)?;
     let inventory = images::inventory(context, image, platform)?;
     let folder = AdvisoryFolder::new(&context.settings.home.value);
     let (snapshot, database) = folder.open(at).map_err(PipelineError::from)?;
@@ -153,9 +178,16 @@ pub(crate) fn findings(
         path: snapshot.path.display().to_string(),
         source,
     };
-    Ok(match_inventory(&inventory, &database, fact)
+    let mut findings = match_inventory(&inventory, &database, fact)
         .map_err(damaged)
-        .map_err(PipelineError::from)?)
+        .map_err(PipelineError::from)?;
+    let options = statements.options(at);
+    let outcomes = vex::apply(&mut findings, &inventory, &documents, &options);
+    Ok(Held {
+        findings,
+        documents,
+        outcomes,
+    })
 }
 
 fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
@@ -197,6 +229,18 @@ fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> Strin
         }
         out.push_str(&table.render(context.painter));
         out.push('\n');
+    }
+    if !findings.vex.is_empty() {
+        let said: u64 = findings
+            .vex
+            .iter()
+            .map(|document| document.statements)
+            .sum();
+        let applied: u64 = findings.vex.iter().map(|document| document.applied).sum();
+        out.push_str(&format!(
+            "VEX: {applied} of {said} statements suppress something; `kiln vex explain` says why the \
+             others do not\n"
+        ));
     }
     let age = age_days(context, findings.database.built);
     out.push_str(&format!(

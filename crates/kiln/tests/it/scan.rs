@@ -158,3 +158,88 @@ fn a_broken_feed_is_named_and_the_others_stay() {
         .run(&["scan", "rootfs:root", "--fail-on", "high"])
         .failure(2);
 }
+
+const VEX: &str = r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"v","author":"Somebody","version":1,
+  "timestamp":"2030-02-01T00:00:00Z","statements":[
+  {"vulnerability":{"name":"CVE-2030-0001"},"products":[{"@id":"pkg:deb/debian/one@1.0-1?os_version=13"}],
+   "status":"not_affected","justification":"vulnerable_code_not_in_execute_path"},
+  {"vulnerability":{"name":"CVE-2030-0002"},"products":[{"@id":"pkg:deb/debian/one?os_version=12"}],"status":"fixed"},
+  {"vulnerability":{"name":"CVE-2030-0009"},"products":[{"@id":"pkg:deb/debian/libone1"}],"status":"affected"}]}"#;
+
+#[test]
+fn vex_statements_suppress_and_each_says_why_it_does_or_does_not() {
+    let environment = environment("13");
+    environment.run(&BUILD).success();
+    environment.write("vex/one.json", VEX);
+    environment.write("vex/index.json", "{}");
+    environment.write("vex/.hidden.json", "{");
+    let scan = ["scan", "rootfs:root", "--vex", "vex", "--json"];
+    let json: Value = serde_json::from_str(&environment.run(&scan).success()).unwrap();
+    let finding = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["vulnerability"]["id"] == "CVE-2030-0001")
+        .unwrap();
+    let by = &finding["suppressed"];
+    assert_eq!(
+        (&by["by"], &by["status"], &by["statement"], &by["digest"]),
+        (
+            &"vex".into(),
+            &"not_affected".into(),
+            &"vex/one.json, statement 1".into(),
+            &kiln_types::Digest::of(VEX.as_bytes()).to_string().into()
+        )
+    );
+    assert_eq!(json["vex"][0]["applied"], 1);
+    let fail_on = ["scan", "rootfs:root", "--fail-on", "high"];
+    environment.run(&fail_on).failure(2);
+    let text = environment
+        .run(
+            &[
+                &fail_on[..],
+                &["--vex", "vex/one.json", "--show-suppressed"],
+            ]
+            .concat(),
+        )
+        .success();
+    assert!(text.contains("Suppressed (2)"), "{text}");
+    assert!(text.contains("vex: not_affected, vulnerable_code_not_in_execute_path (vex/one.json, statement 1 by Somebody)"), "{text}");
+    assert!(text.contains("VEX: 1 of 3 statements"), "{text}");
+
+    let why = ["vex", "explain", "rootfs:root", "--vex", "vex"];
+    let told = environment.run(&why).success();
+    for part in [
+        "it suppresses libone1 1.0-1+b1",
+        "os_version=12 (debian:12) ≠ debian:13",
+        "pkg:deb/debian/libone1 is in the image, and the vulnerability was not found there",
+        "3 statements in 1 documents: 1 applied, 1 not-here, 1 nothing-to-suppress",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let json = environment.run(&[&why[..], &["--json"]].concat()).success();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    crate::schema::assert_valid("vex explain", &json);
+    assert_eq!(json["statements"][1]["verdict"], "not-here");
+    let told = environment
+        .run(&["explain", "CVE-2030-0001", "rootfs:root", "--vex", "vex"])
+        .success();
+    assert!(
+        told.contains("applied: it suppresses libone1 1.0-1+b1"),
+        "{told}"
+    );
+
+    environment.write("vex/one.json", VEX.replace("affected\"", "odd\""));
+    let said = environment.run(&why).failure(4);
+    assert!(
+        said.contains("`vex/one.json` cannot be read at statement 1"),
+        "{said}"
+    );
+    environment
+        .run(&["vex", "explain", "rootfs:root"])
+        .failure(64);
+    environment.write("none/index.json", "{}");
+    environment
+        .run(&["scan", "rootfs:root", "--vex", "none"])
+        .failure(64);
+}
