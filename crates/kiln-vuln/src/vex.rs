@@ -13,10 +13,12 @@ mod cyclonedx;
 mod openvex;
 mod product;
 mod read;
+mod write;
 
 pub use apply::{VexOptions, VexOutcome, VexVerdict, apply};
 pub use product::Target;
 pub use read::{MAX_VEX, read_vex};
+pub use write::{VexHead, check_statement, merge_vex, write_openvex};
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,6 +32,21 @@ pub struct Moment {
     pub second: Timestamp,
     /// And what is more.
     pub nanoseconds: u32,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let second = self.second.to_string();
+        match self.nanoseconds {
+            0 => f.write_str(&second),
+            nanoseconds => {
+                let fraction = format!("{nanoseconds:09}");
+                let (second, fraction) =
+                    (second.trim_end_matches('Z'), fraction.trim_end_matches('0'));
+                write!(f, "{second}.{fraction}Z")
+            }
+        }
+    }
 }
 
 /// In which form a document is written.
@@ -98,6 +115,8 @@ pub struct VexStatement {
     pub impact: String,
     /// What to do.
     pub action: String,
+    /// How it came to its status.
+    pub notes: String,
     /// About what.
     pub products: Vec<VexProduct>,
     /// The rule of its form that it breaks, for which it is not applied.

@@ -200,7 +200,10 @@ fn hold(
             at: said.at.map(|at| at.second),
             status: said.status,
             justification: said.justification.clone(),
-            impact: said.impact.clone(),
+            impact: match said.impact.as_str() {
+                "" => said.notes.clone(),
+                impact => impact.to_owned(),
+            },
             product: name,
             holds,
         });

@@ -70,6 +70,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
                     justification: reason.justification,
                     impact: reason.impact,
                     action: String::new(),
+                    notes: String::new(),
                     products,
                     unusable: (!is_usable).then(|| {
                         "a product that is not affected needs a flag or an impact".to_owned()

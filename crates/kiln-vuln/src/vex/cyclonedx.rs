@@ -76,6 +76,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
                 justification: justification.to_owned(),
                 impact: impact.clone(),
                 action: String::new(),
+                notes: String::new(),
                 products,
                 unusable: is_unfounded
                     .then(|| "`not_affected` needs a justification or a detail".to_owned()),

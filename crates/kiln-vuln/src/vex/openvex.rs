@@ -68,6 +68,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
             justification: justification.to_owned(),
             impact,
             action: prose(statement, "action_statement", &place)?,
+            notes: prose(statement, "status_notes", &place)?,
             products: match own.is_empty() {
                 true => general.clone(),
                 false => own,

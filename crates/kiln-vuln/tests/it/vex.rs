@@ -5,7 +5,10 @@ use kiln_types::{
     Findings, Inventory, SourcePackage, Suppression, VexStatus,
 };
 use kiln_vuln::feed::{read_debian_tracker, read_osv};
-use kiln_vuln::vex::{VexDocument, VexForm, VexOptions, VexOutcome, VexVerdict, apply, read_vex};
+use kiln_vuln::vex::{
+    Moment, VexDocument, VexForm, VexHead, VexOptions, VexOutcome, VexStatement, VexVerdict, apply,
+    check_statement, merge_vex, read_vex, write_openvex,
+};
 use kiln_vuln::{AdvisorySet, match_inventory};
 use serde_json::{Value, json};
 
@@ -529,4 +532,120 @@ fn openvex_before_0_2_has_texts_for_objects() {
     assert_eq!(found.statements[0].status, VexStatus::Fixed);
     let (findings, _) = held(&[found], &VexOptions::default());
     assert_eq!(suppressed(&findings), ["zlib1g"]);
+}
+
+fn head(author: &str) -> VexHead {
+    VexHead {
+        id: None,
+        author: author.to_owned(),
+        at: Moment {
+            second: "2030-01-03T00:00:00Z".parse().unwrap(),
+            nanoseconds: 0,
+        },
+        tooling: "test".to_owned(),
+    }
+}
+
+/// What is merged says the same, in whatever order documents came, and merging it again adds nothing.
+#[test]
+fn merged_documents_say_the_same_and_have_no_order() {
+    let csaf = json!({
+        "document": { "csaf_version": "2.0", "publisher": { "name": "P" },
+            "tracking": { "current_release_date": "2030-01-02T00:00:00.000Z" } },
+        "product_tree": { "full_product_names": [
+            { "product_id": "B", "name": "b", "product_identification_helper": { "purl": "pkg:npm/%40a/b" } },
+            { "product_id": "C", "name": "c", "product_identification_helper": { "purl": "pkg:npm/%40a/b@1.2.3" } },
+            { "product_id": "N", "name": "No purl" }] },
+        "vulnerabilities": [{ "cve": "CVE-2030-0002", "ids": [{ "text": "GHSA-aaaa-bbbb-cccc" }],
+            "product_status": { "known_not_affected": ["B", "N"], "known_affected": ["C"] },
+            "flags": [{ "label": "component_not_present" }] }],
+    });
+    let cyclonedx = json!({
+        "bomFormat": "CycloneDX", "metadata": { "timestamp": "2030-01-02T00:00:00.25Z" },
+        "vulnerabilities": [{ "id": "CVE-2030-0001", "affects": [{ "ref": "pkg:deb/debian/zlib" }],
+            "analysis": { "state": "not_affected", "justification": "requires_configuration" } }],
+    });
+    let product = json!([{ "@id": "pkg:oci/web", "subcomponents": [{ "@id": "pkg:deb/debian/zlib" }],
+        "hashes": { "sha-256": "ab" } }]);
+    let mut said = statement("CVE-2030-0001", product, "fixed", "2030-01-01T00:00:00Z");
+    said["impact_statement"] = json!("odd beside fixed");
+    let read = |name: &str, document: &Value| read_vex(name, document.to_string().as_bytes());
+    let all = [
+        read("c", &csaf).unwrap(),
+        read("d", &cyclonedx).unwrap(),
+        openvex("v", &[said]),
+    ];
+    let mut turned = all.clone();
+    turned.reverse();
+    let (merged, left) = merge_vex(&all);
+    assert_eq!(
+        left,
+        ["c, vulnerability 1, known_not_affected: the product `No purl` has no package URL"]
+    );
+    assert!(
+        merged
+            .iter()
+            .all(|statement| check_statement(statement).is_ok())
+    );
+    let document = write_openvex(&merged, &head("All"));
+    assert_eq!(document, write_openvex(&merge_vex(&turned).0, &head("All")));
+    assert_eq!(document["statements"].as_array().unwrap().len(), 4);
+    let back = read("m", &document).unwrap();
+    assert!(
+        back.statements
+            .iter()
+            .all(|statement| statement.unusable.is_none())
+    );
+    let again = merge_vex(&[back.clone(), all[1].clone()]).0;
+    assert_eq!(document, write_openvex(&again, &head("All")));
+    let (one, _) = held(&all, &VexOptions::default());
+    let (other, _) = held(&[back], &VexOptions::default());
+    assert_eq!(suppressed(&one), suppressed(&other));
+    assert_eq!(suppressed(&one), ["zlib1g"]);
+}
+
+#[test]
+fn a_statement_is_written_only_by_the_rules() {
+    let document = openvex(
+        "v",
+        &[statement(
+            "CVE-1",
+            json!([{ "@id": "pkg:deb/debian/x" }]),
+            "not_affected",
+            "2030-01-02T00:00:00Z",
+        )],
+    );
+    let good = document.statements[0].clone();
+    assert_eq!(check_statement(&good), Ok(()));
+    type Change = fn(&mut VexStatement);
+    let changes: [(Change, &str); 7] = [
+        (
+            |statement| statement.justification.clear(),
+            "needs a justification",
+        ),
+        (
+            |statement| "because".clone_into(&mut statement.justification),
+            "is none of component_not_present",
+        ),
+        (
+            |statement| statement.status = VexStatus::Affected,
+            "needs an action statement",
+        ),
+        (
+            |statement| statement.status = VexStatus::Fixed,
+            "has neither",
+        ),
+        (
+            |statement| "update".clone_into(&mut statement.action),
+            "has no action",
+        ),
+        (|statement| statement.products.clear(), "no product"),
+        (|statement| statement.ids.clear(), "no vulnerability"),
+    ];
+    for (change, part) in changes {
+        let mut broken = good.clone();
+        change(&mut broken);
+        let error = check_statement(&broken).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
 }

@@ -1,18 +1,24 @@
 //! `kiln vex`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use kiln_types::{Timestamp, VexDocumentFact};
-use kiln_vuln::vex::{VexDocument, VexOutcome};
+use kiln_types::{Clock as _, Purl, Timestamp, VexDocumentFact, VexStatus};
+use kiln_vuln::vex::{
+    Moment, VexDocument, VexHead, VexOutcome, VexProduct, VexStatement, check_statement, merge_vex,
+    write_openvex,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::commands::scan;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::images;
 use crate::render::{self, Table};
-use crate::statements::Statements;
+use crate::statements::{self, Statements};
 
 /// Say why VEX statements apply to an image or do not
 ///
@@ -21,7 +27,10 @@ use crate::statements::Statements;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln vex explain nginx --vex advisories/            what came of each statement, and why\n  \
-    kiln scan nginx --vex advisories/                   suppress by them\n\n\
+    kiln scan nginx --vex advisories/                   suppress by them\n  \
+    kiln vex create nginx --id CVE-2026-1234 --part pkg:deb/debian/zlib --status not_affected \\\n      \
+    --justification vulnerable_code_not_in_execute_path --author 'Ours <a@example.org>' -o ours.json\n  \
+    kiln vex merge advisories/ ours.json --author 'Ours <a@example.org>' -o all.json\n\n\
     Exit codes: 0 done · 1 could not be done · 4 a document is not what it claims · 64 usage")]
 pub(crate) struct VexArgs {
     #[command(subcommand)]
@@ -32,6 +41,12 @@ pub(crate) struct VexArgs {
 enum VexCommand {
     /// Say of each statement whether it applies to an image, and why
     Explain(ExplainArgs),
+    /// Write a statement about an image or another product as an OpenVEX document
+    Create(CreateArgs),
+    /// Make one OpenVEX document of many documents, of any form
+    ///
+    /// The same documents give the same bytes, in whatever order they come.
+    Merge(MergeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -51,6 +66,93 @@ struct ExplainArgs {
     statements: Statements,
 }
 
+#[derive(Debug, Args)]
+struct CreateArgs {
+    /// The image that it is about, as `kiln scan` takes it: its digest becomes the product
+    #[arg(required_unless_present = "products")]
+    image: Option<String>,
+    /// Of which platform [default: this machine's, or the first]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// A product: a package URL or the reference of an image; repeatable
+    #[arg(long = "product", value_name = "PURL|REF")]
+    products: Vec<String>,
+    /// A part of the products that it is about, by its package URL; repeatable [default: all of them]
+    #[arg(long = "part", value_name = "PURL")]
+    parts: Vec<String>,
+    /// The vulnerability; further ids are its aliases
+    #[arg(long = "id", value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// `not_affected`, `affected`, `fixed` or `under_investigation`
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    status: VexStatus,
+    /// Why it is not affected, in a word of OpenVEX
+    #[arg(
+        long,
+        value_name = "WORD",
+        default_value = "",
+        hide_default_value = true
+    )]
+    justification: String,
+    /// Why it is not affected, in words
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    impact: String,
+    /// What users of an affected product can do
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    action: String,
+    /// How it came to that status
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    notes: String,
+    #[command(flatten)]
+    head: HeadArgs,
+}
+
+#[derive(Debug, Args)]
+struct MergeArgs {
+    /// VEX documents, and folders of them
+    #[arg(required = true, value_name = "FILE|FOLDER")]
+    places: Vec<PathBuf>,
+    #[command(flatten)]
+    head: HeadArgs,
+}
+
+/// What a new document says of itself.
+#[derive(Debug, Args)]
+struct HeadArgs {
+    /// Who says it
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    /// When [default: SOURCE_DATE_EPOCH; else now, and for a merge the time of the newest statement]
+    #[arg(long, value_name = "TIME")]
+    timestamp: Option<Timestamp>,
+    /// The document's own id, an IRI [default: made of its content]
+    #[arg(long, value_name = "IRI")]
+    document_id: Option<String>,
+    /// Into a file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+fn status(text: &str) -> Result<VexStatus, String> {
+    VexStatus::of_word(text)
+        .ok_or_else(|| "expected not_affected, affected, fixed or under_investigation".to_owned())
+}
+
 /// What `kiln vex explain --json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -60,7 +162,17 @@ pub(crate) struct VexExplainAnswer {
     /// Their statements.
     statements: Vec<StatementAnswer>,
     /// How many statements came to what.
-    counts: BTreeMap<String, u64>,
+    counts: Vec<CountAnswer>,
+}
+
+/// How many statements came to the same.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+struct CountAnswer {
+    /// What came of them.
+    verdict: String,
+    /// How many.
+    statements: u64,
 }
 
 /// A document.
@@ -106,6 +218,8 @@ struct StatementAnswer {
 pub(crate) fn run(context: &Context, args: &VexArgs) -> Result<(), Failure> {
     match &args.command {
         VexCommand::Explain(args) => explain(context, args),
+        VexCommand::Create(args) => create(context, args),
+        VexCommand::Merge(args) => merge(context, args),
     }
 }
 
@@ -137,7 +251,13 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
     let answer = VexExplainAnswer {
         documents: held.findings.vex.iter().map(document).collect(),
         statements,
-        counts,
+        counts: counts
+            .into_iter()
+            .map(|(verdict, statements)| CountAnswer {
+                verdict,
+                statements,
+            })
+            .collect(),
     };
     context.answer(&answer, || text(context, &answer))
 }
@@ -185,7 +305,7 @@ fn text(context: &Context, answer: &VexExplainAnswer) -> String {
     let counts: Vec<String> = answer
         .counts
         .iter()
-        .map(|(verdict, count)| format!("{count} {verdict}"))
+        .map(|count| format!("{} {}", count.statements, count.verdict))
         .collect();
     out.push_str(&format!(
         "{total} statements in {} documents: {}\n",
@@ -193,4 +313,158 @@ fn text(context: &Context, answer: &VexExplainAnswer) -> String {
         counts.join(", ")
     ));
     out
+}
+
+fn create(context: &Context, args: &CreateArgs) -> Result<(), Failure> {
+    let Some(author) = &args.head.author else {
+        return Err(Failure::Usage(
+            "say who says so: `--author NAME`".to_owned(),
+        ));
+    };
+    let mut products = args.products.clone();
+    if let Some(image) = &args.image {
+        products.push(product(context, image, args.platform.as_deref())?);
+    }
+    let at = Moment {
+        second: epoch(context, &args.head)?.unwrap_or_else(|| context.clock.now()),
+        nanoseconds: 0,
+    };
+    let statement = VexStatement {
+        place: "it".to_owned(),
+        at: Some(at),
+        ids: args.ids.iter().cloned().collect(),
+        status: args.status,
+        justification: args.justification.clone(),
+        impact: args.impact.clone(),
+        action: args.action.clone(),
+        notes: args.notes.clone(),
+        products: products
+            .into_iter()
+            .map(|name| VexProduct {
+                names: vec![name],
+                parts: args.parts.clone(),
+                unknown: None,
+            })
+            .collect(),
+        unusable: None,
+    };
+    check_statement(&statement).map_err(Failure::Usage)?;
+    for name in args.products.iter().chain(&args.parts) {
+        if name.starts_with("pkg:")
+            && let Err(error) = name.parse::<Purl>()
+        {
+            return Err(Failure::Usage(error.to_string()));
+        }
+    }
+    if let Some(part) = args.parts.iter().find(|part| !part.starts_with("pkg:")) {
+        return Err(Failure::Usage(format!("`{part}` is no package URL")));
+    }
+    write(context, &[statement], author, at, &args.head)
+}
+
+/// The package URL of an image: its name and the digest of its manifest, or of its configuration.
+fn product(context: &Context, image: &str, platform: Option<&str>) -> Result<String, Failure> {
+    let subject = images::inventory(context, image, platform)?.subject;
+    let Some(digest) = subject.manifest.or(subject.config) else {
+        return Err(Failure::Usage(format!(
+            "`{image}` has no digest to be named by: name it with `--product`"
+        )));
+    };
+    let reference = subject.name.split('@').next().unwrap_or_default();
+    let (path, last) = match reference.rsplit_once('/') {
+        Some((path, last)) => (Some(path), last),
+        None => (None, reference),
+    };
+    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+    let name = name.to_lowercase();
+    let mut qualifiers = BTreeMap::new();
+    if let Some(path) = path {
+        qualifiers.insert("repository_url".to_owned(), format!("{path}/{name}"));
+    }
+    if !tag.is_empty() {
+        qualifiers.insert("tag".to_owned(), tag.to_owned());
+    }
+    let purl = Purl::build(
+        "oci",
+        None,
+        &name,
+        Some(&digest.to_string()),
+        qualifiers,
+        None,
+    );
+    let purl = purl.map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(purl.to_string())
+}
+
+fn merge(context: &Context, args: &MergeArgs) -> Result<(), Failure> {
+    let documents = statements::read(context, &args.places)?;
+    let authors: BTreeSet<&str> = documents
+        .iter()
+        .map(|found| found.author.as_str())
+        .collect();
+    let author = match (&args.head.author, authors.len(), authors.first()) {
+        (Some(author), ..) => author.clone(),
+        (None, 1, Some(author)) if !author.is_empty() => (*author).to_owned(),
+        _ => {
+            return Err(Failure::Usage(
+                "the documents are not of one author: say who vouches for all, `--author NAME`"
+                    .to_owned(),
+            ));
+        }
+    };
+    let (merged, left) = merge_vex(&documents);
+    for line in &left {
+        context.say(&render::printable(&format!("left out: {line}")));
+    }
+    let newest = merged.iter().filter_map(|statement| statement.at).max();
+    let given = epoch(context, &args.head)?.map(|second| Moment {
+        second,
+        nanoseconds: 0,
+    });
+    let Some(at) = given.or(newest) else {
+        return Err(Failure::Usage(
+            "no statement has a time: say one, `--timestamp TIME`".to_owned(),
+        ));
+    };
+    write(context, &merged, &author, at, &args.head)
+}
+
+/// The time that was given, by flag or environment.
+fn epoch(context: &Context, head: &HeadArgs) -> Result<Option<Timestamp>, Failure> {
+    let found = context.world.environment.get("SOURCE_DATE_EPOCH");
+    match (head.timestamp, found) {
+        (Some(given), _) => Ok(Some(given)),
+        (None, None) => Ok(None),
+        (None, Some(found)) => match found.parse() {
+            Ok(seconds) => Ok(Some(Timestamp::from_unix(seconds))),
+            Err(_) => Err(Failure::Usage(
+                "SOURCE_DATE_EPOCH is no number of seconds".to_owned(),
+            )),
+        },
+    }
+}
+
+fn write(
+    context: &Context,
+    statements: &[VexStatement],
+    author: &str,
+    at: Moment,
+    head: &HeadArgs,
+) -> Result<(), Failure> {
+    let head_of = VexHead {
+        id: head.document_id.clone(),
+        author: author.to_owned(),
+        at,
+        tooling: format!("kiln {}", env!("CARGO_PKG_VERSION")),
+    };
+    let document = write_openvex(statements, &head_of);
+    let mut text = serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)?;
+    text.push('\n');
+    context.tell_warnings();
+    match &head.output {
+        Some(path) => std::fs::write(path, &text)
+            .with_context(|| format!("cannot write `{}`", path.display()))?,
+        None => render::print(&text)?,
+    }
+    Ok(())
 }

@@ -243,3 +243,69 @@ fn vex_statements_suppress_and_each_says_why_it_does_or_does_not() {
         .run(&["scan", "rootfs:root", "--vex", "none"])
         .failure(64);
 }
+
+#[test]
+fn a_statement_is_created_merged_and_read_back() {
+    let environment = environment("13");
+    environment.run(&BUILD).success();
+    let create = [
+        "vex",
+        "create",
+        "--product",
+        "pkg:deb/debian/one@1.0-1",
+        "--id",
+        "CVE-2030-0001",
+        "--status",
+        "not_affected",
+        "--author",
+        "Ours",
+        "--timestamp",
+        "2030-02-02T00:00:00Z",
+    ];
+    let said = environment.run(&create).failure(64);
+    assert!(said.contains("needs a justification"), "{said}");
+    let why = ["--justification", "component_not_present"];
+    environment
+        .run(&[&create[..], &why, &["-o", "ours.json"]].concat())
+        .success();
+    let once = fs::read(environment.work().join("ours.json")).unwrap();
+    let again = environment.run(&[&create[..], &why].concat()).success();
+    assert_eq!(once, again.as_bytes());
+    environment
+        .run(&[
+            "scan",
+            "rootfs:root",
+            "--vex",
+            "ours.json",
+            "--fail-on",
+            "high",
+        ])
+        .success();
+
+    environment.write("vex/one.json", VEX);
+    environment
+        .run(&["vex", "merge", "vex", "ours.json"])
+        .failure(64);
+    let merge = |places: [&str; 2]| {
+        let author = ["--author", "All", "-o", "all.json"];
+        environment
+            .run(&[&["vex", "merge"], &places[..], &author].concat())
+            .success();
+        fs::read_to_string(environment.work().join("all.json")).unwrap()
+    };
+    let merged = merge(["vex", "ours.json"]);
+    assert_eq!(merged, merge(["ours.json", "vex"]));
+    let merged: Value = serde_json::from_str(&merged).unwrap();
+    assert_eq!(merged["timestamp"], "2030-02-02T00:00:00Z");
+    assert_eq!(merged["statements"].as_array().unwrap().len(), 4);
+    let told = environment
+        .run(&["vex", "explain", "rootfs:root", "--vex", "all.json"])
+        .success();
+    assert!(told.contains("1 applied"), "{told}");
+    assert!(told.contains("1 superseded"), "{told}");
+    // A directory has no digest to be named by.
+    let said = environment
+        .run(&[&["vex", "create", "rootfs:root"], &create[4..], &why].concat())
+        .failure(64);
+    assert!(said.contains("has no digest"), "{said}");
+}
