@@ -10,6 +10,7 @@
 mod apply;
 mod csaf;
 mod cyclonedx;
+mod image;
 mod openvex;
 mod product;
 mod read;
