@@ -16,9 +16,11 @@
 
 mod bytes;
 mod read;
+mod seal;
 mod write;
 
 pub use read::Database;
+pub use seal::seal_database;
 pub use write::write_database;
 
 use kiln_types::{AdvisorySource, Classify, ErrorClass, Timestamp};

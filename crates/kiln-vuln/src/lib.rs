@@ -18,7 +18,7 @@ pub mod version;
 pub mod vex;
 
 pub use advisories::{Advisories, AdvisorySet, EndOfLife};
-pub use database::{Database, DatabaseError, DatabaseMeta, write_database};
+pub use database::{Database, DatabaseError, DatabaseMeta, seal_database, write_database};
 pub use feed::FeedError;
 pub use matching::match_inventory;
 pub use version::{Scheme, compare};

@@ -59,6 +59,27 @@ pub enum Scheme {
     Jvm,
 }
 
+impl Scheme {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Deb,
+        Self::Apk,
+        Self::Rpm,
+        Self::Semver,
+        Self::Go,
+        Self::Pep440,
+        Self::Maven,
+        Self::Gem,
+        Self::Packagist,
+        Self::Nuget,
+        Self::Pub,
+        Self::Cran,
+        Self::Hackage,
+        Self::Bitnami,
+        Self::Jvm,
+    ];
+}
+
 /// Compares two versions; nothing where one of them has no place in the order.
 #[must_use]
 pub fn compare(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {

@@ -180,7 +180,8 @@ impl<R: RandomAccess> Database<R> {
         let ecosystem = input.text()?;
         let package = input.text()?;
         let count = input.count()?;
-        let mut facts: Vec<Fact> = Vec::with_capacity(count);
+        // A fact is far larger than the byte that counts for one, so no room is made on its word.
+        let mut facts: Vec<Fact> = Vec::new();
         for _ in 0..count {
             let previous = facts.last().map_or("", |fact| fact.vulnerability.as_str());
             let fact = fact(&mut input, previous, &self.meta.names)?;
@@ -298,7 +299,7 @@ fn fact(input: &mut In<'_>, previous: &str, names: &[String]) -> Result<Fact, Da
         _ => vulnerability.clone(),
     };
     let count = input.count()?;
-    let mut ranges = Vec::with_capacity(count);
+    let mut ranges = Vec::new();
     for _ in 0..count {
         let kind = input.byte()?;
         let from = match kind & 4 {
