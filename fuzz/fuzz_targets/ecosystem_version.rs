@@ -16,7 +16,11 @@ fuzz_target!(|input: (&str, &str)| {
             "{scheme:?}"
         );
         if compare(scheme, left, left).is_some() {
-            assert_eq!(compare(scheme, left, left), Some(Ordering::Equal), "{scheme:?}");
+            assert_eq!(
+                compare(scheme, left, left),
+                Some(Ordering::Equal),
+                "{scheme:?}"
+            );
         }
     }
 });

@@ -74,11 +74,20 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let documents = [document];
     let (inventory, mut findings) = image();
-    let outcomes = apply(&mut findings, &inventory, &documents, &VexOptions::default());
+    let outcomes = apply(
+        &mut findings,
+        &inventory,
+        &documents,
+        &VexOptions::default(),
+    );
     assert_eq!(outcomes.len(), documents[0].statements.len());
     assert!(outcomes.iter().all(|outcome| !outcome.reason.is_empty()));
     let (merged, _) = merge_vex(&documents);
-    assert!(merged.iter().all(|statement| check_statement(statement).is_ok()));
+    assert!(
+        merged
+            .iter()
+            .all(|statement| check_statement(statement).is_ok())
+    );
     let head = VexHead {
         id: None,
         author: "a".to_owned(),
@@ -90,5 +99,10 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let written = write_openvex(&merged, &head).to_string();
     let again = read_vex("g", written.as_bytes()).expect("it reads what it writes");
-    assert!(again.statements.iter().all(|statement| statement.unusable.is_none()));
+    assert!(
+        again
+            .statements
+            .iter()
+            .all(|statement| statement.unusable.is_none())
+    );
 });

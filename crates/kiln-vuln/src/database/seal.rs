@@ -27,7 +27,11 @@ pub fn seal_database(bytes: &mut [u8]) {
             let Some(entries) = part(bytes, start, length).map(<[u8]>::to_vec) else {
                 continue;
             };
-            put(bytes, place.saturating_add(4), &short_check(&entries).to_le_bytes());
+            put(
+                bytes,
+                place.saturating_add(4),
+                &short_check(&entries).to_le_bytes(),
+            );
             for entry in entries.chunks_exact(ENTRY) {
                 let record = content.0.saturating_add(number(entry, 8, 8));
                 let length = number(entry, 16, 4).saturating_sub(8);
