@@ -1,9 +1,9 @@
-//! Deflate streams that stand in the middle of other bytes: zlib (RFC 1950) in programs, raw
-//! (RFC 1951) in zip files. What follows a stream is not looked at.
+//! Deflate streams that stand in the middle of other bytes: zlib (RFC 1950) in programs. What follows
+//! a stream is not looked at.
 
 use std::io::Read;
 
-use flate2::read::{DeflateDecoder, ZlibDecoder};
+use flate2::read::ZlibDecoder;
 
 use crate::ArchiveError;
 
@@ -13,14 +13,6 @@ use crate::ArchiveError;
 /// When the stream is broken or ends early, or unpacks to more than `limit` bytes.
 pub fn zlib(bytes: &[u8], limit: u64) -> Result<Vec<u8>, ArchiveError> {
     whole(ZlibDecoder::new(bytes), limit)
-}
-
-/// Unpacks a raw deflate stream that begins `bytes`.
-///
-/// # Errors
-/// As [`zlib`].
-pub fn raw(bytes: &[u8], limit: u64) -> Result<Vec<u8>, ArchiveError> {
-    whole(DeflateDecoder::new(bytes), limit)
 }
 
 /// Whether a zlib stream begins here and its content begins so. Only as much is unpacked as `start`
@@ -64,7 +56,6 @@ mod tests {
         let mut bytes = encoder.finish().unwrap();
         bytes.extend_from_slice(b"behind");
         assert_eq!(zlib(&bytes, 100).unwrap(), b"{\"packages\":[]}");
-        assert_eq!(raw(&bytes[2..], 100).unwrap(), b"{\"packages\":[]}");
         assert_eq!(zlib(&bytes, 5).unwrap_err().kind, ArchiveErrorKind::Limit);
         assert_eq!(
             zlib(&bytes[..9], 100).unwrap_err().kind,

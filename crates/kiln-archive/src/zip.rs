@@ -2,7 +2,8 @@
 //! time, stored or deflated.
 //!
 //! The list at the end alone says what there is: local headers are only asked where the content
-//! begins. Sizes are promises: an entry that unpacks to more than its size or the limit, or whose
+//! begins. A program may stand in front of the archive; places count from where it ends, which the
+//! place of the list tells. Sizes are promises: an entry that unpacks to more than its size or the limit, or whose
 //! CRC-32 is another, is an error. Encrypted entries and those in parts are refused when they are read.
 
 use std::io::{self, Read, Seek, SeekFrom};
@@ -78,6 +79,9 @@ impl<R: Read + Seek> ZipReader<R> {
         let mut count = u64::from(record.u16(10).ok_or_else(broken)?);
         let mut length = u64::from(record.u32(12).ok_or_else(broken)?);
         let mut list = u64::from(record.u32(16).ok_or_else(broken)?);
+        let mut start = (tail_start + end as u64)
+            .checked_sub(length)
+            .and_then(|begin| begin.checked_sub(list));
         if count == 0xffff || length == 0xffff_ffff || list == 0xffff_ffff {
             let locator = end.checked_sub(20).and_then(|at| tail.get(at..end));
             let locator = Bytes(locator.unwrap_or_default());
@@ -91,6 +95,7 @@ impl<R: Read + Seek> ZipReader<R> {
                 count = record.u64(32).ok_or_else(broken)?;
                 length = record.u64(40).ok_or_else(broken)?;
                 list = record.u64(48).ok_or_else(broken)?;
+                start = Some(0);
             }
         }
         if count > limits.max_entries {
@@ -99,16 +104,19 @@ impl<R: Read + Seek> ZipReader<R> {
                 limits.max_entries
             )));
         }
+        let outside = || ArchiveError::malformed("the list of a zip archive lies outside of it");
+        let start = start.ok_or_else(outside)?;
+        let list = list.checked_add(start).ok_or_else(outside)?;
         if length > LIST || list.checked_add(length).is_none_or(|end| end > size) {
-            return Err(ArchiveError::malformed(
-                "the list of a zip archive lies outside of it",
-            ));
+            return Err(outside());
         }
         let bytes = read_at(&mut input, list, length)?;
         let mut entries = Vec::new();
         let mut rest = bytes.as_slice();
         for _ in 0..count {
-            let (entry, after) = entry(rest, limits)?;
+            let (mut entry, after) = entry(rest, limits)?;
+            // Beyond the list there is nothing to read, however large the number is.
+            entry.offset = entry.offset.saturating_add(start);
             entries.push(entry);
             rest = after;
         }
@@ -141,6 +149,9 @@ impl<R: Read + Seek> ZipReader<R> {
                 entry.size
             )));
         }
+        if entry.offset.saturating_add(30) > self.list {
+            return Err(ArchiveError::truncated("an entry of a zip archive"));
+        }
         let header = read_at(&mut self.input, entry.offset, 30)?;
         let header = Bytes(&header);
         if header.u32(0) != Some(LOCAL) {
@@ -149,7 +160,7 @@ impl<R: Read + Seek> ZipReader<R> {
         let broken = || ArchiveError::truncated("a local header of a zip archive");
         let name = u64::from(header.u16(26).ok_or_else(broken)?);
         let extra = u64::from(header.u16(28).ok_or_else(broken)?);
-        let start = entry.offset + 30 + name + extra;
+        let start = entry.offset.saturating_add(30 + name + extra);
         if start
             .checked_add(entry.packed)
             .is_none_or(|end| end > self.list)
@@ -394,6 +405,20 @@ mod tests {
             read,
             [("a/b".to_owned(), text.clone()), ("c".to_owned(), text)]
         );
+    }
+
+    #[test]
+    fn a_program_may_stand_in_front() {
+        let mut bytes = b"#!/bin/sh\nexec java -jar \"$0\"\n".to_vec();
+        bytes.extend(sample());
+        let mut count = 0;
+        let mut take = |_: &ZipEntry, content: &[u8]| {
+            assert_eq!(content, b"hello hello hello hello\n");
+            count += 1;
+            Ok::<(), ArchiveError>(())
+        };
+        open(&bytes).unwrap().for_each(1 << 10, &mut take).unwrap();
+        assert_eq!(count, 2);
     }
 
     #[test]

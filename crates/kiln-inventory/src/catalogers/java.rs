@@ -4,10 +4,12 @@
 //! any, the manifest names the jar, or else its file name does.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
+use kiln_archive::Limits;
+use kiln_archive::zip::{ZipEntry, ZipReader};
 use kiln_types::{ComponentKind, EvidenceKind};
 
-use super::zip::{Member, content, members};
 use super::{Cataloged, component, is_sane};
 use crate::licence;
 use crate::node::Found;
@@ -23,6 +25,8 @@ pub(crate) struct Budget {
 
 /// Bytes of a manifest or of properties.
 const SMALL: u64 = 1 << 20;
+/// Files of one archive.
+const MOST_MEMBERS: u64 = 200_000;
 /// Properties that are read of one archive.
 const MOST_POMS: usize = 2000;
 
@@ -77,20 +81,25 @@ fn walk(
         "" => what.to_owned(),
         inside => format!("{inside}: {what}"),
     };
-    let members = match members(bytes) {
-        Ok(members) => members,
-        Err(reason) => {
-            wrong.push(place(&reason));
+    let limits = Limits {
+        max_entries: MOST_MEMBERS,
+        ..Limits::default()
+    };
+    let mut zip = match ZipReader::open(Cursor::new(bytes), &limits) {
+        Ok(zip) => zip,
+        Err(error) => {
+            wrong.push(place(&error.to_string()));
             return;
         }
     };
-    found.extend(own(file, inside, bytes, &members, wrong));
+    let members = zip.entries().to_vec();
+    found.extend(own(file, inside, &mut zip, &members, wrong));
     for member in members.iter().filter(|member| is_archive(&member.name)) {
         if depth >= budget.depth {
             wrong.push(place("archives nest too deep"));
             return;
         }
-        let Some(left) = budget.left.checked_sub(u64::from(member.size)) else {
+        let Some(left) = budget.left.checked_sub(member.size) else {
             wrong.push(place("the archives inside have more bytes than are read"));
             return;
         };
@@ -99,7 +108,7 @@ fn walk(
             "" => member.name.clone(),
             inside => format!("{inside}!/{}", member.name),
         };
-        match content(bytes, member, u64::from(member.size)) {
+        match content(&mut zip, member, member.size) {
             Ok(nested) => walk(
                 &member.name,
                 &below,
@@ -114,15 +123,25 @@ fn walk(
     }
 }
 
+/// The content of a member, or what is wrong with it.
+fn content(
+    zip: &mut ZipReader<Cursor<&[u8]>>,
+    member: &ZipEntry,
+    most: u64,
+) -> Result<Vec<u8>, String> {
+    zip.read(member, most)
+        .map_err(|error| format!("{}: {error}", member.name))
+}
+
 /// The components that an archive itself is made of.
 fn own(
     file: &str,
     inside: &str,
-    bytes: &[u8],
-    members: &[Member],
+    zip: &mut ZipReader<Cursor<&[u8]>>,
+    members: &[ZipEntry],
     wrong: &mut Vec<String>,
 ) -> Vec<Found> {
-    let mut read = |member: &Member| match content(bytes, member, SMALL) {
+    let mut read = |member: &ZipEntry| match content(zip, member, SMALL) {
         Ok(content) => Some(String::from_utf8_lossy(&content).into_owned()),
         Err(reason) => {
             wrong.push(reason);
@@ -260,6 +279,15 @@ fn properties(text: &str) -> BTreeMap<String, String> {
 pub(crate) mod tests {
     use super::*;
 
+    /// The checksum of zip, bit by bit.
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |state, byte| {
+            (0..8).fold(state ^ u32::from(*byte), |state, _| {
+                (state >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(state & 1))
+            })
+        })
+    }
+
     /// A zip file of stored members.
     pub(crate) fn stored(members: &[(&str, &[u8])]) -> Vec<u8> {
         let (mut bytes, mut directory) = (Vec::new(), Vec::new());
@@ -267,14 +295,17 @@ pub(crate) mod tests {
             let offset = u32::try_from(bytes.len()).unwrap();
             let size = u32::try_from(content.len()).unwrap().to_le_bytes();
             let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-            bytes.extend(b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            let crc = crc32(content).to_le_bytes();
+            bytes.extend(b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0");
+            bytes.extend(crc);
             bytes.extend(size);
             bytes.extend(size);
             bytes.extend(length);
             bytes.extend([0, 0]);
             bytes.extend(name.as_bytes());
             bytes.extend(*content);
-            directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0");
+            directory.extend(crc);
             directory.extend(size);
             directory.extend(size);
             directory.extend(length);
@@ -349,11 +380,16 @@ pub(crate) mod tests {
         let (_, wrong) = archive("x.jar", &big, &mut budget());
         assert!(wrong[0].contains("more bytes"), "{wrong:?}");
         let (_, wrong) = archive("x.jar", b"no zip", &mut budget());
-        assert!(wrong[0].contains("no zip file"), "{wrong:?}");
+        assert!(wrong[0].contains("no zip archive"), "{wrong:?}");
         let mut cut = stored(&[("META-INF/MANIFEST.MF", b"A: b\n")]);
         let at = memchr::memmem::find(&cut, b"PK\x01\x02").unwrap();
         cut[at + 42] = 0xff;
         let (_, wrong) = archive("x.jar", &cut, &mut budget());
-        assert!(wrong[0].contains("local header is broken"), "{wrong:?}");
+        assert!(wrong[0].contains("an entry of a zip archive"), "{wrong:?}");
+        let mut changed = stored(&[("META-INF/MANIFEST.MF", b"A: b\n")]);
+        let at = memchr::memmem::find(&changed, b"A: b").unwrap();
+        changed[at] = b'B';
+        let (_, wrong) = archive("x.jar", &changed, &mut budget());
+        assert!(wrong[0].contains("not what the list says"), "{wrong:?}");
     }
 }

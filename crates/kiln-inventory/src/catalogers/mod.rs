@@ -12,7 +12,6 @@ pub(crate) mod npm;
 pub(crate) mod program;
 pub(crate) mod python;
 pub(crate) mod rust;
-pub(crate) mod zip;
 
 use kiln_types::{Component, ComponentKind, Purl};
 
