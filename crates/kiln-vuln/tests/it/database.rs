@@ -2,7 +2,9 @@
 
 use kiln_types::Timestamp;
 use kiln_vuln::feed::{read_debian_tracker, read_epss, read_kev, read_osv_lines};
-use kiln_vuln::{Advisories as _, AdvisorySet, Database, DatabaseError, write_database};
+use kiln_vuln::{
+    Advisories as _, AdvisorySet, Database, DatabaseError, seal_database, write_database,
+};
 
 use crate::feeds::bytes;
 
@@ -90,4 +92,38 @@ fn a_torn_or_altered_file_is_an_error_and_never_an_answer() {
         missed += usize::from(!found);
     }
     assert_eq!(missed, 0, "changes that were not found");
+}
+
+/// Whoever writes a database to do harm makes its checks fit: what is read behind them must hold.
+#[test]
+fn a_database_whose_checks_fit_and_whose_content_lies_is_an_error() {
+    let mut set = read_debian_tracker(
+        &br#"{"one":{"CVE-2030-0001":{"releases":{"trixie":{"status":"resolved","fixed_version":"1","urgency":"high"}}}}}"#[..],
+    )
+    .unwrap();
+    set.finish();
+    let whole = write_database(&set, Timestamp::EPOCH);
+    let mut sealed = whole.clone();
+    seal_database(&mut sealed);
+    assert_eq!(sealed, whole, "sealing changes nothing that fits");
+    let (mut errors, mut reached) = (0, 0);
+    let ends = (8..96).chain(whole.len() - 400..whole.len()).step_by(5);
+    for at in ends {
+        let mut changed = whole.clone();
+        changed[at] = changed[at].wrapping_add(0x7f);
+        let unsealed = Database::open(&changed[..]).and_then(|database| database.check());
+        assert!(unsealed.is_err(), "byte {at}");
+        seal_database(&mut changed);
+        let Ok(database) = Database::open(&changed[..]) else {
+            errors += 1;
+            continue;
+        };
+        let _ = database.facts("debian:13", "one");
+        let _ = database.vulnerability("CVE-2030-0001");
+        match database.check() {
+            Ok(()) => reached += 1,
+            Err(_) => errors += 1,
+        }
+    }
+    assert!(errors > 0 && reached > 0, "{errors} {reached}");
 }
