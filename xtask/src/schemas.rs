@@ -17,6 +17,7 @@ const OWNERS: [(&[&str], &[&str]); 2] = [
             "definition.json",
             "distribution.json",
             "lock.json",
+            "policy.json",
             "profile.json",
         ],
     ),

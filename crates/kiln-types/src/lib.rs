@@ -22,11 +22,13 @@ mod lock;
 mod member_text;
 mod names;
 mod plan;
+mod policy;
 mod purl;
 mod reach;
 mod relation;
 mod reporter;
 mod test_plan;
+mod verdict;
 mod vex;
 
 pub use advisory::{
@@ -56,6 +58,10 @@ pub use plan::{
     Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,
     Request, RuntimeConfig, START_PROGRAM, StartPlan, Unmet,
 };
+pub use policy::{
+    Allowance, Condition, DatabaseRules, Demand, EndOfLifeRules, EvidenceDemand, ImageRules,
+    LicenceRules, Policy, Support, VulnerabilityRules,
+};
 pub use purl::{Purl, PurlError};
 pub use reach::{Language, Load, ReachPlan, ShellCaller};
 pub use relation::{Alternatives, Comparison, Constraint, MultiArch, Provide, Relation};
@@ -63,5 +69,9 @@ pub use reporter::{Reporter, SilentReporter, Stage};
 pub use test_plan::{
     HttpStep, StopStep, TcpStep, TestExpectation, TestFile, TestPlan, TestProbe, TestStep,
     TextExpectation,
+};
+pub use verdict::{
+    Effect, JudgedImage, Outcome, Reason, Suppressed, UsedDatabase, UsedFile, VERDICT_FORMAT,
+    Verdict, VerdictInputs,
 };
 pub use vex::{VexDocumentFact, VexFact, VexStatus};

@@ -7,12 +7,15 @@
 //! No network, no clock: feeds come in as bytes with their name and date.
 
 pub mod advisories;
+pub mod compare;
 pub mod database;
 pub mod ecosystem;
 pub mod feed;
+pub mod gate;
 pub mod matching;
 mod rating;
 pub mod report;
+pub mod score;
 pub mod signature;
 pub mod version;
 pub mod vex;

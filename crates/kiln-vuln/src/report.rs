@@ -9,6 +9,8 @@ mod services;
 
 pub use cyclonedx::cyclonedx_vex;
 pub use html::html;
+pub(crate) use html::{page_style, sort_script};
+pub(crate) use markdown::cell;
 pub use markdown::markdown;
 pub use sarif::sarif;
 pub use services::{gitlab, junit};
@@ -95,7 +97,7 @@ pub fn score(tenths: u8) -> String {
 }
 
 /// Text for XML and HTML.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

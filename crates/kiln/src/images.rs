@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use kiln_inventory::read::{MAX_DOCUMENT, document};
 use kiln_inventory::{Image, Place, ScanLimits, Transport, open, open_index};
-use kiln_types::{BlobSource, Inventory};
+use kiln_types::{BlobSource, Digest, Inventory};
 
 use crate::context::Context;
 use crate::engine;
@@ -38,7 +38,7 @@ pub(crate) fn inventory(
         from_store(context, image)?
     };
     let image = chosen(image, images, platform)?;
-    Ok(image.inventory(&ScanLimits::default(), context.settings.jobs.value.max(1))?)
+    read(context, image)
 }
 
 /// What a document says is inside.
@@ -69,13 +69,24 @@ fn from_store(context: &Context, name: &str) -> Result<Vec<Image>, Failure> {
              `oci:DIR`, `docker-archive:FILE` or `rootfs:DIR`"
         )));
     };
-    let blobs: Arc<dyn BlobSource> = Arc::new(store);
-    Ok(open_index(
-        &key,
-        named.index.digest,
-        named.index.size,
-        &blobs,
-    )?)
+    of_index(context, &key, named.index.digest, named.index.size)
+}
+
+/// The images of an index in the store, one a platform.
+pub(crate) fn of_index(
+    context: &Context,
+    name: &str,
+    digest: Digest,
+    size: u64,
+) -> Result<Vec<Image>, Failure> {
+    let blobs: Arc<dyn BlobSource> = Arc::new(context.store()?);
+    Ok(open_index(name, digest, size, &blobs)?)
+}
+
+/// What is inside an image.
+pub(crate) fn read(context: &Context, image: Image) -> Result<Inventory, Failure> {
+    let threads = context.settings.jobs.value.max(1);
+    Ok(image.inventory(&ScanLimits::default(), threads)?)
 }
 
 /// An image of the local engine, which its client saves into a temporary file.
@@ -108,7 +119,7 @@ fn from_engine(
     })?;
     let mut image = chosen(reference, images, platform)?;
     image.subject.name = reference.to_owned();
-    Ok(image.inventory(&ScanLimits::default(), context.settings.jobs.value.max(1))?)
+    read(context, image)
 }
 
 /// One platform of several: the one asked for, or this machine's, or the first.

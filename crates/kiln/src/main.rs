@@ -9,6 +9,7 @@ mod context;
 mod engine;
 mod exit;
 mod failure;
+mod gating;
 mod images;
 mod loading;
 mod memory;
@@ -72,6 +73,9 @@ fn run(context: &Context, command: &Command) -> Result<(), Failure> {
         Command::Sbom(args) => commands::sbom::run(context, args),
         Command::Quickview(args) => commands::quickview::run(context, args),
         Command::Scan(args) => commands::scan::run(context, args),
+        Command::Gate(args) => commands::gate::run(context, args),
+        Command::Compare(args) => commands::compare::run(context, args),
+        Command::Score(args) => commands::score::run(context, args),
         Command::Explain(args) => commands::explain::run(context, args),
         Command::Vex(args) => commands::vex::run(context, args),
         Command::Db(args) => commands::db::run(context, args),

@@ -114,18 +114,23 @@ pub(crate) fn tell(text: &str) {
 
 /// A table with aligned columns. Numbers go right, text left.
 pub(crate) struct Table {
-    header: Vec<&'static str>,
+    header: Vec<String>,
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these columns; a name that begins with `>` is of numbers.
-    pub(crate) fn new(columns: &[&'static str]) -> Self {
-        let right = columns.iter().map(|name| name.starts_with('>')).collect();
-        let header = columns
-            .iter()
-            .map(|name| name.trim_start_matches('>'))
+    pub(crate) fn new(columns: &[&str]) -> Self {
+        Self::named(columns)
+    }
+
+    /// The same with columns whose names are made.
+    pub(crate) fn named<T: AsRef<str>>(columns: &[T]) -> Self {
+        let columns = || columns.iter().map(AsRef::as_ref);
+        let right = columns().map(|name: &str| name.starts_with('>')).collect();
+        let header = columns()
+            .map(|name| name.trim_start_matches('>').to_owned())
             .collect();
         Self {
             header,

@@ -36,6 +36,16 @@ impl Statements {
         self.places.is_empty()
     }
 
+    /// The files and folders that were given.
+    pub(crate) fn places(&self) -> &[PathBuf] {
+        &self.places
+    }
+
+    /// The references by which documents name the image besides its own name.
+    pub(crate) fn products(&self) -> &[String] {
+        &self.products
+    }
+
     /// How they are held, by what was known on a day.
     pub(crate) fn options(&self, day: Option<Timestamp>) -> VexOptions {
         // A date is the whole day.

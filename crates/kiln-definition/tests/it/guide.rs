@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use kiln_definition::{Document, LINT_CODES, PlanOptions, parse, plans};
+use kiln_definition::{Document, LINT_CODES, PlanOptions, parse, plans, policy};
 use serde_json::Value;
 
 const HEAD: &str = "kiln: 1\nname: example\n";
@@ -95,5 +95,22 @@ fn the_guide_names_every_key_and_every_lint() {
     for (code, finds) in LINT_CODES {
         let line = format!("| `{code}` | {finds} |");
         assert!(guide.contains(&line), "not in the guide: {line}");
+    }
+}
+
+#[test]
+fn the_guide_of_the_gate_names_every_key_of_a_policy() {
+    let name = "docs/guides/gate.md";
+    let text = read(name);
+    let example = text.split("```yaml\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let parsed = policy::parse(&Document::new(name, example));
+    assert_eq!(parsed.diagnostics, []);
+    assert!(parsed.value.is_some());
+    let mut known = BTreeSet::new();
+    keys(&policy::schema(), &mut known);
+    for key in known {
+        let is_named = text.contains(&format!("{key}:")) || text.contains(&format!("`{key}`"));
+        assert!(is_named, "{name} does not name `{key}`");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kiln_definition::{
-    Document, Parsed, catalog, distribution_document, distribution_ids, lock, parse,
+    Document, Parsed, catalog, distribution_document, distribution_ids, lock, parse, policy,
     profile_document, profile_names, schema,
 };
 use serde_json::Value;
@@ -34,6 +34,7 @@ fn the_committed_schemas_are_current() {
     committed("profile.json", &schema::profile());
     committed("distribution.json", &schema::distribution());
     committed("lock.json", &lock::schema());
+    committed("policy.json", &policy::schema());
 }
 
 /// A validator for the keywords that the schemas use; anything else is a failure.
@@ -163,6 +164,8 @@ fn every_document_that_kiln_carries_fits_its_schema() {
             &kiln_definition::parse_profile(&document),
         );
     }
+    let document = policy::default_document();
+    agrees(&policy::schema(), &document, &policy::parse(&document));
     for id in distribution_ids() {
         let document = distribution_document(id).unwrap();
         agrees(

@@ -26,6 +26,16 @@ h.setAttribute('aria-sort',up?'ascending':'descending');const k=r=>r.cells[i].da
 [...t.tBodies[0].rows].sort((a,c)=>(up?1:-1)*k(a).localeCompare(k(c),'en',{numeric:true}))\
 .forEach(r=>t.tBodies[0].append(r))}})";
 
+/// The style of every page.
+pub(crate) const fn page_style() -> &'static str {
+    STYLE
+}
+
+/// What sorts tables, on every page.
+pub(crate) const fn sort_script() -> &'static str {
+    SCRIPT
+}
+
 /// The page. `now` is what ages are counted to.
 #[must_use]
 pub fn html(findings: &Findings, now: Timestamp) -> String {

@@ -62,7 +62,7 @@ pub fn markdown(findings: &Findings) -> String {
 }
 
 /// Text that ends no cell, begins no tag and makes no link.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

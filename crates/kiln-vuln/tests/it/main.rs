@@ -6,8 +6,12 @@
     reason = "a test that cannot go on fails, and one asks dpkg itself"
 )]
 
+mod compare;
 mod database;
 mod feeds;
+mod gate;
+mod gate_entries;
 mod matching;
+mod score;
 mod versions;
 mod vex;

@@ -1,5 +1,7 @@
 //! `kiln build`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use kiln_definition::{belongs_to_line, tags};
 use kiln_pipeline::{
@@ -14,6 +16,7 @@ use crate::commands::kept::KeptAnswer;
 use crate::commands::lock::obtain;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::gating::{self, Gate, GateFiles};
 use crate::loading::{Loaded, Place, load};
 use crate::render::{self, Table};
 use crate::scripts::{self, ScriptsAnswer};
@@ -30,6 +33,7 @@ use crate::scripts::{self, ScriptsAnswer};
     kiln build nginx --load                                   into the local docker engine\n  \
     kiln build nginx:1.26-dev --platform linux/arm64 -o oci:out:dev\n  \
     kiln build ./image.yaml --variant all -o oci-archive:image.tar\n  \
+    kiln build nginx -o oci:out --gate policy.yaml            only what may ship is written\n  \
     kiln build nginx --strict -v                              nothing of a maintainer script left out\n  \
     kiln build ./image.yaml --update                          resolve again, then build")]
 pub(crate) struct BuildArgs {
@@ -51,6 +55,10 @@ pub(crate) struct BuildArgs {
     /// Refuse an image when effects of a maintainer script are left out
     #[arg(long)]
     strict: bool,
+    /// Judge every image by this policy, as `kiln gate` does, before anything is written or loaded;
+    /// `default` is the default policy
+    #[arg(long, value_name = "POLICY")]
+    gate: Option<PathBuf>,
     /// How packages become layers
     #[arg(long, value_name = "HOW", default_value = "shared")]
     layers: LayersChoice,
@@ -190,6 +198,11 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
             CompressionChoice::Zstd => Compression::Zstd,
         },
     };
+    let gate = args.gate.as_deref().map(|policy| {
+        let files = GateFiles::of_policy(policy);
+        Gate::load(context, &files)
+    });
+    let gate = gate.transpose()?;
     let loaded = load(&args.image)?;
     let outputs = outputs(args, options.compression)?;
     let all = loaded.all_plans(&args.selection)?;
@@ -211,6 +224,12 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<(), Failure> {
                 let target = format!("{} {}", reference(image), gathered.platform);
                 scripts::refuse_gaps(&target, &gathered.image.coverage)?;
             }
+        }
+    }
+    if let Some(gate) = &gate {
+        for image in &images {
+            let index = (image.index.digest, image.index.size);
+            gating::admit(context, gate, &reference(image), index)?;
         }
     }
     let mut written = Vec::new();

@@ -85,7 +85,7 @@ enum Format {
     CyclonedxVex,
 }
 
-fn level(text: &str) -> Result<RiskLevel, String> {
+pub(crate) fn level(text: &str) -> Result<RiskLevel, String> {
     RiskLevel::ALL
         .into_iter()
         .find(|level| level.as_str() == text)

@@ -14,6 +14,7 @@
 mod attacks;
 mod build;
 mod declared;
+mod gate;
 mod hostile;
 mod input;
 mod interrupted;

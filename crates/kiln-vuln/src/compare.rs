@@ -1,0 +1,551 @@
+//! Two images side by side, for a decision: what came, what went, what is larger.
+//!
+//! The value is what `--json` prints; [`sheet`] lays it out as tables, which text, Markdown and HTML
+//! share. Both sides are judged by the same advisories. What one side lacks (a document has no files,
+//! a docker archive no compressed size) is absent, never zero.
+
+mod sheet;
+mod write;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use kiln_types::{
+    Component, ComponentKind, Digest, DirectoryFact, FileFact, Finding, Findings, ImageFacts,
+    Inventory, LevelCounts, RiskLevel,
+};
+use serde::Serialize;
+
+use crate::ecosystem::scheme_of;
+use crate::version::{Scheme, compare as order};
+
+pub use sheet::{Sheet, Table, sheet};
+pub use write::{html, markdown};
+
+/// One image, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// What is in it.
+    pub inventory: &'a Inventory,
+    /// What is wrong with it; none where there are no advisories.
+    pub findings: Option<&'a Findings>,
+    /// The last day of its distribution's support, where known.
+    pub end_of_life: Option<&'a str>,
+}
+
+/// What is looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only vulnerabilities of these levels; empty: all.
+    pub levels: Vec<RiskLevel>,
+    /// Only those that an update cures, or only those that none does.
+    pub fixable: Option<bool>,
+    /// Only packages of these kinds; empty: all.
+    pub kinds: Vec<ComponentKind>,
+}
+
+/// One side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// Its name.
+    pub name: String,
+    /// The digest of its manifest, or of its configuration.
+    pub digest: Option<Digest>,
+    /// `linux/amd64`.
+    pub platform: Option<String>,
+    /// When it was made.
+    pub created: Option<kiln_types::Timestamp>,
+    /// Its distribution.
+    pub distribution: Option<String>,
+    /// The last day of that distribution's support.
+    pub end_of_life: Option<String>,
+    /// How many vulnerabilities; absent where there are no advisories.
+    pub vulnerabilities: Option<LevelCounts>,
+    /// How many of them an update cures.
+    pub fixable: Option<LevelCounts>,
+    /// How many packages.
+    pub packages: u64,
+    /// Bytes of its layers as a registry stores them.
+    pub compressed: Option<u64>,
+    /// Bytes of its layers unpacked.
+    pub unpacked: Option<u64>,
+    /// How many layers.
+    pub layers: Option<u64>,
+    /// How many files.
+    pub files: Option<u64>,
+    /// The user it runs as.
+    pub user: Option<String>,
+    /// Whether that is root.
+    pub is_root: Option<bool>,
+    /// How many shells.
+    pub shells: Option<u64>,
+    /// How many package managers.
+    pub package_managers: Option<u64>,
+    /// How many setuid and setgid files.
+    pub setuid: Option<u64>,
+    /// What is not known, each in a sentence: where this is not empty, its numbers are lower bounds.
+    pub not_known: Vec<String>,
+}
+
+/// A vulnerability of one side that the other has not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Vulnerable {
+    /// How bad it is; the worst come first.
+    pub level: std::cmp::Reverse<RiskLevel>,
+    /// Its id.
+    pub id: String,
+    /// The package.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// The version that has the fix.
+    pub fixed_version: Option<String>,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
+}
+
+/// What became of a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It went.
+    Removed,
+    /// It came.
+    Added,
+    /// Its version is later.
+    Up,
+    /// Its version is earlier.
+    Down,
+    /// Its version is another, and nobody can say which is later.
+    Other,
+}
+
+impl Change {
+    /// The sign for it.
+    #[must_use]
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Removed => "-",
+            Self::Added => "+",
+            Self::Up => "↑",
+            Self::Down => "↓",
+            Self::Other => "~",
+        }
+    }
+}
+
+/// A package that is not the same on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PackageChange {
+    /// What became of it.
+    pub change: Change,
+    /// Its kind.
+    pub kind: ComponentKind,
+    /// Its name.
+    pub name: String,
+    /// Its version before.
+    pub from: Option<String>,
+    /// Its version after.
+    pub to: Option<String>,
+    /// Vulnerabilities that went with it.
+    pub went: Vec<String>,
+    /// Vulnerabilities that came with it.
+    pub came: Vec<String>,
+}
+
+/// A setting, list or file that is not the same on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ValueChange {
+    /// What it belongs to: `environment`, `label`, `port`, `shell`, `setuid`, `licence` …
+    pub of: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Before; absent where it was not there.
+    pub from: Option<String>,
+    /// After; absent where it is not there.
+    pub to: Option<String>,
+}
+
+/// Files below a directory, on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DirectoryChange {
+    /// The directory.
+    pub path: String,
+    /// Before.
+    pub from: DirectoryFact,
+    /// After.
+    pub to: DirectoryFact,
+}
+
+/// Two images side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// The first image.
+    pub from: Side,
+    /// The second image.
+    pub to: Side,
+    /// Vulnerabilities that only the first has, the worst first; absent without advisories.
+    pub went: Option<Vec<Vulnerable>>,
+    /// Vulnerabilities that only the second has.
+    pub came: Option<Vec<Vulnerable>>,
+    /// Packages that are not the same, sorted.
+    pub packages: Vec<PackageChange>,
+    /// How many packages are the same.
+    pub same_packages: u64,
+    /// Settings, lists and files that are not the same, sorted.
+    pub values: Vec<ValueChange>,
+    /// Directories whose size is not the same, the largest difference first.
+    pub directories: Vec<DirectoryChange>,
+}
+
+/// Compares two images.
+#[must_use]
+pub fn compare(from: Subject<'_>, to: Subject<'_>, filter: &Filter) -> Comparison {
+    let (packages, same_packages) = packages(from, to, filter);
+    let only = |one: Subject<'_>, other: Subject<'_>| -> Option<Vec<Vulnerable>> {
+        let theirs: BTreeSet<(&str, &str, &str)> = found(other, filter)?.map(key).collect();
+        let list: BTreeSet<Vulnerable> = found(one, filter)?
+            .filter(|finding| !theirs.contains(&key(finding)))
+            .map(vulnerable)
+            .collect();
+        Some(list.into_iter().collect())
+    };
+    Comparison {
+        from: side(from, filter),
+        to: side(to, filter),
+        went: only(from, to),
+        came: only(to, from),
+        packages,
+        same_packages,
+        values: values(from.inventory, to.inventory),
+        directories: directories(from.inventory, to.inventory),
+    }
+}
+
+/// The findings to act on that the filter lets through.
+fn found<'a>(subject: Subject<'a>, filter: &Filter) -> Option<impl Iterator<Item = &'a Finding>> {
+    let filter = filter.clone();
+    Some(subject.findings?.active().filter(move |finding| {
+        let kind = |kind: &ComponentKind| kind.as_str() == finding.kind;
+        (filter.levels.is_empty() || filter.levels.contains(&finding.level))
+            && filter
+                .fixable
+                .is_none_or(|wanted| finding.is_fixable() == wanted)
+            && (filter.kinds.is_empty() || filter.kinds.iter().any(kind))
+    }))
+}
+
+/// What makes two findings the same: the vulnerability in the package, whatever its version.
+fn key(finding: &Finding) -> (&str, &str, &str) {
+    (&finding.vulnerability.id, &finding.kind, &finding.package)
+}
+
+fn vulnerable(finding: &Finding) -> Vulnerable {
+    Vulnerable {
+        level: std::cmp::Reverse(finding.level),
+        id: finding.vulnerability.id.clone(),
+        package: finding.package.clone(),
+        version: finding.version.clone(),
+        fixed_version: finding.fixed_version.clone(),
+        exploited: finding.vulnerability.exploited.is_some(),
+    }
+}
+
+fn side(subject: Subject<'_>, filter: &Filter) -> Side {
+    let inventory = subject.inventory;
+    let about = &inventory.subject;
+    let facts = inventory.facts.as_ref();
+    let configured = facts.filter(|_| about.config.is_some());
+    let count = |only_fixable: bool| {
+        let mut counts = LevelCounts::default();
+        for finding in found(subject, filter)?.filter(|one| !only_fixable || one.is_fixable()) {
+            counts.add(finding.level);
+        }
+        Some(counts)
+    };
+    let length = |list: usize| u64::try_from(list).unwrap_or(u64::MAX);
+    let has_layers = !about.layers.is_empty();
+    let is_packed = has_layers && about.layers.iter().all(|layer| layer.blob.is_some());
+    let sum = |of: fn(&kiln_types::LayerFact) -> u64| about.layers.iter().map(of).sum();
+    let distribution = inventory.distribution.as_ref().map(|distribution| {
+        let version = distribution.version.as_deref().unwrap_or_default();
+        let plain = format!("{} {version}", distribution.id);
+        distribution
+            .pretty_name
+            .clone()
+            .unwrap_or_else(|| plain.trim().to_owned())
+    });
+    let mut not_known: Vec<String> = inventory
+        .incomplete
+        .iter()
+        .map(|missed| format!("{}: {}", missed.place, missed.reason))
+        .collect();
+    match subject.findings {
+        None => not_known.push("there are no advisories".to_owned()),
+        Some(findings) => not_known.extend(findings.blind.iter().map(|blind| {
+            let (count, name) = (blind.components, &blind.ecosystem);
+            format!("{count} components of {name}: {}", blind.reason)
+        })),
+    }
+    Side {
+        name: about.name.clone(),
+        digest: about.manifest.or(about.config),
+        platform: about.platform.clone(),
+        created: about.created,
+        distribution,
+        end_of_life: subject.end_of_life.map(str::to_owned),
+        vulnerabilities: count(false),
+        fixable: count(true),
+        packages: length(components(inventory, filter).count()),
+        compressed: is_packed.then(|| sum(|layer| layer.size)),
+        unpacked: match has_layers {
+            true => Some(sum(|layer| layer.unpacked)),
+            false => facts.map(|facts| facts.content_bytes),
+        },
+        layers: has_layers.then(|| length(about.layers.len())),
+        files: facts.map(|facts| facts.files),
+        user: configured.map(|facts| match facts.user.as_str() {
+            "" => "root".to_owned(),
+            user => user.to_owned(),
+        }),
+        is_root: configured.map(|facts| facts.is_root),
+        shells: facts.map(|facts| length(facts.shells.len())),
+        package_managers: facts.map(|facts| length(facts.package_managers.len())),
+        setuid: facts.map(|facts| length(facts.setuid.len() + facts.setgid.len())),
+        not_known,
+    }
+}
+
+fn components<'a>(
+    inventory: &'a Inventory,
+    filter: &'a Filter,
+) -> impl Iterator<Item = &'a Component> {
+    inventory
+        .components
+        .iter()
+        .filter(|one| filter.kinds.is_empty() || filter.kinds.contains(&one.kind))
+}
+
+type Versions<'a> = BTreeMap<(ComponentKind, &'a str), BTreeSet<&'a str>>;
+
+fn packages(from: Subject<'_>, to: Subject<'_>, filter: &Filter) -> (Vec<PackageChange>, u64) {
+    let of = |inventory| {
+        let mut versions = Versions::new();
+        for one in components(inventory, filter) {
+            let key = (one.kind, one.name.as_str());
+            versions.entry(key).or_default().insert(&one.version);
+        }
+        versions
+    };
+    let (before, after) = (of(from.inventory), of(to.inventory));
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+    let none = BTreeSet::new();
+    let (mut changes, mut same) = (Vec::new(), 0);
+    for (kind, name) in keys {
+        let old = before.get(&(kind, name)).unwrap_or(&none);
+        let new = after.get(&(kind, name)).unwrap_or(&none);
+        same += u64::try_from(old.intersection(new).count()).unwrap_or(0);
+        let mut gone: Vec<&str> = old.difference(new).copied().collect();
+        let mut come: Vec<&str> = new.difference(old).copied().collect();
+        let scheme = scheme(kind);
+        let by_version = |one: &&str, other: &&str| {
+            scheme
+                .and_then(|scheme| order(scheme, one, other))
+                .unwrap_or_else(|| one.cmp(other))
+        };
+        gone.sort_by(by_version);
+        come.sort_by(by_version);
+        let ids = |subject| -> BTreeSet<String> {
+            found(subject, filter)
+                .into_iter()
+                .flatten()
+                .filter(|one| one.kind == kind.as_str() && one.package == name)
+                .map(|one| one.vulnerability.id.clone())
+                .collect()
+        };
+        if gone.is_empty() && come.is_empty() {
+            continue;
+        }
+        let (theirs, ours) = (ids(from), ids(to));
+        for place in 0..gone.len().max(come.len()) {
+            let (from, to) = (gone.get(place).copied(), come.get(place).copied());
+            let is_first = place == 0;
+            changes.push(PackageChange {
+                change: change(scheme, from, to),
+                kind,
+                name: name.to_owned(),
+                from: from.map(str::to_owned),
+                to: to.map(str::to_owned),
+                // Of a package in several versions they are told once.
+                went: theirs
+                    .difference(&ours)
+                    .filter(|_| is_first)
+                    .cloned()
+                    .collect(),
+                came: ours
+                    .difference(&theirs)
+                    .filter(|_| is_first)
+                    .cloned()
+                    .collect(),
+            });
+        }
+    }
+    changes.sort();
+    (changes, same)
+}
+
+fn change(scheme: Option<Scheme>, from: Option<&str>, to: Option<&str>) -> Change {
+    match (from, to) {
+        (Some(from), Some(to)) => match scheme.and_then(|scheme| order(scheme, from, to)) {
+            Some(Ordering::Less) => Change::Up,
+            Some(Ordering::Greater) => Change::Down,
+            Some(Ordering::Equal) | None => Change::Other,
+        },
+        (None, _) => Change::Added,
+        (Some(_), None) => Change::Removed,
+    }
+}
+
+fn scheme(kind: ComponentKind) -> Option<Scheme> {
+    match kind {
+        ComponentKind::Deb => Some(Scheme::Deb),
+        ComponentKind::Apk => Some(Scheme::Apk),
+        ComponentKind::Rpm => Some(Scheme::Rpm),
+        ComponentKind::Golang => Some(Scheme::Go),
+        ComponentKind::Binary => Some(Scheme::Semver),
+        kind => scheme_of(kind.as_str()),
+    }
+}
+
+fn values(from: &Inventory, to: &Inventory) -> Vec<ValueChange> {
+    let mut out = Vec::new();
+    let mut add =
+        |of: &'static str, from: BTreeMap<String, String>, to: BTreeMap<String, String>| {
+            let names: BTreeSet<&String> = from.keys().chain(to.keys()).collect();
+            for name in names {
+                let (old, new) = (from.get(name), to.get(name));
+                if old != new {
+                    out.push(ValueChange {
+                        of,
+                        name: name.clone(),
+                        from: old.cloned(),
+                        to: new.cloned(),
+                    });
+                }
+            }
+        };
+    add("licence", licences(from), licences(to));
+    if let (Some(one), Some(other)) = (&from.facts, &to.facts) {
+        type Of = fn(&ImageFacts) -> BTreeMap<String, String>;
+        let lists: [(&'static str, Of); 13] = [
+            ("process", process),
+            ("environment", environment),
+            ("label", |facts| facts.labels.clone()),
+            ("port", |facts| words(&facts.ports)),
+            ("volume", |facts| words(&facts.volumes)),
+            ("shell", |facts| words(&facts.shells)),
+            ("package manager", |facts| words(&facts.package_managers)),
+            ("interpreter", |facts| words(&facts.interpreters)),
+            ("setuid", |facts| files(&facts.setuid)),
+            ("setgid", |facts| files(&facts.setgid)),
+            ("capability", |facts| files(&facts.capabilities)),
+            ("world-writable", |facts| files(&facts.world_writable)),
+            ("secret", |facts| files(&facts.secrets)),
+        ];
+        // A directory has no configuration: that nothing is set there is no change.
+        let is_configured = from.subject.config.is_some() && to.subject.config.is_some();
+        for (place, (of, list)) in lists.into_iter().enumerate() {
+            if is_configured || place >= 5 {
+                add(of, list(one), list(other));
+            }
+        }
+    }
+    out.sort();
+    out
+}
+
+/// How many components have each licence.
+fn licences(inventory: &Inventory) -> BTreeMap<String, String> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for component in &inventory.components {
+        let Some(expression) = &component.licences.expression else {
+            continue;
+        };
+        let parts: BTreeSet<&str> = expression
+            .split([' ', '(', ')'])
+            .filter(|part| !matches!(*part, "" | "AND" | "OR" | "WITH"))
+            .collect();
+        for part in parts {
+            *counts.entry(part.to_owned()).or_default() += 1;
+        }
+    }
+    counts
+        .into_iter()
+        .map(|(licence, count)| (licence, count.to_string()))
+        .collect()
+}
+
+fn process(facts: &ImageFacts) -> BTreeMap<String, String> {
+    let user = match facts.user.as_str() {
+        "" => "root",
+        user => user,
+    };
+    [
+        ("user", user.to_owned()),
+        ("entrypoint", facts.entrypoint.join(" ")),
+        ("command", facts.command.join(" ")),
+        ("working directory", facts.working_directory.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+fn environment(facts: &ImageFacts) -> BTreeMap<String, String> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        (name.to_owned(), value.to_owned())
+    };
+    facts.environment.iter().map(pair).collect()
+}
+
+fn words(list: &[String]) -> BTreeMap<String, String> {
+    list.iter()
+        .map(|one| (one.clone(), String::new()))
+        .collect()
+}
+
+fn files(list: &[FileFact]) -> BTreeMap<String, String> {
+    let about = |file: &FileFact| {
+        let note = file.note.as_deref().unwrap_or_default();
+        format!("{} {}:{} {note}", file.mode, file.uid, file.gid)
+            .trim_end()
+            .to_owned()
+    };
+    list.iter()
+        .map(|file| (file.path.clone(), about(file)))
+        .collect()
+}
+
+fn directories(from: &Inventory, to: &Inventory) -> Vec<DirectoryChange> {
+    let (Some(from), Some(to)) = (&from.facts, &to.facts) else {
+        return Vec::new();
+    };
+    let paths: BTreeSet<&String> = from
+        .by_directory
+        .keys()
+        .chain(to.by_directory.keys())
+        .collect();
+    let mut changes: Vec<DirectoryChange> = paths
+        .into_iter()
+        .map(|path| DirectoryChange {
+            path: path.clone(),
+            from: from.by_directory.get(path).copied().unwrap_or_default(),
+            to: to.by_directory.get(path).copied().unwrap_or_default(),
+        })
+        .filter(|change| change.from != change.to)
+        .collect();
+    changes.sort_by_key(|change| std::cmp::Reverse(change.from.bytes.abs_diff(change.to.bytes)));
+    changes
+}
