@@ -50,16 +50,19 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
             let mut by_reason: BTreeMap<(Reason, bool), Vec<VexProduct>> = BTreeMap::new();
             for id in list(status, word, &place)? {
                 let id = id.as_str().unwrap_or_default();
-                let Some(product) = products.get(id) else {
-                    return Err((place, format!("`{word}` names `{id}`, which is no product")));
-                };
+                is_short(id, &place)?;
+                // Some documents name what their tree does not define: nothing is such a product.
+                let product = products.get(id).cloned().unwrap_or_else(|| VexProduct {
+                    unknown: Some(format!("`{word}` names `{id}`, which is no product")),
+                    ..VexProduct::default()
+                });
                 let reason = reasons.about(id);
                 let is_usable = meaning != VexStatus::NotAffected
                     || !(reason.justification.is_empty() && reason.impact.is_empty());
                 by_reason
                     .entry((reason, is_usable))
                     .or_default()
-                    .push(product.clone());
+                    .push(product);
             }
             for ((reason, is_usable), products) in by_reason {
                 statements.push(VexStatement {
@@ -109,10 +112,10 @@ fn products(tree: &Value) -> Result<BTreeMap<String, VexProduct>, Wrong> {
         let (id, own) = full_product(product, place)?;
         let side = |key: &str| -> Result<VexProduct, Wrong> {
             let id = short(relation, key, place)?;
-            out.get(id).cloned().ok_or_else(|| {
-                let reason = format!("a relationship names `{id}`, which is no product");
-                (place.to_owned(), reason)
-            })
+            Ok(out.get(id).cloned().unwrap_or_else(|| VexProduct {
+                unknown: Some(format!("a relationship names `{id}`, which is no product")),
+                ..VexProduct::default()
+            }))
         };
         let (part, whole) = (
             side("product_reference")?,

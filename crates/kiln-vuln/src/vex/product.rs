@@ -231,11 +231,8 @@ impl<'a> Target<'a> {
             .parse()
             .map_err(|_| far(format!("`{name}` is no package URL and not this image")))?;
         let other = || {
-            far(format!(
-                "it is about {}, not {}",
-                purl.bare(),
-                component.name
-            ))
+            let (kind, name) = (component.kind, &component.name);
+            far(format!("it is about {}, not {kind} {name}", purl.bare()))
         };
         let kind = component
             .purl

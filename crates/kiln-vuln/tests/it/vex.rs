@@ -1,13 +1,17 @@
 //! VEX: what is read, what applies, and what must not.
 
+use std::collections::BTreeMap;
+
+use kiln_archive::decompress::{Codec, decoder};
+use kiln_archive::{Limits, read_to_vec, tar};
 use kiln_types::{
     Component, ComponentId, ComponentKind, DatabaseFact, DistributionFact, Evidence, EvidenceKind,
     Findings, Inventory, SourcePackage, Suppression, VexStatus,
 };
 use kiln_vuln::feed::{read_debian_tracker, read_osv};
 use kiln_vuln::vex::{
-    Moment, VexDocument, VexForm, VexHead, VexOptions, VexOutcome, VexStatement, VexVerdict, apply,
-    check_statement, merge_vex, read_vex, write_openvex,
+    MAX_VEX, Moment, VexDocument, VexForm, VexHead, VexOptions, VexOutcome, VexStatement,
+    VexVerdict, apply, check_statement, merge_vex, read_vex, write_openvex,
 };
 use kiln_vuln::{AdvisorySet, match_inventory};
 use serde_json::{Value, json};
@@ -173,7 +177,7 @@ fn products_are_named_in_many_ways() {
             "pkg:deb/debian/zlib1g?vcs_url=x",
             "vcs_url=x ≠ unknown",
         ),
-        (deb, "pkg:apk/alpine/zlib", "not zlib1g"),
+        (deb, "pkg:apk/alpine/zlib", "not deb zlib1g"),
         (deb, "pkg:deb/debian/zlib1", "not in this image"),
         (deb, "pkg:oci/web", "zlib1g"),
         (deb, "ghcr.io/org/web", "zlib1g"),
@@ -188,7 +192,7 @@ fn products_are_named_in_many_ways() {
         (npm, "pkg:golang/example.org/app", "example.org/Mod"),
         (npm, "pkg:maven/org.x/lib@2.0?type=jar", "org.x:lib"),
         (npm, "pkg:maven/org.x/app@9", "org.x:lib"),
-        (npm, "pkg:maven/org.y/lib", "not org.x:lib"),
+        (npm, "pkg:maven/org.y/lib", "not maven org.x:lib"),
     ] {
         let said = statement(
             id,
@@ -414,10 +418,21 @@ fn csaf_names_products_by_ids_groups_and_relations() {
         "not affected, and nobody says why"
     );
     document["vulnerabilities"][1]["product_status"]["fixed"] = json!(["?"]);
+    let (findings, outcomes) = held(&[read(&document).unwrap()], &VexOptions::default());
+    assert!(suppressed(&findings).is_empty());
+    let reasons: Vec<&str> = outcomes
+        .iter()
+        .map(|outcome| outcome.reason.as_str())
+        .collect();
+    assert!(
+        reasons.contains(&"`fixed` names `?`, which is no product"),
+        "{reasons:?}"
+    );
+    document["product_tree"]["product_groups"] = json!("G");
     let error = read(&document).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the VEX document `c` cannot be read at vulnerability 2: `fixed` names `?`, which is no product"
+        "the VEX document `c` cannot be read at the product groups: `product_groups` is no list"
     );
 }
 
@@ -648,4 +663,96 @@ fn a_statement_is_written_only_by_the_rules() {
         let error = check_statement(&broken).unwrap_err();
         assert!(error.contains(part), "{error}");
     }
+}
+
+/// Documents of others: what is in them, and that every statement says why it does nothing here.
+#[test]
+fn documents_of_others_are_read_and_each_statement_is_explained() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/vex/");
+    let mut documents = Vec::new();
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    names.sort();
+    for path in &names {
+        let name = path.file_name().unwrap().to_string_lossy();
+        documents.push(read_vex(&name, &std::fs::read(path).unwrap()).unwrap());
+    }
+    let count = |documents: &[VexDocument], form: VexForm| {
+        let of_form = documents.iter().filter(|document| document.form == form);
+        let counts = of_form.map(|document| document.statements.len());
+        (counts.clone().count(), counts.sum::<usize>())
+    };
+    assert_eq!(count(&documents, VexForm::OpenVex), (15, 24));
+    assert_eq!(count(&documents, VexForm::Csaf), (3, 6));
+
+    let limits = Limits::default();
+    let file = std::fs::File::open(format!("{folder}dhi-vex.tar.zst")).unwrap();
+    let tar = decoder(Codec::Zstd, file, &limits).unwrap();
+    let mut tar = tar::Reader::new(tar, &limits);
+    let mut of_dhi = Vec::new();
+    while let Some(entry) = tar.next().unwrap() {
+        let name = String::from_utf8_lossy(&entry.path).into_owned();
+        let bytes = read_to_vec(tar.content(), MAX_VEX).unwrap();
+        if name.ends_with(".json") {
+            of_dhi.push(read_vex(&name, &bytes).unwrap());
+        }
+    }
+    assert_eq!(count(&of_dhi, VexForm::OpenVex), (107, 6705));
+    let mut by_status: BTreeMap<VexStatus, usize> = BTreeMap::new();
+    for statement in of_dhi.iter().flat_map(|document| &document.statements) {
+        *by_status.entry(statement.status).or_default() += 1;
+        assert!(statement.unusable.is_none() && statement.at.is_some());
+    }
+    let counts: Vec<usize> = by_status.into_values().collect();
+    assert_eq!(counts, [6525, 10, 170]);
+    documents.extend(of_dhi);
+
+    // Docker's statements name Debian packages by `os_version`, which no scanner's package URLs have.
+    for (release, expected) in [("12", true), ("13", false)] {
+        let mut zlib = Component::new(ComponentKind::Deb, "zlib1g", "1:1.2.13.dfsg-1");
+        zlib.source = Some(SourcePackage {
+            name: "zlib".to_owned(),
+            version: zlib.version.clone(),
+        });
+        let mut inventory = inventory();
+        inventory.components = vec![zlib];
+        inventory.distribution.as_mut().unwrap().version = Some(release.to_owned());
+        let tracker = r#"{"zlib":{"CVE-2023-45853":{"releases":{
+          "trixie":{"status":"open","urgency":"high"},"bookworm":{"status":"open","urgency":"high"}}}}}"#;
+        let mut set = read_debian_tracker(tracker.as_bytes()).unwrap();
+        set.finish();
+        let Ok(mut findings) = match_inventory(&inventory, &set, DatabaseFact::default());
+        let outcomes = apply(
+            &mut findings,
+            &inventory,
+            &documents,
+            &VexOptions::default(),
+        );
+        assert_eq!(outcomes.len(), 6705 + 24 + 6);
+        assert!(outcomes.iter().all(|outcome| !outcome.reason.is_empty()));
+        assert_eq!(!suppressed(&findings).is_empty(), expected);
+        let differs = |outcome: &VexOutcome| {
+            outcome
+                .reason
+                .contains("os_version=12 (debian:12) ≠ debian:13")
+        };
+        assert_eq!(outcomes.iter().any(differs), !expected);
+    }
+    let (merged, left) = merge_vex(&documents);
+    assert!(
+        left.len() < 10 && merged.len() > 6690,
+        "{} {left:?}",
+        merged.len()
+    );
+    let written = write_openvex(&merged, &head("All")).to_string();
+    let again = read_vex("m", written.as_bytes()).unwrap();
+    assert!(
+        again
+            .statements
+            .iter()
+            .all(|statement| statement.unusable.is_none())
+    );
 }
