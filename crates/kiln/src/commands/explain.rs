@@ -52,6 +52,10 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         })
     };
     let Some(vulnerability) = database.vulnerability(&args.id).map_err(failed)? else {
+        if !args.statements.is_empty() {
+            let told = stated(context, args, &BTreeSet::from([&args.id]))?;
+            render::print(&render::printable(&format!("{}\n", told.join("\n"))))?;
+        }
         context.say(&format!(
             "the database of {} has nothing about {}",
             snapshot.built,

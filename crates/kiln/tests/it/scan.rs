@@ -229,6 +229,18 @@ fn vex_statements_suppress_and_each_says_why_it_does_or_does_not() {
         "{told}"
     );
 
+    // What the database knows nothing of is still said.
+    let unknown = [
+        "explain",
+        "CVE-2030-0009",
+        "rootfs:root",
+        "--vex",
+        "vex/one.json",
+    ];
+    let run = environment.run(&unknown);
+    assert_eq!(run.code, Some(3));
+    assert!(run.stdout.contains("nothing-to-suppress"), "{}", run.stdout);
+
     environment.write("vex/one.json", VEX.replace("affected\"", "odd\""));
     let said = environment.run(&why).failure(4);
     assert!(
