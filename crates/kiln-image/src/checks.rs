@@ -104,6 +104,21 @@ impl ImageFacts {
         facts
     }
 
+    /// Adds the programs that are shells by what they hold, whatever their names.
+    pub(crate) fn find_shells(&mut self, tree: &GrowingTree<'_>) {
+        for (path, entry) in tree.entries() {
+            let file = matches!(entry.kind, EntryKind::File | EntryKind::Hardlink(_));
+            if file
+                && entry.mode & 0o111 != 0
+                && tree.facts(path).is_some_and(|facts| facts.is_a_shell)
+                && !self.shells.contains(path)
+            {
+                self.shells.push(path.clone());
+            }
+        }
+        self.shells.sort();
+    }
+
     /// Adds what is known of how the tree came to be.
     pub(crate) fn describe(
         &mut self,
@@ -213,7 +228,8 @@ pub(crate) fn run_checks(
 ) -> Result<Vec<CheckOutcome>, AssembleError> {
     let entries = tree.entries();
     let entries = entries.values().copied();
-    let facts = ImageFacts::of(0, entries.clone());
+    let mut facts = ImageFacts::of(0, entries.clone());
+    facts.find_shells(tree);
     let paths = |list: &[RelativePath]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     plan.checks
         .iter()

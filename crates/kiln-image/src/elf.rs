@@ -7,6 +7,7 @@
 
 mod content;
 mod symbols;
+mod texts;
 
 use std::collections::BTreeMap;
 
@@ -89,6 +90,9 @@ pub struct ElfFacts {
     /// The functions it imports that start a shell: see [`SHELL_CALLS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shell_calls: Vec<String>,
+    /// Whether it is a shell by what it holds, whatever its name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_a_shell: bool,
     /// The directories of `DT_RPATH`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rpath: Vec<String>,
@@ -152,6 +156,7 @@ impl ElfFacts {
 pub(crate) use content::Content;
 use content::Pages;
 pub use symbols::SHELL_CALLS;
+use texts::Texts;
 
 /// Whether these are the first bytes of an ELF file (four are enough).
 #[must_use]
@@ -223,6 +228,7 @@ fn read<Elf: FileHeader<Endian = Endianness>>(pages: &Pages<'_>, class: u8) -> O
         versions_needed: BTreeMap::new(),
         versions: Vec::new(),
         shell_calls: Vec::new(),
+        is_a_shell: false,
         rpath: Vec::new(),
         runpath: Vec::new(),
         flags_1: 0,
@@ -256,6 +262,10 @@ fn read<Elf: FileHeader<Endian = Endianness>>(pages: &Pages<'_>, class: u8) -> O
             let count = dynamic_symbols(header, endian, pages);
             symbols::read(&mut facts, pages, &tables, count);
         }
+    }
+    // A static program has no imports that say that it starts others.
+    if facts.needed.is_empty() && facts.is_program() {
+        facts.is_a_shell = Texts::of(pages).is_a_shell;
     }
     Some(facts)
 }

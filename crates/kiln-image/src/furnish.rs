@@ -100,6 +100,7 @@ pub fn furnish(
     let entries = tree.entries();
     let count = fragments.len() - merged.removal.packages.len();
     let mut facts = ImageFacts::of(count, entries.values().copied());
+    facts.find_shells(&tree);
     facts.describe(&tree, report.as_ref(), fragments.len());
     if tree.entry(start::SHELL).is_some_and(start::is_gate) {
         let start = plan.start.iter();

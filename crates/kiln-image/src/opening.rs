@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Opening {
     /// `#!`: the rest of that line, blanks around it removed (execve(2), "Interpreter scripts").
     Script(String),
-    /// A private key in PEM (RFC 7468): `-----BEGIN … PRIVATE KEY-----`.
+    /// A private key: in PEM (RFC 7468, `-----BEGIN … PRIVATE KEY-----`), in DER (PKCS #8, PKCS #1,
+    /// SEC 1), or in PuTTY's form.
     PrivateKey,
 }
 
@@ -34,6 +35,9 @@ impl Opening {
             let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
             line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
         };
+        if is_key_in_der(start) || start.starts_with(b"PuTTY-User-Key-File-") {
+            return Some(Self::PrivateKey);
+        }
         // Programs that write keys have the line as one of their texts, between zero bytes.
         (!start.contains(&0) && start.split(|byte| *byte == b'\n').any(key))
             .then_some(Self::PrivateKey)
@@ -52,9 +56,54 @@ impl Opening {
     }
 }
 
+/// Whether a whole file is a private key in DER: a sequence as long as the file that begins with the
+/// version and then the algorithm (RFC 5208, RFC 5958), the modulus (RFC 8017, A.1.2), or the key of a
+/// curve (RFC 5915).
+fn is_key_in_der(file: &[u8]) -> bool {
+    let [0x30, first, rest @ ..] = file else {
+        return false;
+    };
+    let (length, content) = match (first, rest) {
+        (0..=0x7f, _) => (usize::from(*first), rest),
+        (0x81, [length, rest @ ..]) => (usize::from(*length), rest),
+        (0x82, [high, low, rest @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+        _ => return false,
+    };
+    length == content.len()
+        && matches!(
+            content,
+            [2, 1, 0 | 1, 0x30, ..] | [2, 1, 0, 2, 0x40..=0x84, ..] | [2, 1, 1, 4, 0x1c..=0x42, ..]
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_in_der() {
+        let sequence = |content: &[u8]| {
+            let length = u8::try_from(content.len()).unwrap();
+            [&[0x30, 0x81, length], content].concat()
+        };
+        for (content, key) in [
+            // Version 0, then AlgorithmIdentifier: PKCS #8.
+            (&[2, 1, 0, 0x30, 5, 6, 3, 43, 101, 112][..], true),
+            // Version 0, then a modulus of 512 bits: PKCS #1.
+            (&[&[2, 1, 0, 2, 0x41][..], &[1; 65]].concat()[..], true),
+            // Version 1, then 32 bytes: SEC 1.
+            (&[&[2, 1, 1, 4, 32][..], &[1; 32]].concat()[..], true),
+            // A certificate: a sequence at once. A message of SNMP: a community.
+            (&[0x30, 3, 2, 1, 0], false),
+            (&[2, 1, 0, 4, 6, 112, 117, 98, 108, 105, 99], false),
+        ] {
+            let expected = key.then_some(Opening::PrivateKey);
+            assert_eq!(Opening::of(&sequence(content)), expected, "{content:?}");
+            let mut longer = sequence(content);
+            longer.push(0);
+            assert_eq!(Opening::of(&longer), None, "{content:?} and a byte");
+        }
+    }
 
     #[test]
     fn scripts_and_keys() {
@@ -83,6 +132,10 @@ mod tests {
             ),
             ("begins with -----BEGIN PRIVATE KEY-----\n", None),
             ("\0-----BEGIN PRIVATE KEY-----\n\0", None),
+            (
+                "PuTTY-User-Key-File-3: ssh-ed25519\n",
+                Some(Opening::PrivateKey),
+            ),
             ("", None),
         ] {
             assert_eq!(Opening::of(start.as_bytes()), expected, "{start}");

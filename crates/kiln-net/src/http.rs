@@ -57,9 +57,8 @@ pub(crate) async fn transfer(
             conditional = true;
         }
     }
-    let patience = settings
-        .connect_timeout
-        .saturating_add(settings.stall_timeout);
+    // Connecting has a limit of its own, but whoever waits counts from the request on.
+    let patience = settings.stall_timeout;
     let response = match timeout(patience, request.send()).await {
         Ok(answer) => answer.map_err(|error| refused(&error, settings.connect_timeout))?,
         Err(_) => return Err(Failure::later(Outcome::Stalled(patience))),

@@ -60,13 +60,13 @@ fn start(gate: &GateCommand) -> ExitCode {
             _ => NOT_EXECUTABLE,
         })
     };
-    match prepare(gate) {
+    match prepare(gate, Environment::of_process()) {
         Ok(mut command) => failed(&command.exec()),
         Err(error) => failed(&error),
     }
 }
 
-fn prepare(gate: &GateCommand) -> std::io::Result<Command> {
+fn prepare(gate: &GateCommand, mut environment: Environment) -> std::io::Result<Command> {
     let Some((program, arguments)) = gate.arguments.split_first() else {
         return Err(std::io::ErrorKind::InvalidInput.into());
     };
@@ -74,7 +74,6 @@ fn prepare(gate: &GateCommand) -> std::io::Result<Command> {
     let streams = gate.streams;
     // The definition says which programs run: the caller's PATH makes no others of them. What is
     // preloaded stays, because images give names to arbitrary users that way.
-    let mut environment = Environment::of_process();
     environment.unset("PATH");
     let mut command = Command::new(environment.find(program.as_ref())?);
     command.arg0(program).args(arguments);
@@ -96,4 +95,39 @@ fn prepare(gate: &GateCommand) -> std::io::Result<Command> {
         command.stderr(output);
     }
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use kiln_script::Streams;
+
+    use super::*;
+
+    #[test]
+    fn the_callers_path_makes_no_other_program_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let planted = folder.path().join("cat");
+        std::fs::write(&planted, "planted").unwrap();
+        std::fs::set_permissions(&planted, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut environment = Environment::default();
+        environment.set("PATH", folder.path().to_str().unwrap());
+        assert_eq!(environment.find("cat".as_ref()).unwrap(), planted);
+
+        let gate = GateCommand {
+            text: "cat x".to_owned(),
+            streams: Streams::default(),
+            arguments: vec!["cat".to_owned(), "x".to_owned()],
+        };
+        let command = prepare(&gate, environment).unwrap();
+        assert!(
+            [Path::new("/usr/bin/cat"), Path::new("/bin/cat")]
+                .contains(&Path::new(command.get_program())),
+            "{command:?}"
+        );
+        // Nor does what it starts find programs there.
+        let path = command.get_envs().find(|(name, _)| *name == "PATH");
+        assert_eq!(path, Some(("PATH".as_ref(), None)));
+    }
 }

@@ -6,6 +6,7 @@
 use object::Endianness;
 
 use super::content::Pages;
+use super::texts::Texts;
 use super::{ElfFacts, MAX_WEIGHT};
 
 pub(super) const DT_SYMTAB: u64 = 6;
@@ -43,15 +44,6 @@ pub const SHELL_CALLS: [&str; 12] = [
     "wordexp",
 ];
 
-const SHELLS: [&[u8]; 6] = [
-    b"\0/bin/sh\0",
-    b"\0/usr/bin/sh\0",
-    b"\0/bin/bash\0",
-    b"\0/usr/bin/bash\0",
-    b"\0/bin/dash\0",
-    b"\0/bin/csh\0",
-];
-
 /// Where the tables of a file are, as offsets.
 pub(super) struct Tables {
     pub(super) strings: u64,
@@ -68,7 +60,7 @@ pub(super) fn read(facts: &mut ElfFacts, pages: &Pages<'_>, tables: &Tables, cou
     let reading = Reading { pages, tables };
     reading.versions_needed(facts);
     reading.versions_defined(facts);
-    facts.shell_calls = reading.shell_calls(facts.class, count).unwrap_or_default();
+    facts.shell_calls = reading.shell_calls(facts, count).unwrap_or_default();
 }
 
 struct Reading<'a> {
@@ -161,7 +153,8 @@ impl Reading<'_> {
         facts.versions.dedup();
     }
 
-    fn shell_calls(&self, class: u8, count: Option<u64>) -> Option<Vec<String>> {
+    fn shell_calls(&self, facts: &mut ElfFacts, count: Option<u64>) -> Option<Vec<String>> {
+        let class = facts.class;
         let start = self.tables.symbols?;
         let count = count
             .or_else(|| self.long(self.tables.hash?, 4).map(u64::from))
@@ -184,8 +177,13 @@ impl Reading<'_> {
         }
         calls.sort();
         let always = |name: &String| matches!(name.as_str(), "popen" | "system" | "wordexp");
-        if !calls.iter().all(always) && !self.names_a_shell() {
-            calls.retain(always);
+        // A shell starts programs: other files need not be read for what tells one.
+        if !calls.iter().all(always) {
+            let texts = Texts::of(self.pages);
+            facts.is_a_shell = texts.is_a_shell;
+            if !texts.names_a_shell {
+                calls.retain(always);
+            }
         }
         Some(calls)
     }
@@ -210,34 +208,5 @@ impl Reading<'_> {
         SHELL_CALLS
             .into_iter()
             .find(|name| name.as_bytes() == &start[..length])
-    }
-
-    /// Whether the path of a shell stands somewhere between zero bytes.
-    fn names_a_shell(&self) -> bool {
-        const AT_ONCE: u64 = 64 << 10;
-        let overlap = SHELLS.iter().map(|shell| shell.len()).max().unwrap_or(0) as u64;
-        let finder = memchr::memmem::Finder::new(b"bin/");
-        let mut at = 0;
-        while at < self.pages.length() {
-            let count = (self.pages.length() - at).min(AT_ONCE + overlap);
-            let bytes = usize::try_from(count).ok();
-            let Some(bytes) = bytes.and_then(|count| self.pages.bytes(at, count)) else {
-                return false;
-            };
-            let found = finder.find_iter(&bytes).any(|place| {
-                SHELLS.iter().any(|shell| {
-                    // `shell` begins with a zero byte and has `bin/` somewhere behind it.
-                    let before = shell.windows(4).position(|window| window == b"bin/");
-                    before
-                        .and_then(|before| bytes.get(place.checked_sub(before)?..))
-                        .is_some_and(|rest| rest.starts_with(shell))
-                })
-            });
-            if found {
-                return true;
-            }
-            at += AT_ONCE;
-        }
-        false
     }
 }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use kiln_types::{EntryKind, FileEntry, Plan, RelativePath};
 
 use super::walk::{Walked, module_of};
-use super::{CutFiles, CutList, CutPackage, CutRule, Role, role};
+use super::{CutFiles, CutList, CutPackage, CutRule, Role, in_program_folder, role};
 use crate::cuts::Pattern;
 use crate::elf::ElfFacts;
 use crate::emulate::{EmulateError, Tree, resolve};
 use crate::fragment::Fragment;
 use crate::merge::Removal;
+use crate::opening::Opening;
 use crate::tree::GrowingTree;
 
 /// What leaves.
@@ -90,14 +91,39 @@ fn file_rule(
     languages: &[(Vec<Pattern>, Vec<Pattern>)],
 ) -> Option<CutRule> {
     let path = &entry.path;
-    if walked.reasons.contains_key(path) || matches!(entry.kind, EntryKind::Symlink(_)) {
+    if walked.reasons.contains_key(path) {
         return None;
+    }
+    if matches!(entry.kind, EntryKind::Symlink(_)) {
+        return starts_a_module(entry, tree, walked, languages)
+            .then_some(CutRule::UnreachedProgram);
     }
     if let Some(language) = module_of(languages, entry, tree.opening(path)) {
         return (!walked.live.contains(&language)).then_some(CutRule::NoInterpreter);
     }
     let role = role(entry, tree.elf(path.as_str()), tree.opening(path));
     (role == Role::Program).then_some(CutRule::UnreachedProgram)
+}
+
+/// Whether a link is a program by which people start a module that nothing else reaches:
+/// `/usr/bin/corepack` leads to a file among the modules of Node.js, which stays as one.
+fn starts_a_module(
+    entry: &FileEntry,
+    tree: &GrowingTree<'_>,
+    walked: &Walked,
+    languages: &[(Vec<Pattern>, Vec<Pattern>)],
+) -> bool {
+    let target = in_program_folder(&entry.path)
+        .then(|| resolve(tree, entry.path.as_str()))
+        .flatten()
+        .filter(|target| !walked.reasons.contains_key(target));
+    let Some(target) = target.and_then(|target| tree.entry(target.as_str())) else {
+        return false;
+    };
+    let opening = tree.opening(&target.path);
+    target.mode & 0o111 != 0
+        && opening.and_then(Opening::interpreter).is_some()
+        && module_of(languages, target, opening).is_some()
 }
 
 /// Finds the links of packages that led somewhere and no longer do. One link may lead to another,

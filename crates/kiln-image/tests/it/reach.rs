@@ -272,6 +272,40 @@ fn a_script_needs_its_interpreter_and_modules_stay_with_it() {
     assert!(built.furnished.checks[0].violations.is_empty());
 }
 
+/// Modules stay with their interpreter; the links that make programs of them go as programs do.
+#[test]
+fn a_link_that_starts_a_module_is_a_program() {
+    let mut debs = debs();
+    let module = "#!/usr/bin/perl\n";
+    debs.push(
+        deb("script")
+            .field("Depends", "perl, perl-tools")
+            .file("/usr/bin/script", module, 0o755)
+            .build(),
+    );
+    debs.push(
+        deb("perl-tools")
+            .file("/usr/share/perl5/packer.pl", module, 0o755)
+            .file("/usr/share/perl5/B.pm", "1;", 0o755)
+            .symlink("/usr/bin/packer", "../share/perl5/packer.pl")
+            .symlink("/usr/bin/B.pm", "../share/perl5/B.pm")
+            .build(),
+    );
+    let mut plan = cutting(&["app"]);
+    plan.reach.keep = vec!["script".to_owned()];
+    let (report, tree) = walk(&plan, &debs).unwrap();
+    assert_eq!(
+        rule_of(&report, "/usr/bin/packer"),
+        Some(CutRule::UnreachedProgram)
+    );
+    assert!(!tree.contains("usr/bin/packer"));
+    assert!(tree.contains("usr/share/perl5/packer.pl") && tree.contains("usr/bin/B.pm"));
+    plan.reach.keep.push("packer".to_owned());
+    let (report, tree) = walk(&plan, &debs).unwrap();
+    assert_eq!(rule_of(&report, "/usr/bin/packer"), None);
+    assert!(tree.contains("usr/bin/packer"));
+}
+
 #[test]
 fn holes_name_the_file_and_what_it_needs() {
     let broken = |needed: &[&str]| {

@@ -317,13 +317,18 @@ fn an_image_that_breaks_its_profile_is_not_made() {
             .replace("    - tzdata\n", "    - tzdata\n    - debianutils\n")
             .replace(
                 "contents:\n",
-                "contents:\n  keep: [/usr/bin/bash, /usr/bin/sneaky]\n",
+                "contents:\n  keep: [/usr/bin/bash, /usr/bin/quiet, /usr/bin/sneaky]\n",
             ),
     );
+    // The header of a static program, and the variables of a shell.
+    let mut quiet = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
+    quiet.resize(64, 0);
+    quiet.extend(b"\0OPTIND\0PS4=+ \0");
     let shell = ["amd64", "arm64"].map(|architecture| {
         DebBuilder::new("debianutils", "5-1")
             .architecture(architecture)
             .file("/usr/bin/bash", "a shell", 0o755)
+            .file("/usr/bin/quiet", &quiet[..], 0o755)
             .file("/usr/bin/sneaky", "setuid", 0o4755)
             .build()
     });
@@ -334,7 +339,7 @@ fn an_image_that_breaks_its_profile_is_not_made() {
     [exit 2]
     [stderr]
     error: tiny 1.26/standard/amd64 breaks the rules of its profile:
-      no-shell: /usr/bin/bash
+      no-shell: /usr/bin/bash, /usr/bin/quiet
       no-setuid: /usr/bin/sneaky
     ");
     assert_eq!(
