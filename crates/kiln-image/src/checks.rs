@@ -1,6 +1,6 @@
 //! What must hold of a finished image: the invariants that a profile names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{EntryKind, FileEntry, PackageFormat, Plan, RelativePath};
 use serde::Serialize;
@@ -93,7 +93,8 @@ impl ImageFacts {
             // File capabilities give rights as setuid does (capabilities(7)).
             let privileged =
                 entry.mode & 0o6000 != 0 || entry.xattrs.contains_key("security.capability");
-            if entry.kind == EntryKind::File && privileged {
+            let file = matches!(entry.kind, EntryKind::File | EntryKind::Hardlink(_));
+            if file && privileged {
                 facts.setuid.push(entry.path.clone());
             }
             let sticky = entry.kind == EntryKind::Directory && entry.mode & 0o1000 != 0;
@@ -224,7 +225,6 @@ pub(crate) fn run_checks(
     tree: &GrowingTree<'_>,
     fragments: &[&Fragment],
     removal: &Removal,
-    report: Option<&ReachReport>,
 ) -> Result<Vec<CheckOutcome>, AssembleError> {
     let entries = tree.entries();
     let entries = entries.values().copied();
@@ -237,7 +237,7 @@ pub(crate) fn run_checks(
             let violations = match check.as_str() {
                 "declared-interpreters" => undeclared_interpreters(plan, entries.clone()),
                 "dependencies-hold" => open_dependencies(format, fragments, removal),
-                "known-owners" => strangers(tree, fragments, removal),
+                "known-owners" => strangers(tree),
                 "no-private-keys" => private_keys(tree),
                 "no-shell" => shells(plan, tree, &facts),
                 "no-package-manager" => paths(&facts.package_managers),
@@ -245,7 +245,7 @@ pub(crate) fn run_checks(
                 "no-world-writable" => paths(&facts.world_writable),
                 "no-writable-system-paths" => writable_system_paths(plan, entries.clone()),
                 "non-root" => root_user(plan),
-                "shell-callers" => shell_callers(report),
+                "shell-callers" => shell_callers(plan, tree, fragments, removal),
                 _ => return Err(AssembleError::UnknownCheck(check.clone())),
             };
             Ok(CheckOutcome {
@@ -264,22 +264,12 @@ fn shells(plan: &Plan, tree: &GrowingTree<'_>, facts: &ImageFacts) -> Vec<String
         return violations;
     }
     for (path, entry) in tree.entries() {
-        let script = tree.opening(path).and_then(Opening::interpreter);
-        let Some((program, argument)) = script.filter(|_| entry.mode & 0o111 != 0) else {
+        let script = tree.opening(path).and_then(Opening::interpreter_name);
+        let Some(program) = script.filter(|_| entry.mode & 0o111 != 0) else {
             continue;
         };
-        let name = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
-        let of = match name(program).as_str() {
-            "env" => name(
-                argument
-                    .unwrap_or_default()
-                    .split_whitespace()
-                    .next()
-                    .unwrap_or(""),
-            ),
-            other => other.to_owned(),
-        };
-        if SHELLS.contains(&of.as_str()) {
+        let of = program.rsplit('/').next().unwrap_or_default();
+        if SHELLS.contains(&of) {
             violations.push(format!("{path} is a script for `{of}`"));
         }
     }
@@ -325,19 +315,36 @@ fn private_keys(tree: &GrowingTree<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Paths of which neither a package nor anybody who makes files says that they are theirs.
-/// Directories that nobody lists but something lies in are everybody's.
-fn strangers(tree: &GrowingTree<'_>, fragments: &[&Fragment], removal: &Removal) -> Vec<String> {
+/// Paths of which neither the package database nor anybody who makes files says that they are
+/// theirs. Directories that nobody lists but something lies in are everybody's.
+fn strangers(tree: &GrowingTree<'_>) -> Vec<String> {
+    let is_list = |path: &RelativePath| {
+        path.is_below("var/lib/dpkg/info") && path.file_name().ends_with(".list")
+    };
+    let mut listed: BTreeSet<&str> = BTreeSet::new();
+    for (_, made) in tree.made().iter().filter(|(path, _)| is_list(path)) {
+        listed.extend(
+            std::str::from_utf8(&made.file.content)
+                .unwrap_or_default()
+                .lines(),
+        );
+    }
+    let is_listed = |path: &RelativePath| {
+        let path = path.to_string();
+        // Packages that do not know of the merged /usr list their files where they ship them.
+        listed.contains(&*path)
+            || path
+                .strip_prefix("/usr")
+                .is_some_and(|path| listed.contains(path))
+    };
+    // A database without lists (of packages in `status.d`) says nothing about files.
+    let known = |path: &RelativePath| {
+        tree.made().contains_key(path)
+            || tree.owner(path).is_some() && (listed.is_empty() || is_listed(path))
+    };
     tree.entries()
         .into_iter()
-        .filter(|(path, entry)| {
-            let owner = tree.owner(path);
-            entry.kind != EntryKind::Directory
-                && !tree.made().contains_key(*path)
-                && owner.is_none_or(|index| {
-                    index >= fragments.len() || removal.packages.contains(&index)
-                })
-        })
+        .filter(|(path, entry)| entry.kind != EntryKind::Directory && !known(path))
         .map(|(path, _)| format!("{path} belongs to nobody"))
         .collect()
 }
@@ -371,8 +378,13 @@ fn open_dependencies(
     violations
 }
 
-fn shell_callers(report: Option<&ReachReport>) -> Vec<String> {
-    let callers = report.map_or(&[] as &[_], |report| &report.shell_callers);
+fn shell_callers(
+    plan: &Plan,
+    tree: &GrowingTree<'_>,
+    fragments: &[&Fragment],
+    removal: &Removal,
+) -> Vec<String> {
+    let callers = crate::reach::shell_callers(plan, tree, fragments, removal);
     callers
         .iter()
         .filter(|caller| caller.reason.is_none())

@@ -126,7 +126,7 @@ impl ElfFacts {
         let versions = self
             .versions_needed
             .iter()
-            .map(|(library, versions)| library.len() + lengths(versions))
+            .map(|(library, versions)| weight_of(library) + lengths(versions))
             .sum::<usize>();
         let lists = [&self.needed, &self.versions, &self.rpath, &self.runpath];
         versions + lists.into_iter().map(|list| lengths(list)).sum::<usize>()
@@ -245,13 +245,11 @@ fn read<Elf: FileHeader<Endian = Endianness>>(pages: &Pages<'_>, class: u8) -> O
                 facts.interpreter = Some(string(&segment.data(pages, most)?)?);
             }
             PT_NOTE => {
-                let notes = segment.data(pages, MAX_NOTES)?;
-                read_notes(&mut facts, &notes, endian, segment.align);
+                notes(&mut facts, segment, pages, endian);
             }
             // Properties are aligned to the word; the loader and ldconfig skip others.
             PT_GNU_PROPERTY if segment.align == u64::from(class) * 4 => {
-                let notes = segment.data(pages, MAX_NOTES)?;
-                read_notes(&mut facts, &notes, endian, segment.align);
+                notes(&mut facts, segment, pages, endian);
             }
             _ => {}
         }
@@ -371,7 +369,7 @@ fn read_dynamic(
                     return None;
                 }
                 let name = at(value)?;
-                weight += name.len();
+                weight += weight_of(&name);
                 facts.needed.push(name);
                 if weight > MAX_WEIGHT {
                     return Some(None);
@@ -386,8 +384,13 @@ fn read_dynamic(
     Some(Some(tables))
 }
 
+/// What a kept name takes in memory, in bytes: an empty one, too.
+const fn weight_of(name: &str) -> usize {
+    name.len() + 32
+}
+
 fn lengths(list: &[String]) -> usize {
-    list.iter().map(String::len).sum()
+    list.iter().map(|name| weight_of(name)).sum()
 }
 
 fn directories(text: &str) -> Vec<String> {
@@ -395,6 +398,13 @@ fn directories(text: &str) -> Vec<String> {
         .filter(|part| !part.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// Reads a segment of notes. The loader starts a program whose notes are not all there.
+fn notes(facts: &mut ElfFacts, segment: &Segment, pages: &Pages<'_>, endian: Endianness) {
+    if let Some(notes) = segment.data(pages, MAX_NOTES) {
+        read_notes(facts, &notes, endian, segment.align);
+    }
 }
 
 /// Reads the notes that matter; notes that break the format end the walk, as in the loader.

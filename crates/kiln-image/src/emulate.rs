@@ -60,7 +60,7 @@ use crate::elf::ElfFacts;
 
 pub(crate) use ld_so_conf::directories as library_directories;
 pub use resolve::resolve;
-pub(crate) use resolve::resolve_parent;
+pub(crate) use resolve::{links_on_the_way, resolve_parent};
 
 /// What an emulator sees: the merged tree of the image before it, earlier emulators included.
 pub trait Tree {

@@ -103,6 +103,17 @@ pub struct Fragment {
     pub segment: SegmentRef,
 }
 
+impl Fragment {
+    /// The file at a path.
+    #[must_use]
+    pub fn file(&self, path: &RelativePath) -> Option<&FragmentFile> {
+        let found = self
+            .files
+            .binary_search_by(|file| file.entry.path.cmp(path));
+        found.ok().and_then(|index| self.files.get(index))
+    }
+}
+
 /// What was normalised, before the segment's digest is known to whoever stores it.
 #[derive(Clone, Debug)]
 pub struct Normalised {
@@ -378,7 +389,12 @@ fn write_segment(
         let (mut facts, mut opening) = (None, None);
         if holds_content && content.length > 0 {
             let start = spool.peek(content, Opening::ENOUGH);
-            opening = Opening::of(&start.map_err(|error| fail("reading back", &error))?);
+            let mut start = start.map_err(|error| fail("reading back", &error))?;
+            if start.len() == Opening::ENOUGH && Opening::wants_more(&start) {
+                let more = spool.peek(content, Opening::MOST);
+                start = more.map_err(|error| fail("reading back", &error))?;
+            }
+            opening = Opening::of(&start);
             facts = elf_facts(spool, content).map_err(|error| fail("reading back", &error))?;
             let names = facts.as_ref().map_or(0, ElfFacts::weight);
             weight = weight.saturating_add(names);
@@ -418,14 +434,11 @@ fn write_segment(
     })
 }
 
-/// An ELF file larger than this is not looked into: no program or library comes near it.
-const LARGEST_ELF: u64 = 256 << 20;
-
 /// What the ELF files of one package may name, in bytes: libraries, their versions, search paths.
-const LARGEST_FACTS: usize = 8 << 20;
+const LARGEST_FACTS: usize = 16 << 20;
 
 fn elf_facts(spool: &Spool<'_>, content: Span) -> std::io::Result<Option<ElfFacts>> {
-    if content.length < 64 || content.length > LARGEST_ELF {
+    if content.length < 64 {
         return Ok(None);
     }
     elf::facts_of(&spool.span(content))

@@ -106,14 +106,7 @@ pub fn furnish(
         let start = plan.start.iter();
         facts.command_gate = start.flat_map(|start| start.gate.clone()).collect();
     }
-    let mut checks = run_checks(
-        plan,
-        format,
-        &tree,
-        fragments,
-        &merged.removal,
-        report.as_ref(),
-    )?;
+    let mut checks = run_checks(plan, format, &tree, fragments, &merged.removal)?;
     checks.push(entrypoint_check(plan, &tree));
     let directories = entries
         .values()
@@ -362,7 +355,8 @@ fn put_path(tree: &mut GrowingTree<'_>, plan: &PathPlan) -> Result<(), AssembleE
             };
             let content = match here.kind {
                 EntryKind::File | EntryKind::Hardlink(_) => {
-                    tree.read(path.as_str())?.unwrap_or_default()
+                    let content = tree.read(path.as_str())?;
+                    content.ok_or_else(|| error("its content is not there to be read"))?
                 }
                 EntryKind::Directory | EntryKind::Symlink(_) => Vec::new(),
             };
@@ -406,7 +400,17 @@ fn entrypoint_check(plan: &Plan, tree: &GrowingTree<'_>) -> CheckOutcome {
         .environment
         .get("PATH")
         .map_or("", String::as_str);
-    for program in first.chain(known) {
+    // The command gate looks for programs in these folders, whatever `PATH` says.
+    let gate = plan.start.iter().flat_map(|start| &start.gate);
+    let gate: Vec<String> = gate
+        .filter_map(|text| kiln_script::GateCommand::parse(text).ok())
+        .filter_map(|command| command.arguments.into_iter().next())
+        .collect();
+    let gate = gate
+        .iter()
+        .map(|program| (&**program, kiln_script::PROGRAMS));
+    let others = first.chain(known).map(|program| (program, path));
+    for (program, path) in others.chain(gate) {
         let places: Vec<String> = if program.contains('/') {
             vec![program.to_owned()]
         } else {

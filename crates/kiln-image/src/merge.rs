@@ -119,11 +119,25 @@ impl<'a> Merged<'a> {
             }
         }
         for (index, fragment) in fragments.iter().enumerate() {
+            let mut carried: BTreeMap<&RelativePath, &RelativePath> = BTreeMap::new();
             for (number, file) in fragment.files.iter().enumerate() {
                 if removal.takes(index, &file.entry.path) {
                     continue;
                 }
-                let entry = (file.entry.clone(), Origin::File(index, number));
+                let mut entry = file.entry.clone();
+                if let EntryKind::Hardlink(carrier) = &file.entry.kind
+                    && removal.takes(index, carrier)
+                {
+                    // As in the layer that is written: the first link that stays carries the rest.
+                    let first = carried.entry(carrier).or_insert(&file.entry.path);
+                    if *first == &file.entry.path {
+                        entry.size = fragment.file(carrier).map_or(0, |file| file.entry.size);
+                        entry.kind = EntryKind::File;
+                    } else {
+                        entry.kind = EntryKind::Hardlink((*first).clone());
+                    }
+                }
+                let entry = (entry, Origin::File(index, number));
                 if let Some((before, _)) = entries.insert(file.entry.path.clone(), entry)
                     && before.kind == EntryKind::Directory
                 {
@@ -176,14 +190,20 @@ impl<'a> Merged<'a> {
         Ok(())
     }
 
-    pub(crate) fn file(&self, origin: Origin) -> Option<(&'a Fragment, &'a FragmentFile)> {
-        match origin {
-            Origin::File(index, number) => {
-                let fragment = self.fragments.get(index)?;
-                Some((fragment, fragment.files.get(number)?))
-            }
-            Origin::Directory => None,
-        }
+    /// The file of a package that carries what is at a path: of hard links, the first that the
+    /// package has. It need not be in the tree.
+    pub(crate) fn carrier(&self, path: &RelativePath) -> Option<(usize, &'a FragmentFile)> {
+        let (_, origin) = self.entries.get(path)?;
+        let Origin::File(index, number) = *origin else {
+            return None;
+        };
+        let fragment = self.fragments.get(index)?;
+        let file = fragment.files.get(number)?;
+        let carrier = match &file.entry.kind {
+            EntryKind::Hardlink(carrier) => fragment.file(carrier)?,
+            _ => file,
+        };
+        Some((index, carrier))
     }
 }
 

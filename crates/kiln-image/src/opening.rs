@@ -15,15 +15,24 @@ pub enum Opening {
 }
 
 impl Opening {
-    /// As many bytes as are looked at. Keys often stand behind certificates or words.
+    /// As many bytes as are looked at of any file.
     pub const ENOUGH: usize = 16 << 10;
+    /// As many bytes as are looked at where more may follow: keys stand behind chains of
+    /// certificates.
+    pub const MOST: usize = 4 << 20;
     /// What Linux reads of a script's first line.
     const LINE: usize = 256;
+
+    /// Whether a file that begins so may hold a key further on: text with something in PEM.
+    #[must_use]
+    pub fn wants_more(start: &[u8]) -> bool {
+        !start.contains(&0) && memchr::memmem::find(start, b"-----BEGIN ").is_some()
+    }
 
     /// Looks at the first bytes of a file.
     #[must_use]
     pub fn of(start: &[u8]) -> Option<Self> {
-        let start = &start[..start.len().min(Self::ENOUGH)];
+        let start = &start[..start.len().min(Self::MOST)];
         let first = &start[..start.len().min(Self::LINE)];
         let line = first.split(|byte| *byte == b'\n').next()?;
         if let Some(rest) = line.strip_prefix(b"#!") {
@@ -33,7 +42,9 @@ impl Opening {
         let key = |line: &[u8]| {
             let line = line.trim_ascii();
             let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-            line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
+            line.starts_with(b"-----BEGIN ")
+                && (line.ends_with(b"PRIVATE KEY-----")
+                    || line.ends_with(b"PRIVATE KEY BLOCK-----"))
         };
         if is_key_in_der(start) || start.starts_with(b"PuTTY-User-Key-File-") {
             return Some(Self::PrivateKey);
@@ -53,6 +64,19 @@ impl Opening {
             Some((program, argument)) => (program, Some(argument.trim_start())),
             None => (line, None),
         })
+    }
+
+    /// The program that interprets a script: its interpreter, or what env(1) is told to start,
+    /// behind options and variables.
+    #[must_use]
+    pub fn interpreter_name(&self) -> Option<&str> {
+        let (program, argument) = self.interpreter()?;
+        if program.rsplit('/').next() != Some("env") {
+            return Some(program);
+        }
+        argument?
+            .split_whitespace()
+            .find(|word| !word.starts_with('-') && !word.contains('='))
     }
 }
 
@@ -145,5 +169,27 @@ mod tests {
             env.interpreter(),
             Some(("/usr/bin/env", Some("-S python3 -u")))
         );
+        for (line, name) in [
+            ("/usr/bin/env -S python3 -u", Some("python3")),
+            ("/usr/bin/env -S A=/x bash", Some("bash")),
+            ("/usr/bin/env", None),
+            ("/bin/sh -e", Some("/bin/sh")),
+        ] {
+            let script = Opening::Script(line.to_owned());
+            assert_eq!(script.interpreter_name(), name, "{line}");
+        }
+    }
+
+    #[test]
+    fn keys_behind_chains() {
+        let chain = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n".repeat(1000);
+        let key = "-----BEGIN PRIVATE KEY-----\n";
+        let start = &chain.as_bytes()[..Opening::ENOUGH];
+        assert!(Opening::wants_more(start));
+        assert_eq!(Opening::of(start), None);
+        let all = Opening::of(format!("{chain}{key}").as_bytes());
+        assert_eq!(all, Some(Opening::PrivateKey));
+        assert!(!Opening::wants_more(b"no key\n"));
+        assert!(!Opening::wants_more(b"-----BEGIN \0"));
     }
 }

@@ -192,19 +192,10 @@ pub(crate) fn is_foreign_script(
     opening: Option<&Opening>,
     interpreters: &[Pattern],
 ) -> bool {
-    let Some((program, argument)) = opening.and_then(Opening::interpreter) else {
+    let Some(name) = opening.and_then(Opening::interpreter_name) else {
         return false;
     };
-    let program = match (program.rsplit('/').next(), argument) {
-        (Some("env"), Some(argument)) => {
-            let name = argument
-                .split_whitespace()
-                .find(|word| !word.starts_with('-'));
-            format!("usr/bin/{}", name.unwrap_or_default())
-        }
-        (Some(name), _) => format!("usr/bin/{name}"),
-        (None, _) => return false,
-    };
+    let program = format!("usr/bin/{}", name.rsplit('/').next().unwrap_or_default());
     entry.mode & 0o111 != 0 && !interpreters.iter().any(|pattern| pattern.matches(&program))
 }
 

@@ -177,12 +177,7 @@ impl<'a> GrowingTree<'a> {
         if self.deleted.contains(path) {
             return None;
         }
-        let (_, origin) = self.merged.entries.get(path)?;
-        let (_, file) = self.merged.file(*origin)?;
-        if let EntryKind::Hardlink(target) = &file.entry.kind {
-            return self.opening(target);
-        }
-        file.opening.as_ref()
+        self.merged.carrier(path)?.1.opening.as_ref()
     }
 
     pub(crate) fn deleted(&self) -> &BTreeSet<RelativePath> {
@@ -197,33 +192,23 @@ impl<'a> GrowingTree<'a> {
             path: path.as_str().to_owned(),
             reason,
         };
-        let Some(&(_, Origin::File(mut index, mut number))) = self.merged.entries.get(path) else {
+        let Some((index, file)) = self.merged.carrier(path) else {
             return Ok(None);
         };
-        let Some((fragment, mut file)) = self.merged.file(Origin::File(index, number)) else {
-            return Ok(None);
-        };
-        if let EntryKind::Hardlink(target) = &file.entry.kind {
-            let Some(&(_, Origin::File(target_index, target_number))) =
-                self.merged.entries.get(target)
-            else {
-                return Ok(None);
-            };
-            (index, number) = (target_index, target_number);
-            let Some((_, carrier)) = self.merged.file(Origin::File(index, number)) else {
-                return Ok(None);
-            };
-            file = carrier;
-        }
         if file.entry.size > MAX_CONTENT {
             return Err(error(format!(
                 "{} bytes are more than an emulator reads",
                 file.entry.size
             )));
         }
-        self.raw(index, fragment, file.offset, file.entry.size)
-            .map(Some)
-            .map_err(|source| error(source.to_string()))
+        self.raw(
+            index,
+            self.merged.fragments[index],
+            file.offset,
+            file.entry.size,
+        )
+        .map(Some)
+        .map_err(|source| error(source.to_string()))
     }
 
     /// Bytes of a fragment's raw segment.
@@ -324,12 +309,8 @@ impl Tree for GrowingTree<'_> {
         if self.deleted.contains(path) {
             return None;
         }
-        let (_, origin) = self.merged.entries.get(path)?;
-        let (_, file) = self.merged.file(*origin)?;
-        if let EntryKind::Hardlink(target) = &file.entry.kind {
-            return self.elf(target.as_str());
-        }
-        file.elf.as_ref()
+        let path = RelativePath::new(path).ok()?;
+        self.merged.carrier(&path)?.1.elf.as_ref()
     }
 
     fn has_package(&self, name: &str) -> bool {

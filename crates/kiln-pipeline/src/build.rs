@@ -310,8 +310,12 @@ impl Assembly<'_> {
             self.format,
             self.pipeline.store,
             &views(&fragments),
-        )
-        .map_err(|source| self.fail(source))?;
+        );
+        // Who gets it ends the stage.
+        if furnished.is_err() {
+            self.pipeline.reporter.end(Stage::Assemble);
+        }
+        let furnished = furnished.map_err(|source| self.fail(source))?;
         Ok((fragments, furnished, contested))
     }
 

@@ -36,19 +36,47 @@ impl Examined {
             };
         }
         let path = RelativePath::new(subject).ok()?;
-        if let Some(steps) = self.reach.as_ref().and_then(|reach| reach.why_path(&path)) {
+        let steps = self.why_path(&path).or_else(|| {
+            // `/bin`, `/lib` and their like are links into `/usr` (Debian policy 9.1.1).
+            let top = path.as_str().split('/').next()?;
+            let merged = matches!(top, "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32");
+            let real = merged.then(|| RelativePath::new(&format!("usr/{}", path.as_str())))?;
+            self.why_path(&real.ok()?)
+        });
+        steps.or_else(|| self.why_directory(&path))
+    }
+
+    fn why_path(&self, path: &RelativePath) -> Option<Vec<Step>> {
+        if let Some(steps) = self.reach.as_ref().and_then(|reach| reach.why_path(path)) {
             return Some(steps);
         }
         let step = |why: String| Step {
             what: path.to_string(),
             why,
         };
-        if let Some(maker) = self.makers.get(&path) {
+        if let Some(maker) = self.makers.get(path) {
             return Some(vec![step(format!("made by: {maker}"))]);
         }
-        let owner = self.owners.get(&path)?;
+        let owner = self.owners.get(path)?;
         let mut steps = vec![step(format!("a file of {owner}, which stays"))];
         steps.extend(self.why_kept(owner)?);
+        Some(steps)
+    }
+
+    /// A directory is there for what lies in it.
+    fn why_directory(&self, path: &RelativePath) -> Option<Vec<Step>> {
+        let paths = self.owners.keys().chain(self.makers.keys());
+        let mut inside: Vec<&RelativePath> = paths
+            .filter(|inner| inner.is_below(path.as_str()) && *inner != path)
+            .collect();
+        inside.sort();
+        let first = inside.first()?;
+        let count = inside.len();
+        let mut steps = vec![Step {
+            what: path.to_string(),
+            why: format!("a directory with {count} files and links, such as {first}"),
+        }];
+        steps.extend(self.why_path(first)?);
         Some(steps)
     }
 }
@@ -67,6 +95,7 @@ impl Pipeline<'_> {
         let locked = start.as_ref().map(|(package, _)| package);
         let assembly = self.assembly(plan, lock, locked, &options)?;
         let (fragments, furnished, _) = assembly.furnish(&mut crate::Work::default())?;
+        self.reporter.end(Stage::Assemble);
         let mut owners = BTreeMap::new();
         for (index, fragment) in fragments.iter().enumerate() {
             if furnished.left.contains(&index) {

@@ -38,6 +38,9 @@ pub use template::{Template, TemplateError};
 /// Where the script is in an image.
 pub const PATH: &str = "/usr/lib/kiln-start/script";
 
+/// Where the start program looks for programs when no `PATH` says so, and the command gate always.
+pub const PROGRAMS: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
+
 /// The version of the format.
 pub const FORMAT: u32 = 1;
 

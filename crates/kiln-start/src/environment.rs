@@ -8,9 +8,6 @@ use std::process::Command;
 
 use kiln_script::Template;
 
-/// Where programs are looked for when nothing says so.
-const PROGRAMS: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
-
 /// Variables for the program, and some more that only commands of steps get.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
@@ -45,9 +42,17 @@ impl Environment {
         self.for_steps.remove(OsStr::new(name));
     }
 
-    /// Sets a variable for the commands of steps only.
-    pub(crate) fn set_for_steps(&mut self, name: &str, value: &str) {
-        self.for_steps.insert(name.into(), value.into());
+    /// Sets a variable for the commands of steps only; gives what it was for them before.
+    pub(crate) fn set_for_steps(&mut self, name: &str, value: &str) -> Option<OsString> {
+        self.for_steps.insert(name.into(), value.into())
+    }
+
+    /// Makes a variable for the commands of steps what it was before.
+    pub(crate) fn restore_for_steps(&mut self, name: &str, before: Option<OsString>) {
+        match before {
+            Some(value) => self.for_steps.insert(name.into(), value),
+            None => self.for_steps.remove(OsStr::new(name)),
+        };
     }
 
     /// A template, filled.
@@ -83,7 +88,9 @@ impl Environment {
         if program.as_encoded_bytes().contains(&b'/') {
             return Ok(program.into());
         }
-        let path = self.get("PATH").unwrap_or_else(|| PROGRAMS.to_owned());
+        let path = self
+            .get("PATH")
+            .unwrap_or_else(|| kiln_script::PROGRAMS.to_owned());
         path.split(':')
             .filter(|folder| !folder.is_empty())
             .map(|folder| PathBuf::from(folder).join(program))
@@ -94,5 +101,23 @@ impl Environment {
                     format!("it is not in PATH ({path})"),
                 )
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steps_get_hides_the_programs_variables_and_gives_them_back() {
+        let mut environment = Environment::default();
+        environment.set("FOLDER", "/data");
+        let outer = environment.set_for_steps("FOLDER", "/outer");
+        let inner = environment.set_for_steps("FOLDER", "/inner");
+        assert_eq!(environment.get("FOLDER").as_deref(), Some("/inner"));
+        environment.restore_for_steps("FOLDER", inner);
+        assert_eq!(environment.get("FOLDER").as_deref(), Some("/outer"));
+        environment.restore_for_steps("FOLDER", outer);
+        assert_eq!(environment.get("FOLDER").as_deref(), Some("/data"));
     }
 }

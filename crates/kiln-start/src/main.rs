@@ -121,17 +121,17 @@ fn start(mut arguments: Vec<OsString>) -> u8 {
     if with_steps {
         let mut runner = Runner::new(&mut supervisor, &mut environment);
         match runner.run(&script.steps) {
-            Ok(()) => {}
+            // The steps may have done their last before they saw that somebody wants the end.
+            Ok(()) => {
+                if let Some(signal) = supervisor.asked_to_stop() {
+                    return stopped(signal);
+                }
+            }
             Err(Stop::Failed(message)) => {
                 say(&message);
                 return FAILED;
             }
-            Err(Stop::Signal(signal)) => {
-                say(&format!(
-                    "stopped by signal {signal} before the program started"
-                ));
-                return code_of_signal(signal);
-            }
+            Err(Stop::Signal(signal)) => return stopped(signal),
         }
     }
     match supervisor.start_program(&arguments, &environment) {
@@ -145,6 +145,13 @@ fn start(mut arguments: Vec<OsString>) -> u8 {
             }
         }
     }
+}
+
+fn stopped(signal: i32) -> u8 {
+    say(&format!(
+        "stopped by signal {signal} before the program started"
+    ));
+    code_of_signal(signal)
 }
 
 fn code_of_signal(signal: i32) -> u8 {

@@ -319,9 +319,9 @@ impl<'a> Runner<'a> {
         let Some(work) = whole::begin(&path, last)? else {
             return Ok(());
         };
-        self.environment.set_for_steps("FOLDER", work.place());
+        let before = self.environment.set_for_steps("FOLDER", work.place());
         let outcome = self.run(steps);
-        self.environment.unset("FOLDER");
+        self.environment.restore_for_steps("FOLDER", before);
         outcome?;
         Ok(work.finish()?)
     }
@@ -337,9 +337,9 @@ impl<'a> Runner<'a> {
                 continue;
             }
             say(&format!("doing `{file}`"));
-            self.environment.set_for_steps("FILE", &file);
+            let before = self.environment.set_for_steps("FILE", &file);
             let outcome = self.run(&case.steps);
-            self.environment.unset("FILE");
+            self.environment.restore_for_steps("FILE", before);
             outcome?;
         }
         Ok(())

@@ -111,7 +111,14 @@ fn move_up(folder: &Path, last: &str) -> Result<(), String> {
     let mode = |path: &Path| Ok(fs::metadata(path)?.permissions().mode() & 0o7777);
     let wanted = mode(&made).map_err(fail)?;
     if mode(folder).map_err(fail)? != wanted {
-        fs::set_permissions(folder, fs::Permissions::from_mode(wanted)).map_err(fail)?;
+        match fs::set_permissions(folder, fs::Permissions::from_mode(wanted)) {
+            // Another's, in which this user may write all the same.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => say(&format!(
+                "`{}` belongs to another user and keeps its mode",
+                folder.display()
+            )),
+            outcome => outcome.map_err(fail)?,
+        }
     }
     sync(folder).map_err(fail)?;
     if made.join(last).exists() {

@@ -7,7 +7,7 @@ use object::Endianness;
 
 use super::content::Pages;
 use super::texts::Texts;
-use super::{ElfFacts, MAX_WEIGHT};
+use super::{ElfFacts, MAX_WEIGHT, weight_of};
 
 pub(super) const DT_SYMTAB: u64 = 6;
 pub(super) const DT_HASH: u64 = 4;
@@ -94,7 +94,7 @@ impl Reading<'_> {
     /// `Elf_Verneed` and its `Elf_Vernaux`.
     fn versions_needed(&self, facts: &mut ElfFacts) {
         let mut next = self.tables.needed;
-        let mut weight = 0;
+        let (mut weight, mut seen) = (0, 0);
         for _ in 0..MAX_VERSIONS {
             let Some(at) = next else { return };
             let Some(library) = self.long(at, 4).and_then(|name| self.text(name)) else {
@@ -102,12 +102,13 @@ impl Reading<'_> {
             };
             let mut versions = Vec::new();
             let mut auxiliary = self.step(at, 8);
-            while let Some(here) = auxiliary.filter(|_| versions.len() < MAX_VERSIONS) {
+            while let Some(here) = auxiliary.filter(|_| seen < MAX_VERSIONS * 4) {
+                seen += 1;
                 let flags = self.short(here, 4).unwrap_or(0);
                 let Some(version) = self.long(here, 8).and_then(|name| self.text(name)) else {
                     break;
                 };
-                weight += version.len();
+                weight += weight_of(&version);
                 if flags & WEAK == 0 || weight > MAX_WEIGHT {
                     versions.push(version);
                 }
@@ -118,7 +119,7 @@ impl Reading<'_> {
             }
             versions.sort();
             versions.dedup();
-            weight += library.len();
+            weight += weight_of(&library);
             if !versions.is_empty() {
                 facts.versions_needed.insert(library, versions);
             }
@@ -140,7 +141,7 @@ impl Reading<'_> {
                 .step(at, 12)
                 .and_then(|auxiliary| self.text(self.long(auxiliary, 0)?));
             let Some(version) = name else { break };
-            weight += version.len();
+            weight += weight_of(&version);
             if self.short(at, 2).unwrap_or(0) & BASE == 0 {
                 facts.versions.push(version);
             }
@@ -156,9 +157,14 @@ impl Reading<'_> {
     fn shell_calls(&self, facts: &mut ElfFacts, count: Option<u64>) -> Option<Vec<String>> {
         let class = facts.class;
         let start = self.tables.symbols?;
-        let count = count
-            .or_else(|| self.long(self.tables.hash?, 4).map(u64::from))
-            .or_else(|| self.hashed_from())
+        // Sections are for linkers and may say anything; imports stand before what hash tables hold.
+        let hash = || self.long(self.tables.hash?, 4).map(u64::from);
+        let counts = [count, hash(), self.hashed_from()];
+        let count = counts
+            .into_iter()
+            .flatten()
+            .max()
+            .filter(|count| *count > 1)
             .or_else(|| self.tables.strings.checked_sub(start).map(|room| room / 16))?
             .min(MAX_SYMBOLS);
         let each = if class == 2 { 24 } else { 16 };

@@ -28,6 +28,35 @@ pub(crate) fn resolve_parent(tree: &dyn Tree, path: &str) -> Option<RelativePath
     RelativePath::new(&resolved).ok()
 }
 
+/// The links among the directories of a path.
+pub(crate) fn links_on_the_way(tree: &dyn Tree, path: &str) -> Vec<RelativePath> {
+    let mut links = Vec::new();
+    let parents = path.rsplit_once('/').map_or("", |(parents, _)| parents);
+    let mut at = String::new();
+    for part in parents.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => at.truncate(at.rfind('/').unwrap_or(0)),
+            part => {
+                let Some(place) = resolve_parent(tree, &format!("{at}/{part}")) else {
+                    break;
+                };
+                let Some(real) = resolve(tree, place.as_str()) else {
+                    break;
+                };
+                if tree
+                    .entry(place.as_str())
+                    .is_some_and(|entry| matches!(entry.kind, EntryKind::Symlink(_)))
+                {
+                    links.push(place);
+                }
+                at = real.as_str().to_owned();
+            }
+        }
+    }
+    links
+}
+
 fn walk(tree: &dyn Tree, path: &str, follow_last: bool) -> Option<(String, bool)> {
     // The parts still to walk, the next one last.
     let mut pending: Vec<String> = parts(path);

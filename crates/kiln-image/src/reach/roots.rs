@@ -41,7 +41,11 @@ pub(super) fn add(walk: &mut Walk<'_>) {
             TestProbe::Run(_) | TestProbe::Arguments(_) => {}
         }
     }
-    for program in plan.start_programs() {
+    // What a variable of the container names is only known when it starts.
+    let known = plan
+        .start_programs()
+        .filter(|program| !program.contains("${"));
+    for program in known {
         let reason = Reason::Root("a start step runs it".to_owned());
         if walk.program(program, &reason).is_none() {
             walk.hole("a start step", &format!("the program `{program}`"), None);
@@ -93,7 +97,9 @@ fn kept(walk: &mut Walk<'_>, keep: &str) {
             // A folder means all that is in it.
             Some(path) if walk.is_directory(&path) => {
                 let pattern = format!("/{path}/**", path = path.as_str());
-                walk.reach_pattern(&Pattern::of_files(&pattern, false), &reason)
+                let files = walk.reach_pattern(&Pattern::of_files(&pattern, false), &reason);
+                // An empty one is there all the same.
+                files.max(1)
             }
             found => usize::from(found.is_some()),
         }

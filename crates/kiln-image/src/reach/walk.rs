@@ -12,13 +12,16 @@ use super::{Hole, Reason, Reasons, Role, Stay, in_program_folder, is_foreign_scr
 use crate::AssembleError;
 use crate::cuts::Pattern;
 use crate::elf::ElfFacts;
-use crate::emulate::{Tree, resolve_parent};
+use crate::emulate::{Tree, links_on_the_way, resolve_parent};
 use crate::fragment::Fragment;
 use crate::opening::Opening;
 use crate::tree::GrowingTree;
 
 /// As many links as Linux follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
+
+/// The most libraries that are named as missing.
+const MOST_MISSING: usize = 200;
 
 /// What the walk found.
 pub(crate) struct Walked {
@@ -204,11 +207,15 @@ impl<'a> Walk<'a> {
     pub(super) fn reach(&mut self, path: &str, reason: &Reason) -> Option<RelativePath> {
         let mut place = resolve_parent(self.tree, path)?;
         let mut reason = reason.clone();
+        let mut on_the_way = links_on_the_way(self.tree, path);
         for _ in 0..MAX_LINKS {
             let entry = self.tree.entry(place.as_str())?;
             match &entry.kind {
                 EntryKind::Directory => return Some(place),
                 EntryKind::File | EntryKind::Hardlink(_) => {
+                    for link in on_the_way {
+                        self.add(&link, from(&place, "is found through it"));
+                    }
                     self.add(&place, reason);
                     return Some(place);
                 }
@@ -219,6 +226,7 @@ impl<'a> Walk<'a> {
                         format!("{}/{target}", place.parent().as_str())
                     };
                     let link = place;
+                    on_the_way.extend(links_on_the_way(self.tree, &next));
                     place = resolve_parent(self.tree, &next)?;
                     // A broken link reaches nothing, not even itself.
                     self.tree.entry(place.as_str())?;
@@ -463,7 +471,7 @@ impl<'a> Walk<'a> {
         if executable.is_none_or(|entry| entry.mode & 0o111 == 0) {
             return;
         }
-        let Some((program, argument)) = opening.interpreter() else {
+        let Some((program, _)) = opening.interpreter() else {
             return;
         };
         let reason = from(path, "is a script for it");
@@ -471,16 +479,11 @@ impl<'a> Walk<'a> {
         if self.reach(program, &reason).is_none() {
             self.hole(&by, &format!("the interpreter `{program}`"), None);
         }
-        if program.rsplit('/').next() == Some("env") {
-            let name = argument
-                .unwrap_or_default()
-                .split_whitespace()
-                .find(|word| !word.starts_with('-') && !word.contains('='));
-            if let Some(name) = name
-                && self.program(name, &reason).is_none()
-            {
-                self.hole(&by, &format!("the interpreter `{name}`"), None);
-            }
+        if program.rsplit('/').next() == Some("env")
+            && let Some(name) = opening.interpreter_name()
+            && self.program(name, &reason).is_none()
+        {
+            self.hole(&by, &format!("the interpreter `{name}`"), None);
         }
     }
 
@@ -535,7 +538,7 @@ impl<'a> Walk<'a> {
                 holes.push((path.clone(), name.clone()));
             }
         }
-        for (path, name) in holes {
+        for (path, name) in holes.into_iter().take(MOST_MISSING) {
             let hint = self.where_is(&path, &name);
             let needs = format!("the library `{name}`");
             self.hole(&format!("`{path}`"), &needs, hint);

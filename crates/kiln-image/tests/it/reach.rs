@@ -58,7 +58,7 @@ fn libc() -> Deb {
 
 fn app() -> Deb {
     deb("app")
-        .field("Depends", "libc, data, tool, perl-modules")
+        .field("Depends", "libc, data, tool, perl-modules, hooks")
         .file("/usr/sbin/app", program(&["libc.so.6"]), 0o755)
         .file("/usr/sbin/app-setup", "#!/bin/sh\n", 0o755)
         .symlink("/usr/sbin/setup", "app-setup")
@@ -69,6 +69,11 @@ fn app() -> Deb {
 fn others() -> Vec<Deb> {
     vec![
         deb("data").file("/usr/share/data/x", "x", 0o644).build(),
+        // A script that nobody starts, and what documents it.
+        deb("hooks")
+            .file("/usr/share/hooks/run", "#!/bin/sh\n", 0o755)
+            .file("/usr/share/doc/hooks/copyright", "free", 0o644)
+            .build(),
         deb("tool")
             .field("Depends", "tool-data")
             .file("/usr/bin/tool", program(&["libc.so.6"]), 0o755)
@@ -139,6 +144,7 @@ fn what_nothing_reaches_leaves_by_a_rule() {
         ("perl", Some(CutRule::UnreachedPackage)),
         ("perl-modules", Some(CutRule::UnreachedPackage)),
         ("dash", Some(CutRule::UnreachedPackage)),
+        ("hooks", Some(CutRule::EmptyPackage)),
         ("/usr/bin/iconv", Some(CutRule::UnreachedProgram)),
         ("/usr/sbin/app-setup", Some(CutRule::UnreachedProgram)),
         ("/usr/sbin/setup", Some(CutRule::DanglingLink)),
@@ -388,4 +394,67 @@ fn checks_see_keys_scripts_and_open_dependencies() {
     assert!(violations(1).contains("`extra` depends on `absent`"));
     assert!(violations(1).contains("`app` depends on `tool`"), "it left");
     assert_eq!(violations(2), "");
+}
+
+/// What the package database does not say is nobody's.
+#[test]
+fn a_file_that_no_list_names_belongs_to_nobody() {
+    let mut plan = cutting(&["app"]);
+    plan.checks = vec!["known-owners".to_owned()];
+    plan.paths = vec![path(
+        "/var/lib/dpkg/info/data.list",
+        PathKind::File(b"/.\n".to_vec()),
+    )];
+    let debs = debs();
+    let built = World::default()
+        .image(&plan, &debs.iter().collect::<Vec<_>>())
+        .unwrap();
+    assert_eq!(
+        built.furnished.checks[0].violations,
+        ["/usr/share/data/x belongs to nobody"]
+    );
+}
+
+/// The first link that stays carries the content, and is what the checks look at.
+#[test]
+fn a_hard_link_stays_whole_without_its_carrier() {
+    let mut debs = debs();
+    let twins = DebBuilder::new("twins", "1")
+        .file("/usr/bin/a", program(&["libc.so.6"]), 0o4755)
+        .hardlink("/usr/bin/b", "/usr/bin/a")
+        .hardlink("/usr/bin/c", "/usr/bin/a")
+        .build();
+    debs.push(twins);
+    let mut plan = cutting(&["app"]);
+    plan.reach.keep = vec!["b".to_owned(), "c".to_owned()];
+    plan.checks = vec!["no-setuid".to_owned()];
+    plan.paths = vec![path("/usr/bin/c", PathKind::Permissions)];
+    let built = World::default()
+        .image(&plan, &debs.iter().collect::<Vec<_>>())
+        .unwrap();
+    assert_eq!(
+        built.furnished.checks[0].violations,
+        ["/usr/bin/b", "/usr/bin/c"]
+    );
+    let tree = built.tree();
+    assert!(!tree.contains_key("usr/bin/a"));
+    let content = program(&["libc.so.6"]);
+    assert_eq!(tree["usr/bin/b"].content, content);
+    assert_eq!(tree["usr/bin/c"].content, content);
+}
+
+/// The folder that holds a reached file may be a link of another package.
+#[test]
+fn links_among_the_folders_of_a_reached_path_stay() {
+    let mut debs = debs();
+    debs.push(
+        deb("versions")
+            .file("/usr/lib/v1/bin/x", program(&["libc.so.6"]), 0o755)
+            .build(),
+    );
+    debs.push(deb("links").symlink("/usr/lib/current", "v1").build());
+    let mut plan = cutting(&["app"]);
+    plan.reach.keep = vec!["/usr/lib/current/bin/x".to_owned()];
+    let (_, tree) = walk(&plan, &debs).unwrap();
+    assert!(tree.contains("usr/lib/v1/bin/x") && tree.contains("usr/lib/current"));
 }
