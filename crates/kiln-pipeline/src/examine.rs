@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kiln_image::Maker;
 use kiln_image::reach::{ReachReport, Step};
-use kiln_types::{Lock, Plan, RelativePath};
+use kiln_types::{Lock, Plan, RelativePath, Stage};
 
 use crate::{Pipeline, PipelineError};
 
