@@ -339,7 +339,8 @@ fn an_image_that_breaks_its_profile_is_not_made() {
     [exit 2]
     [stderr]
     error: tiny 1.26/standard/amd64 breaks the rules of its profile:
-      no-shell: /usr/bin/bash, /usr/bin/quiet
+      no-shell: /usr/bin/bash
+      no-shell: /usr/bin/quiet
       no-setuid: /usr/bin/sneaky
     ");
     assert_eq!(
