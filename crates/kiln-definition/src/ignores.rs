@@ -162,7 +162,8 @@ fn plain(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Vec<Allowanc
             place: span.location().to_string(),
             conditions: vec![Condition::Id {
                 id: id.to_owned(),
-                or_alias: false,
+                // What another tool shows under its own id may be an alias here.
+                or_alias: true,
             }],
             reason: reason_or_none(reason),
             owner: None,
@@ -223,10 +224,7 @@ fn of_trivy(item: &Node, is_licence: bool) -> Option<Allowance> {
     let mut conditions = vec![match is_licence {
         // Trivy's id of such an entry is the licence.
         true => Condition::Unjudged("licences are allowed by the policy's `licences`".to_owned()),
-        false => Condition::Id {
-            id,
-            or_alias: false,
-        },
+        false => Condition::Id { id, or_alias: true },
     }];
     let paths = words_of(item, "paths");
     if !paths.is_empty() {
@@ -401,7 +399,7 @@ mod tests {
             "# not reachable\nCVE-2018-14618\r\n\nCVE-2019-14697 exp:2023-01-01 # until then\nGHSA-1\n",
         );
         assert_eq!(entries.len(), 3);
-        assert_eq!(entries[0].conditions, [id("CVE-2018-14618", false)]);
+        assert_eq!(entries[0].conditions, [id("CVE-2018-14618", true)]);
         assert_eq!(entries[0].reason, "not reachable");
         assert_eq!(entries[0].place, ".trivyignore:2:1");
         assert_eq!(entries[1].expires, "2023-01-01".parse().ok());

@@ -377,6 +377,11 @@ pub(crate) fn differences(was: &VerdictInputs, is: &VerdictInputs) -> Vec<String
         of_database(&was.database),
         of_database(&is.database),
     );
+    compare(
+        "the names that VEX documents may use",
+        was.vex_products.join(", "),
+        is.vex_products.join(", "),
+    );
     for (what, was, is) in [
         ("the VEX document", &was.vex, &is.vex),
         ("the ignore file", &was.ignore_files, &is.ignore_files),

@@ -1,6 +1,8 @@
 //! The schema of everything that `--json` prints, committed as `schemas/cli.json`, and that of the
 //! list of cuts in images, `schemas/cut.json`.
 
+mod images;
+
 use std::collections::BTreeMap;
 
 use kiln_pipeline::{CutFiles, CutList, CutPackage, CutRule};
@@ -20,10 +22,13 @@ fn schema() -> Value {
         "cache": generator.subschema_for::<cache::CacheAnswer>(),
         "catalog": generator.subschema_for::<catalog::CatalogAnswer>(),
         "check": generator.subschema_for::<check::CheckAnswer>(),
+        "compare": generator.subschema_for::<images::Comparison>(),
         "db": generator.subschema_for::<db::DbAnswer>(),
         "diff": generator.subschema_for::<diff::DiffAnswer>(),
         "error": generator.subschema_for::<crate::failure::ErrorAnswer>(),
+        "gate": generator.subschema_for::<images::Verdict>(),
         "lock": generator.subschema_for::<lock::LockAnswer>(),
+        "score": generator.subschema_for::<images::Score>(),
         "show --cut": generator.subschema_for::<show::CutAnswer>(),
         "show --packages": generator.subschema_for::<show::PackagesAnswer>(),
         "show --why-kept": generator.subschema_for::<show::WhyKeptAnswer>(),

@@ -248,12 +248,17 @@ impl Bench<'_> {
         let Some(effect) = effect(rules.ended) else {
             return;
         };
+        // What is not known cannot be worse than what is feared.
+        let unknown = match effect {
+            Effect::Fail => Effect::Unknown,
+            effect => effect,
+        };
         let Some(distribution) = &case.inventory.distribution else {
             // What has no distribution cannot outlive one, unless its packages say that it has.
             let has_packages = |one: &kiln_types::Component| one.kind.is_system();
             if case.inventory.components.iter().any(has_packages) {
                 let message = "the distribution is not known, nor when its support ends";
-                self.unknown("end-of-life/unknown", None, message.to_owned());
+                self.firm(unknown, "end-of-life/unknown", None, message.to_owned());
             }
             return;
         };
@@ -265,7 +270,7 @@ impl Bench<'_> {
         let parsed = day.as_ref().and_then(|day| day.parse::<Timestamp>().ok());
         let (Some(day), Some(end)) = (day, parsed) else {
             let message = format!("nothing says when the support of {name} ends");
-            self.unknown("end-of-life/unknown", None, message);
+            self.firm(unknown, "end-of-life/unknown", None, message);
             return;
         };
         // The last day is a day of support.

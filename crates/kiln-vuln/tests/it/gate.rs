@@ -291,6 +291,15 @@ fn what_cannot_be_known_is_never_a_pass() {
             "",
         ),
         (
+            "an end of which nobody is afraid",
+            |w| {
+                w.ends.clear();
+                w.policy.end_of_life.ended = Demand::Warn;
+            },
+            Outcome::Pass,
+            "end-of-life/unknown",
+        ),
+        (
             "packages without a distribution",
             |w| w.inventory.distribution = None,
             Outcome::Unknown,

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use kiln_testkit::Environment;
 use serde_json::Value;
 
+use crate::schema::assert_valid;
 use crate::world::World;
 
 const TRACKER: &str = r#"{"one":{
@@ -41,8 +42,10 @@ const BUILD: [&str; 4] = [
 ];
 const GATE: [&str; 4] = ["gate", "rootfs:root", "--policy", "policy.yaml"];
 
+/// The codes of the reasons of a verdict, which must be what its schema says.
 fn codes(json: &str) -> Vec<String> {
     let value: Value = serde_json::from_str(json).unwrap();
+    assert_valid("gate", &value);
     let reasons = value["reasons"].as_array().unwrap();
     reasons
         .iter()
@@ -291,6 +294,7 @@ fn two_images_side_by_side_in_every_form() {
         .run(&[&compare[..], &["--json"]].concat())
         .success();
     let json: Value = serde_json::from_str(&json).unwrap();
+    assert_valid("compare", &json);
     assert_eq!(json["went"][0]["id"], "CVE-2030-0001");
     assert_eq!(json["packages"][0]["change"], "up");
     assert_eq!(json["to"]["end_of_life"], "2030-06-30");
@@ -338,6 +342,8 @@ fn a_score_shows_its_inputs_and_has_no_letter_for_a_directory() {
     );
     assert!(run.stdout.starts_with("no letter"), "{run}");
     run.failure(3);
+    let json = environment.run(&["score", "rootfs:root", "--json"]).stdout;
+    assert_valid("score", &serde_json::from_str(&json).unwrap());
 }
 
 #[test]
@@ -356,6 +362,7 @@ fn statements_of_others_are_inputs_of_a_verdict() {
     let replay = ["gate", "--replay", "verdict.json"];
     environment.run(&replay).success();
     let verdict: Value = serde_json::from_str(&environment.read("verdict.json")).unwrap();
+    assert_valid("gate", &verdict);
     assert_eq!(verdict["inputs"]["vex"][0]["name"], "vex/one.json");
     assert!(
         verdict["suppressed"]

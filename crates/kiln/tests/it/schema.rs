@@ -49,7 +49,8 @@ fn validate(root: &Value, schema: &Value, value: &Value, place: &str, errors: &m
                 }
             }
             "minimum" => {
-                if value.as_f64() < rule.as_f64() {
+                // Of numbers only: what else may stand here, `type` says.
+                if value.is_number() && value.as_f64() < rule.as_f64() {
                     errors.push(format!("{place}: {value} is less than {rule}"));
                 }
             }
