@@ -318,13 +318,15 @@ fn fold_debian(facts: Vec<Fact>) -> Vec<Fact> {
             .next();
         let date = group.iter().filter_map(|fact| fact.fixed_at).min();
         group.retain(|fact| rank(fact) == best);
-        group.sort_by(|one, other| match (fix_of(one), fix_of(other)) {
-            (Some(one), Some(other)) => {
-                compare(Scheme::Deb, one, other).unwrap_or(std::cmp::Ordering::Equal)
-            }
-            (one, other) => one.cmp(&other),
-        });
-        let Some(mut fact) = group.pop() else {
+        let greatest = group
+            .into_iter()
+            .max_by(|one, other| match (fix_of(one), fix_of(other)) {
+                (Some(one), Some(other)) => {
+                    compare(Scheme::Deb, one, other).unwrap_or(std::cmp::Ordering::Equal)
+                }
+                (one, other) => one.cmp(&other),
+            });
+        let Some(mut fact) = greatest else {
             continue;
         };
         fact.level = level;

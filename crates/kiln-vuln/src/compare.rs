@@ -17,7 +17,7 @@ use kiln_types::{
 use serde::Serialize;
 
 use crate::ecosystem::scheme_of;
-use crate::version::{Scheme, compare as order};
+use crate::version::{Scheme, compare as order, sorted};
 
 pub use sheet::{Sheet, Table, sheet};
 pub use write::{html, markdown};
@@ -345,16 +345,15 @@ fn packages(from: Subject<'_>, to: Subject<'_>, filter: &Filter) -> (Vec<Package
         let old = before.get(&(kind, name)).unwrap_or(&none);
         let new = after.get(&(kind, name)).unwrap_or(&none);
         same += u64::try_from(old.intersection(new).count()).unwrap_or(0);
-        let mut gone: Vec<&str> = old.difference(new).copied().collect();
-        let mut come: Vec<&str> = new.difference(old).copied().collect();
+        let gone: Vec<&str> = old.difference(new).copied().collect();
+        let come: Vec<&str> = new.difference(old).copied().collect();
         let scheme = scheme(kind);
         let by_version = |one: &&str, other: &&str| {
             scheme
                 .and_then(|scheme| order(scheme, one, other))
                 .unwrap_or_else(|| one.cmp(other))
         };
-        gone.sort_by(by_version);
-        come.sort_by(by_version);
+        let (gone, come) = (sorted(gone, &by_version), sorted(come, &by_version));
         let ids = |subject| -> BTreeSet<String> {
             found(subject, filter)
                 .into_iter()

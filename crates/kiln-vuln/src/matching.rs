@@ -262,13 +262,13 @@ fn weigh(question: &Question, facts: &[Fact], is_system: bool) -> Option<Verdict
         return None;
     }
     let scheme = scheme_of(&question.ecosystem);
-    fixes.sort_by(|(one, _), (other, _)| {
+    let lowest = fixes.into_iter().min_by(|(one, _), (other, _)| {
         scheme
             .and_then(|scheme| compare(scheme, one, other))
             .unwrap_or_else(|| one.cmp(other))
     });
-    let (fixed_version, fixed_at) = fixes.first().map_or((None, None), |(version, date)| {
-        (Some((*version).to_owned()), *date)
+    let (fixed_version, fixed_at) = lowest.map_or((None, None), |(version, date)| {
+        (Some(version.to_owned()), date)
     });
     // A source whose other range holds the version does not dispute itself.
     spared.retain(|source| !affected.contains(source));

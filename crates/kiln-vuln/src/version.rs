@@ -80,6 +80,27 @@ impl Scheme {
     ];
 }
 
+/// Sorts by an order that need not be one: versions without a place in theirs leave no total order,
+/// for which the standard library's sort may panic. Equal ones keep their places.
+pub(crate) fn sorted<T>(mut list: Vec<T>, order: &impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    if list.len() < 2 {
+        return list;
+    }
+    let upper = list.split_off(list.len() / 2);
+    let mut out = Vec::with_capacity(list.len() + upper.len());
+    let mut lower = sorted(list, order).into_iter().peekable();
+    let mut upper = sorted(upper, order).into_iter().peekable();
+    while let (Some(one), Some(other)) = (lower.peek(), upper.peek()) {
+        out.extend(match order(one, other) {
+            Ordering::Greater => upper.next(),
+            Ordering::Less | Ordering::Equal => lower.next(),
+        });
+    }
+    out.extend(lower);
+    out.extend(upper);
+    out
+}
+
 /// Compares two versions; nothing where one of them has no place in the order.
 #[must_use]
 pub fn compare(scheme: Scheme, left: &str, right: &str) -> Option<Ordering> {

@@ -16,7 +16,7 @@ use super::{FeedError, LONGEST};
 use crate::advisories::{AdvisorySet, shown_id};
 use crate::ecosystem::{of_osv, package_key, scheme_of};
 use crate::rating::of_vector;
-use crate::version::compare;
+use crate::version::{compare, sorted};
 
 /// The most events of one range, and the most versions of one package, that are read.
 const MOST: usize = 100_000;
@@ -268,7 +268,7 @@ fn ranges(ecosystem: &str, range: &Range) -> Vec<VersionRange> {
         }
     }
     let scheme = scheme_of(ecosystem);
-    events.sort_by(|(one, one_kind), (other, other_kind)| {
+    let order = |(one, one_kind): &(&str, u8), (other, other_kind): &(&str, u8)| {
         let order = match (
             *one == "0" && *one_kind == 1,
             *other == "0" && *other_kind == 1,
@@ -281,7 +281,8 @@ fn ranges(ecosystem: &str, range: &Range) -> Vec<VersionRange> {
                 .unwrap_or(Ordering::Equal),
         };
         order.then(one_kind.cmp(other_kind))
-    });
+    };
+    let events = sorted(events, &order);
     let mut out = Vec::new();
     let mut open: Option<&str> = None;
     for (version, kind) in events {

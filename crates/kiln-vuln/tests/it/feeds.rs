@@ -560,3 +560,38 @@ fn broken_feeds_say_what_is_wrong_with_them() {
     let error = read_osv("x.json", b"{\"id\":1}", &mut set).unwrap_err();
     assert!(error.place.starts_with("x.json, line 1"), "{error}");
 }
+
+/// Versions without a place in the order leave no total order, and the standard sort panics when it
+/// notices.
+#[test]
+fn events_that_have_no_order_are_read_all_the_same() {
+    let mut state = 1_u64;
+    for _ in 0..200 {
+        let events: Vec<String> = (0..120)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let (kind, version) = (state >> 61, (state >> 33) % 1000);
+                let version = match kind & 1 {
+                    0 => format!("{version}.0-1"),
+                    _ => format!("no version {version}"),
+                };
+                let kind = match kind >> 1 & 1 {
+                    0 => "introduced",
+                    _ => "fixed",
+                };
+                format!(r#"{{"{kind}":"{version}"}}"#)
+            })
+            .collect();
+        let record = format!(
+            r#"{{"id":"DEBIAN-CVE-2030-0001","modified":"2030-01-01T00:00:00Z","affected":[{{
+              "package":{{"ecosystem":"Debian:13","name":"one"}},
+              "ranges":[{{"type":"ECOSYSTEM","events":[{}]}}]}}]}}"#,
+            events.join(",")
+        );
+        let mut set = AdvisorySet::new();
+        read_osv("r", record.as_bytes(), &mut set).unwrap();
+        assert!(set.fact_count() > 0);
+    }
+}
