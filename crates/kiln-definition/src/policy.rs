@@ -296,6 +296,11 @@ static FIELDS: &[Field] = &[
         "whether ignore files of other tools may be given too; `accept` unless stated",
     ),
     optional(
+        "vex",
+        Shape::Choice(&["accept", "refuse"]),
+        "whether VEX documents may be given, whoever wrote them; `accept` unless stated",
+    ),
+    optional(
         "allow",
         Shape::List(&Shape::Object(&ALLOWANCE)),
         "what is allowed although it would fail, each with its reason, owner and end",
@@ -410,6 +415,7 @@ fn policy(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Policy> {
         .filter(|demand| asked.iter().any(|word| word == demand.as_str()))
         .collect();
     policy.accepts_ignore_files = word(root, "ignore-files") != Some("refuse");
+    policy.accepts_vex = word(root, "vex") != Some("refuse");
     let entries = root.get("allow").map_or(&[] as &[_], Node::items);
     for entry in entries {
         policy.allow.extend(allowance(entry, diagnostics));

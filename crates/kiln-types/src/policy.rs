@@ -208,6 +208,8 @@ pub struct Policy {
     pub evidence: Vec<EvidenceDemand>,
     /// Whether ignore files of other tools may be given too.
     pub accepts_ignore_files: bool,
+    /// Whether VEX documents may be given, whoever wrote them.
+    pub accepts_vex: bool,
     /// The allow-list.
     pub allow: Vec<Allowance>,
 }
@@ -252,6 +254,7 @@ impl Default for Policy {
             },
             evidence: Vec::new(),
             accepts_ignore_files: true,
+            accepts_vex: true,
             allow: Vec::new(),
         }
     }

@@ -20,7 +20,7 @@ fn every_key_reaches_the_policy() {
         image: {root: allow, shell: deny, package-manager: deny, setuid: warn, setgid: deny, capabilities: deny, world-writable: deny, secrets: warn, labels: [a.b]}\n\
         licences: {allowed: [MIT], denied: [AGPL-*], unknown: deny}\n\
         evidence: [supplier, sbom, digest, package-database]\n\
-        ignore-files: refuse\n\
+        ignore-files: refuse\nvex: refuse\n\
         allow:\n  - {id: CVE-1, scope: {packages: [zlib*], images: [nginx], paths: [usr/**]}, reason: r, owner: o, expires: 2026-12-31}\n";
     let policy = parse(&Document::new("p.yaml", text)).value.unwrap();
     let rules = &policy.vulnerabilities;
@@ -55,9 +55,9 @@ fn every_key_reaches_the_policy() {
     assert_eq!(policy.licences.denied, ["AGPL-*"]);
     assert_eq!(policy.licences.unknown, Demand::Deny);
     assert_eq!(policy.evidence, EvidenceDemand::ALL);
-    assert!(!policy.accepts_ignore_files);
+    assert!(!policy.accepts_ignore_files && !policy.accepts_vex);
     let entry = &policy.allow[0];
-    assert_eq!(entry.place, "p.yaml:12:5");
+    assert_eq!(entry.place, "p.yaml:13:5");
     assert_eq!(entry.conditions.len(), 4);
     assert_eq!(entry.owner.as_deref(), Some("o"));
     assert_eq!(entry.expires, "2026-12-31".parse().ok());

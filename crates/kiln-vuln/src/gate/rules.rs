@@ -482,6 +482,13 @@ impl Bench<'_> {
             let message = "the policy refuses ignore files, and one was given".to_owned();
             self.firm(Effect::Fail, "allow/refused", None, message);
         }
+        let has_vex = case
+            .findings
+            .is_some_and(|findings| !findings.vex.is_empty());
+        if !case.policy.accepts_vex && has_vex {
+            let message = "the policy refuses VEX documents, and one was given".to_owned();
+            self.firm(Effect::Fail, "vex/refused", None, message);
+        }
         let mut said = Vec::new();
         for entry in &self.allowances.entries {
             let place = entry.allowance.place.as_str();

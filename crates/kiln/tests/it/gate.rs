@@ -371,6 +371,10 @@ fn statements_of_others_are_inputs_of_a_verdict() {
             .iter()
             .any(|one| one["by"] == "vex")
     );
+    environment.write("policy.yaml", format!("{POLICY}vex: refuse\n"));
+    let refused = environment.run(&[&GATE[..], &["--vex", "vex", "--json"]].concat());
+    assert_eq!(codes(&refused.stdout), ["vex/refused"]);
+    environment.write("policy.yaml", POLICY);
     fs::create_dir(environment.work().join("moved")).unwrap();
     fs::rename(
         environment.work().join("vex/one.json"),
