@@ -37,13 +37,15 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
         }
         let reasons = Reasons::of(vulnerability, &groups, &place)?;
         let status = vulnerability.get("product_status").unwrap_or(&Value::Null);
+        // Of equal times the later place holds, which must not be one that suppresses: one entry may
+        // name a package in general and in a version.
         for (word, meaning) in [
             ("known_not_affected", VexStatus::NotAffected),
+            ("first_fixed", VexStatus::Fixed),
+            ("fixed", VexStatus::Fixed),
             ("first_affected", VexStatus::Affected),
             ("known_affected", VexStatus::Affected),
             ("last_affected", VexStatus::Affected),
-            ("first_fixed", VexStatus::Fixed),
-            ("fixed", VexStatus::Fixed),
             ("under_investigation", VexStatus::UnderInvestigation),
         ] {
             // Products with one reason make one statement.

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use kiln_types::VexStatus;
+use kiln_types::{Purl, VexStatus};
 use serde_json::Value;
 
+use super::image::ImageName;
 use super::read::{DEEPEST, Read, Wrong, ids, is_short, list, product, prose, short, time};
 use super::{VexProduct, VexStatement};
 
@@ -14,6 +15,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
     let nothing = Value::Null;
     let metadata = document.get("metadata").unwrap_or(&nothing);
     let components = components(document, metadata)?;
+    let link = link(document, head)?;
     let at = time(metadata, "timestamp", head)?;
     let author = [
         "/authors/0/name",
@@ -49,13 +51,13 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
         if ids.is_empty() {
             return Err((place, "it has no id".to_owned()));
         }
-        let mut about: BTreeMap<VexStatus, Vec<VexProduct>> = BTreeMap::new();
+        // What suppresses goes first: of equal times the later place holds.
+        let mut about: BTreeMap<(bool, VexStatus), Vec<VexProduct>> = BTreeMap::new();
         for affects in list(vulnerability, "affects", &place)? {
-            for (said, product) in affected(affects, &components, &place)? {
-                about
-                    .entry(said.unwrap_or(status))
-                    .or_default()
-                    .push(product);
+            for (said, product) in affected(affects, &components, &link, &place)? {
+                let status = said.unwrap_or(status);
+                let key = (!status.suppresses(), status);
+                about.entry(key).or_default().push(product);
             }
         }
         let impact = prose(analysis, "detail", &place)?;
@@ -65,7 +67,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
         };
         let own = time(analysis, "lastUpdated", &place)?;
         let own = own.or(time(analysis, "firstIssued", &place)?).or(at);
-        for (status, products) in about {
+        for ((_, status), products) in about {
             let is_unfounded =
                 status == VexStatus::NotAffected && justification.is_empty() && impact.is_empty();
             statements.push(VexStatement {
@@ -112,17 +114,25 @@ fn components<'a>(
         let purl = short(component, "purl", place)?;
         let name = short(component, "name", place)?;
         let version = short(component, "version", place)?;
-        let found = match (purl, short(component, "type", place)?) {
-            ("", "container") if version.starts_with("sha256:") => {
-                product(&format!("{name}@{version}"))
-            }
-            ("", "container") => product(name),
+        let mut found = match (purl, short(component, "type", place)?) {
+            ("", "container") if !name.is_empty() => product(name),
             ("", _) => VexProduct {
                 unknown: Some(format!("the component `{name}` has no package URL")),
                 ..VexProduct::default()
             },
             (purl, _) => product(purl),
         };
+        // Where its name has a version, that is the one.
+        if let Some(name) = found.names.first_mut()
+            && !version.is_empty()
+            && !has_version(name)
+            && !with_version(name, version)
+        {
+            found = VexProduct {
+                unknown: Some(format!("the version `{version}` of `{name}` is not read")),
+                ..VexProduct::default()
+            };
+        }
         let reference = short(component, "bom-ref", place)?;
         if !reference.is_empty() {
             out.insert(reference, found);
@@ -131,21 +141,36 @@ fn components<'a>(
     Ok(out)
 }
 
-/// What an entry of `affects` is about. A version that it calls unaffected is not affected, whatever
-/// the analysis says of the others.
+/// How others refer to this document (BOM-Link): `SERIAL/VERSION`, or nothing.
+fn link(document: &Value, place: &str) -> Result<String, Wrong> {
+    let serial = short(document, "serialNumber", place)?.to_ascii_lowercase();
+    let version = document.get("version").map_or(Some(1), Value::as_u64);
+    Ok(match (serial.strip_prefix("urn:uuid:"), version) {
+        (Some(serial), Some(version)) if !serial.is_empty() => format!("{serial}/{version}"),
+        _ => String::new(),
+    })
+}
+
+/// What an entry of `affects` is about. What it says of a version holds for that version, whatever
+/// the analysis says of the others; without a word it is affected, as the schema has it.
 fn affected(
     affects: &Value,
     components: &BTreeMap<&str, VexProduct>,
+    link: &str,
     place: &str,
 ) -> Result<Vec<(Option<VexStatus>, VexProduct)>, Wrong> {
     let reference = short(affects, "ref", place)?;
     // BOM-Link (`urn:cdx:SERIAL/VERSION#REFERENCE`): a component of another document, known here
     // only where its reference is a package URL.
-    let local = match reference.strip_prefix("urn:cdx:") {
-        Some(link) => link.split_once('#').map_or("", |(_, local)| local),
-        None => reference,
+    let (own, local) = match reference.strip_prefix("urn:cdx:") {
+        Some(found) => {
+            let (of, local) = found.split_once('#').unwrap_or((found, ""));
+            (of.eq_ignore_ascii_case(link), local)
+        }
+        None => (true, reference),
     };
-    let found = match components.get(local) {
+    let own = components.get(local).filter(|_| own);
+    let found = match own {
         Some(found) => found.clone(),
         None if local.starts_with("pkg:") => product(local),
         None => VexProduct {
@@ -160,7 +185,7 @@ fn affected(
     let mut out = Vec::new();
     for entry in versions {
         let said = match short(entry, "status", place)? {
-            "" | "affected" => None,
+            "" | "affected" => Some(VexStatus::Affected),
             "unaffected" => Some(VexStatus::NotAffected),
             "unknown" => Some(VexStatus::UnderInvestigation),
             other => return Err((place.to_owned(), format!("the status `{other}` is unknown"))),
@@ -182,15 +207,28 @@ fn affected(
     Ok(out)
 }
 
-/// Puts a version into a package URL that has none; false where it has another.
+/// Whether the name of a product says all about its version: by a package URL's, or by a digest.
+fn has_version(name: &str) -> bool {
+    match name.parse::<Purl>() {
+        Ok(purl) => purl.version().is_some(),
+        Err(_) => ImageName::of(name).digest.is_some(),
+    }
+}
+
+/// Puts a version into a name that has none; false where it has another, or cannot say it.
 fn with_version(name: &mut String, version: &str) -> bool {
-    let Ok(purl) = name.parse::<kiln_types::Purl>() else {
-        return true;
+    let Ok(purl) = name.parse::<Purl>() else {
+        return image_with_version(name, version);
     };
+    if matches!(purl.kind(), "oci" | "docker")
+        && purl.qualifier("tag").is_some_and(|tag| tag != version)
+    {
+        return false;
+    }
     match purl.version() {
         Some(own) => own == version,
         None => {
-            let built = kiln_types::Purl::build(
+            let built = Purl::build(
                 purl.kind(),
                 purl.namespace(),
                 purl.name(),
@@ -201,4 +239,21 @@ fn with_version(name: &mut String, version: &str) -> bool {
             built.map(|purl| *name = purl.to_string()).is_ok()
         }
     }
+}
+
+/// The same of the reference of an image, whose version is its tag or its digest.
+fn image_with_version(name: &mut String, version: &str) -> bool {
+    let own = ImageName::of(name);
+    if own.digest.is_some() || own.tag.is_some() {
+        return own.digest.as_deref() == Some(version) || own.tag.as_deref() == Some(version);
+    }
+    let is_tag = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if version.starts_with("sha256:") {
+        *name = format!("{name}@{version}");
+    } else if version.bytes().all(is_tag) {
+        *name = format!("{name}:{version}");
+    } else {
+        return false;
+    }
+    true
 }

@@ -60,19 +60,20 @@ pub fn check_statement(statement: &VexStatement) -> Result<(), String> {
     }
 }
 
-/// A statement as it is written, and what it is sorted by.
+/// A statement as it is written, and what it is sorted by: its time before its name, for statements
+/// under several names (GHSA, CVE) may be about one finding.
 struct Row {
-    name: String,
     at: Option<Moment>,
     /// Of equal times the last one holds, which must not be one that suppresses.
     stands: bool,
+    name: String,
     text: String,
     value: Value,
 }
 
 impl Row {
-    fn key(&self) -> (&str, Option<Moment>, bool, &str) {
-        (&self.name, self.at, self.stands, &self.text)
+    fn key(&self) -> (Option<Moment>, bool, &str, &str) {
+        (self.at, self.stands, &self.name, &self.text)
     }
 }
 
@@ -84,9 +85,9 @@ pub fn write_openvex(statements: &[VexStatement], head: &VexHead) -> Value {
         .map(|statement| {
             let value = written(statement);
             Row {
-                name: name_and_aliases(&statement.ids).0,
                 at: statement.at,
                 stands: !statement.status.suppresses(),
+                name: name_and_aliases(&statement.ids).0,
                 text: value.to_string(),
                 value,
             }
@@ -182,7 +183,9 @@ fn product(product: &VexProduct) -> Value {
 }
 
 /// All statements of documents of any form as OpenVEX can say them, each with a time of its own; and
-/// what could not be taken over, with the reason.
+/// what could not be taken over, with the reason. A statement that does not apply before the merge
+/// (it breaks a rule of its form) must not apply after it, and one without a time must not get the
+/// one of the new document, which is later than all others.
 #[must_use]
 pub fn merge_vex(documents: &[VexDocument]) -> (Vec<VexStatement>, Vec<String>) {
     let mut out = Vec::new();
@@ -191,14 +194,26 @@ pub fn merge_vex(documents: &[VexDocument]) -> (Vec<VexStatement>, Vec<String>) 
         // In one document the later place holds among equal times; sorting would forget it.
         let mut last: BTreeMap<_, usize> = BTreeMap::new();
         for (place, statement) in document.statements.iter().enumerate() {
-            last.insert((&statement.ids, &statement.products, statement.at), place);
+            if statement.unusable.is_none() {
+                last.insert((&statement.ids, &statement.products, statement.at), place);
+            }
         }
         for (place, statement) in document.statements.iter().enumerate() {
-            if last.get(&(&statement.ids, &statement.products, statement.at)) != Some(&place) {
+            let key = (&statement.ids, &statement.products, statement.at);
+            let is_last = last.get(&key) == Some(&place);
+            let place = format!("{}, {}", document.name, statement.place);
+            if let Some(rule) = &statement.unusable {
+                left.push(format!("{place}: {rule}"));
+                continue;
+            }
+            if statement.at.is_none() {
+                left.push(format!("{place}: neither it nor its document has a time"));
+                continue;
+            }
+            if !is_last {
                 continue;
             }
             let mut own = adapted(statement);
-            let place = format!("{}, {}", document.name, statement.place);
             own.products.retain(|product| match &product.unknown {
                 None => true,
                 Some(reason) => {

@@ -15,3 +15,4 @@ mod matching;
 mod score;
 mod versions;
 mod vex;
+mod vex_doubt;

@@ -33,7 +33,7 @@ fn evidence(path: &str) -> Vec<Evidence> {
 }
 
 /// An image with something of everything that products are named by.
-fn inventory() -> Inventory {
+pub(crate) fn inventory() -> Inventory {
     let mut zlib = Component::new(ComponentKind::Deb, "zlib1g", "1:1.3.1-1+b1");
     zlib.source = Some(SourcePackage {
         name: "zlib".to_owned(),
@@ -71,7 +71,7 @@ fn inventory() -> Inventory {
     inventory
 }
 
-fn findings(inventory: &Inventory) -> Findings {
+pub(crate) fn findings(inventory: &Inventory) -> Findings {
     let mut set = AdvisorySet::new();
     set.merge(read_debian_tracker(TRACKER.as_bytes()).unwrap());
     read_osv("osv", OSV.as_bytes(), &mut set).unwrap();
@@ -81,14 +81,14 @@ fn findings(inventory: &Inventory) -> Findings {
     findings
 }
 
-fn held(documents: &[VexDocument], options: &VexOptions) -> (Findings, Vec<VexOutcome>) {
+pub(crate) fn held(documents: &[VexDocument], options: &VexOptions) -> (Findings, Vec<VexOutcome>) {
     let inventory = inventory();
     let mut findings = findings(&inventory);
     let outcomes = apply(&mut findings, &inventory, documents, options);
     (findings, outcomes)
 }
 
-fn statement(id: &str, products: Value, status: &str, at: &str) -> Value {
+pub(crate) fn statement(id: &str, products: Value, status: &str, at: &str) -> Value {
     let mut out = json!({
         "vulnerability": { "name": id }, "products": products, "status": status, "timestamp": at,
     });
@@ -98,7 +98,7 @@ fn statement(id: &str, products: Value, status: &str, at: &str) -> Value {
     out
 }
 
-fn openvex(name: &str, statements: &[Value]) -> VexDocument {
+pub(crate) fn openvex(name: &str, statements: &[Value]) -> VexDocument {
     let document = json!({
         "@context": "https://openvex.dev/ns/v0.2.0", "@id": name, "author": "Somebody",
         "timestamp": "2030-01-01T00:00:00Z", "version": 1, "statements": statements,
@@ -106,7 +106,7 @@ fn openvex(name: &str, statements: &[Value]) -> VexDocument {
     read_vex(name, document.to_string().as_bytes()).unwrap()
 }
 
-fn suppressed(findings: &Findings) -> Vec<&str> {
+pub(crate) fn suppressed(findings: &Findings) -> Vec<&str> {
     let mut names: Vec<&str> = findings
         .suppressed()
         .map(|finding| finding.package.as_str())
@@ -463,7 +463,7 @@ fn cyclonedx_names_components_and_versions() {
         (
             json!([{ "ref": "z", "versions": [{ "version": "1:1.3.1-1+b1" }] }]),
             "resolved",
-            true,
+            false,
         ),
         (
             json!([{ "ref": "z", "versions": [{ "version": "2" }] }]),
@@ -549,7 +549,7 @@ fn openvex_before_0_2_has_texts_for_objects() {
     assert_eq!(suppressed(&findings), ["zlib1g"]);
 }
 
-fn head(author: &str) -> VexHead {
+pub(crate) fn head(author: &str) -> VexHead {
     VexHead {
         id: None,
         author: author.to_owned(),

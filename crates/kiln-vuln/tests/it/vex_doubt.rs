@@ -1,0 +1,222 @@
+//! VEX in doubt: what must not suppress, though it nearly says so.
+
+use kiln_types::VexStatus;
+use kiln_vuln::vex::{VexDocument, VexOptions, merge_vex, read_vex, write_openvex};
+use serde_json::{Value, json};
+
+use crate::vex::{head, held, openvex, statement, suppressed};
+
+const ONE: &str = "2030-01-02T00:00:00Z";
+
+fn read(name: &str, document: &Value) -> VexDocument {
+    read_vex(name, document.to_string().as_bytes()).unwrap()
+}
+
+fn suppresses(documents: &[VexDocument]) -> bool {
+    let (findings, _) = held(documents, &VexOptions::default());
+    !suppressed(&findings).is_empty()
+}
+
+/// The documents as they are, and merged: both must agree.
+fn merged(documents: &[VexDocument]) -> (VexDocument, Vec<String>) {
+    let (statements, left) = merge_vex(documents);
+    (read("m", &write_openvex(&statements, &head("All"))), left)
+}
+
+#[test]
+fn a_merge_makes_no_unusable_statement_usable() {
+    let cyclonedx = json!({
+        "bomFormat": "CycloneDX", "metadata": { "timestamp": ONE },
+        "vulnerabilities": [{ "id": "CVE-2030-0001", "affects": [{ "ref": "pkg:deb/debian/zlib" }],
+            "analysis": { "state": "not_affected" } }],
+    });
+    let product = json!([{ "@id": "pkg:deb/debian/zlib" }]);
+    let mut said = statement("CVE-2030-0001", product.clone(), "not_affected", ONE);
+    said["justification"] = json!("because");
+    // The word that is none hides the statement before it no more than without a merge.
+    let stands = statement("CVE-2030-0001", product, "under_investigation", ONE);
+    let all = [read("d", &cyclonedx), openvex("v", &[stands, said])];
+    assert!(!suppresses(&all));
+    let (document, left) = merged(&all);
+    assert!(!suppresses(std::slice::from_ref(&document)));
+    assert_eq!(
+        left,
+        [
+            "d, vulnerability 1: `not_affected` needs a justification or a detail",
+            "v, statement 2: the justification `because` is unknown"
+        ]
+    );
+    assert_eq!(document.statements.len(), 1);
+}
+
+#[test]
+fn a_merge_makes_no_statement_without_a_time_the_latest() {
+    let product = json!([{ "@id": "pkg:deb/debian/zlib" }]);
+    let mut said = statement("CVE-2030-0001", product.clone(), "not_affected", ONE);
+    said.as_object_mut().unwrap().remove("timestamp");
+    let untimed = json!({ "@context": "https://openvex.dev/ns/v0.2.0", "statements": [said] });
+    let stands = statement("CVE-2030-0001", product, "affected", ONE);
+    let all = [read("u", &untimed), openvex("v", &[stands])];
+    assert!(!suppresses(&all));
+    let (document, left) = merged(&all);
+    assert!(!suppresses(&[document]));
+    assert_eq!(
+        left,
+        ["u, statement 1: neither it nor its document has a time"]
+    );
+}
+
+/// Two names of one vulnerability at one moment: what held holds, and in doubt nothing is suppressed.
+#[test]
+fn what_held_under_an_alias_holds_after_a_merge() {
+    let product = json!([{ "@id": "pkg:npm/%40a/b" }]);
+    let said = |id: &str, status: &str| statement(id, product.clone(), status, ONE);
+    for (first, second) in [
+        (
+            ("GHSA-aaaa-bbbb-cccc", "fixed"),
+            ("CVE-2030-0002", "affected"),
+        ),
+        (
+            ("CVE-2030-0002", "fixed"),
+            ("GHSA-aaaa-bbbb-cccc", "affected"),
+        ),
+    ] {
+        let all = [openvex(
+            "v",
+            &[said(first.0, first.1), said(second.0, second.1)],
+        )];
+        assert!(!suppresses(&all), "{first:?}");
+        assert!(!suppresses(&[merged(&all).0]), "{first:?}");
+    }
+}
+
+fn cyclonedx(component: Value, affects: Value, state: &str) -> VexDocument {
+    let document = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 2,
+        "serialNumber": "urn:uuid:11111111-1111-1111-1111-111111111111",
+        "metadata": { "timestamp": ONE, "component": component },
+        "components": [
+            { "bom-ref": "1", "type": "library", "name": "zlib1g", "purl": "pkg:deb/debian/zlib1g" },
+            { "bom-ref": "2", "type": "library", "name": "zlib1g", "version": "9", "purl": "pkg:deb/debian/zlib1g" },
+        ],
+        "vulnerabilities": [{ "id": "CVE-2030-0001", "affects": affects,
+            "analysis": { "state": state, "detail": "fixed in another" } }],
+    });
+    read("d", &document)
+}
+
+#[test]
+fn a_version_that_is_called_affected_is_affected_whatever_the_analysis_says() {
+    let here = "1:1.3.1-1+b1";
+    for (versions, state, expected) in [
+        (
+            json!([{ "version": here, "status": "affected" }]),
+            "resolved",
+            false,
+        ),
+        (
+            json!([{ "version": here, "status": "affected" }]),
+            "false_positive",
+            false,
+        ),
+        // The schema: without a status, affected.
+        (json!([{ "version": here }]), "not_affected", false),
+        (
+            json!([{ "version": here, "status": "unaffected" }]),
+            "resolved",
+            true,
+        ),
+        (json!([]), "resolved", true),
+    ] {
+        let found = cyclonedx(
+            Value::Null,
+            json!([{ "ref": "1", "versions": versions }]),
+            state,
+        );
+        assert_eq!(suppresses(&[found]), expected, "{versions} {state}");
+    }
+    // Of one entry and moment the status that suppresses nothing holds.
+    let affects = json!([{ "ref": "1", "versions": [{ "version": here, "status": "affected" }] },
+        { "ref": "pkg:deb/debian/zlib" }]);
+    let found = cyclonedx(Value::Null, affects, "resolved");
+    assert_eq!(found.statements[1].status, VexStatus::Affected);
+    assert!(!suppresses(&[found]));
+}
+
+/// The image is `ghcr.io/org/web:3`.
+#[test]
+fn the_version_of_a_container_is_its_tag_or_digest() {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let unaffected = |version: &str| json!([{ "version": version, "status": "unaffected" }]);
+    for (name, version, versions, expected) in [
+        ("ghcr.io/org/web", "3", json!([]), true),
+        ("ghcr.io/org/web", "", json!([]), true),
+        ("ghcr.io/org/web", "1.0", json!([]), false),
+        ("ghcr.io/org/web:3", "3", json!([]), true),
+        ("ghcr.io/org/web:3", "1.0", json!([]), false),
+        ("ghcr.io/org/web", "not a tag", json!([]), false),
+        ("ghcr.io/org/web", digest.as_str(), json!([]), false),
+        ("ghcr.io/org/web", "", unaffected("3"), true),
+        ("ghcr.io/org/web", "", unaffected("1.0"), false),
+        ("ghcr.io/org/web", "3", unaffected("1.0"), false),
+        ("ghcr.io/org/web", "3", unaffected("3"), true),
+        ("ghcr.io/org/web", "", unaffected(&digest), false),
+        ("pkg:oci/web", "", unaffected("3"), true),
+        ("pkg:oci/web", "1.0", json!([]), false),
+        ("pkg:oci/web", "", unaffected("1.0"), false),
+        ("pkg:oci/web?tag=3", "", unaffected("1.0"), false),
+    ] {
+        let key = if name.starts_with("pkg:") {
+            "purl"
+        } else {
+            "name"
+        };
+        let component =
+            json!({ "bom-ref": "i", "type": "container", key: name, "version": version });
+        let affects = json!([{ "ref": "i", "versions": versions }]);
+        let found = cyclonedx(component, affects, "not_affected");
+        assert_eq!(
+            suppresses(&[found]),
+            expected,
+            "{name} {version} {versions}"
+        );
+    }
+    let found = cyclonedx(Value::Null, json!([{ "ref": "2" }]), "resolved");
+    assert!(
+        !suppresses(&[found]),
+        "the version beside a package URL without one"
+    );
+}
+
+#[test]
+fn a_link_to_another_document_is_not_resolved_in_this_one() {
+    for (link, expected) in [
+        ("urn:cdx:11111111-1111-1111-1111-111111111111/2#1", true),
+        ("urn:cdx:99999999-9999-9999-9999-999999999999/2#1", false),
+        ("urn:cdx:11111111-1111-1111-1111-111111111111/1#1", false),
+        ("urn:cdx:11111111-1111-1111-1111-111111111111/2", false),
+        (
+            "urn:cdx:99999999-9999-9999-9999-999999999999/2#pkg:deb/debian/zlib1g",
+            true,
+        ),
+    ] {
+        let found = cyclonedx(Value::Null, json!([{ "ref": link }]), "resolved");
+        assert_eq!(suppresses(&[found]), expected, "{link}");
+    }
+}
+
+#[test]
+fn of_one_entry_of_csaf_the_status_that_suppresses_nothing_holds() {
+    let product = |id: &str, purl: &str| json!({ "product_id": id, "name": id, "product_identification_helper": { "purl": purl } });
+    let document = json!({
+        "document": { "csaf_version": "2.0", "publisher": { "name": "P" },
+            "tracking": { "current_release_date": ONE } },
+        "product_tree": { "full_product_names": [
+            product("A", "pkg:deb/debian/zlib"), product("B", "pkg:deb/debian/zlib@1:1.3.1-1")] },
+        "vulnerabilities": [{ "cve": "CVE-2030-0001",
+            "product_status": { "fixed": ["A"], "known_affected": ["B"] } }],
+    });
+    let all = [read("c", &document)];
+    assert!(!suppresses(&all));
+    assert!(!suppresses(&[merged(&all).0]));
+}
