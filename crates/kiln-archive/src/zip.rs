@@ -66,14 +66,19 @@ impl<R: Read + Seek> ZipReader<R> {
         let size = input.seek(SeekFrom::End(0))?;
         let tail_start = size.saturating_sub(TAIL);
         let tail = read_at(&mut input, tail_start, size - tail_start)?;
-        let end = tail
-            .windows(22)
-            .rposition(|window| {
-                let window = Bytes(window);
-                // The comment behind it fills the file.
-                window.u32(0) == Some(END)
-            })
+        let mut ends = tail.windows(22).enumerate().filter(|(at, window)| {
+            let window = Bytes(window);
+            // The comment behind it fills the file.
+            window.u32(0) == Some(END)
+                && window.u16(20).map(usize::from) == tail.len().checked_sub(at + 22)
+        });
+        let (end, _) = ends
+            .next()
             .ok_or_else(|| ArchiveError::malformed("this is no zip archive: its end is missing"))?;
+        // Readers disagree on which of two they take, and one of them hides what the other lists.
+        if ends.next().is_some() {
+            return Err(ArchiveError::malformed("a zip archive has two ends"));
+        }
         let record = Bytes(tail.get(end..).unwrap_or_default());
         let broken = || ArchiveError::truncated("the end record of a zip archive");
         let mut count = u64::from(record.u16(10).ok_or_else(broken)?);
@@ -92,9 +97,20 @@ impl<R: Read + Seek> ZipReader<R> {
                 if record.u32(0) != Some(END_64) {
                     return Err(ArchiveError::malformed("the zip64 end record is missing"));
                 }
-                count = record.u64(32).ok_or_else(broken)?;
-                length = record.u64(40).ok_or_else(broken)?;
-                list = record.u64(48).ok_or_else(broken)?;
+                let wide = [32, 40, 48].map(|at| record.u64(at).unwrap_or(u64::MAX));
+                let narrow = [(count, 0xffff), (length, 0xffff_ffff), (list, 0xffff_ffff)];
+                // What fits must stand in both, and the list ends where the record begins.
+                if narrow
+                    .iter()
+                    .zip(wide)
+                    .any(|(&(said, full), wide)| said != full && said != wide)
+                    || wide[1].checked_add(wide[2]) != Some(place)
+                {
+                    return Err(ArchiveError::malformed(
+                        "the two end records of a zip archive disagree",
+                    ));
+                }
+                [count, length, list] = wide;
                 start = Some(0);
             }
         }
@@ -110,6 +126,12 @@ impl<R: Read + Seek> ZipReader<R> {
         if length > LIST || list.checked_add(length).is_none_or(|end| end > size) {
             return Err(outside());
         }
+        // An empty archive behind another one would hide it.
+        if count == 0 && list > 0 {
+            return Err(ArchiveError::malformed(
+                "a zip archive without entries has something in front of it",
+            ));
+        }
         let bytes = read_at(&mut input, list, length)?;
         let mut entries = Vec::new();
         let mut rest = bytes.as_slice();
@@ -119,6 +141,12 @@ impl<R: Read + Seek> ZipReader<R> {
             entry.offset = entry.offset.saturating_add(start);
             entries.push(entry);
             rest = after;
+        }
+        // Java reads the list to its end, whatever the count says.
+        if !rest.is_empty() {
+            return Err(ArchiveError::malformed(
+                "the list of a zip archive goes on behind its last entry",
+            ));
         }
         Ok(Self {
             input,
@@ -419,6 +447,45 @@ mod tests {
         };
         open(&bytes).unwrap().for_each(1 << 10, &mut take).unwrap();
         assert_eq!(count, 2);
+    }
+
+    #[test]
+    fn attack_a_count_smaller_than_the_list_hides_entries() {
+        let bytes = sample();
+        for count in 0..3_u8 {
+            let mut lie = bytes.clone();
+            let end = lie.len() - 22;
+            lie[end + 8] = count;
+            lie[end + 10] = count;
+            let error = open(&lie).unwrap_err();
+            assert_eq!(error.kind, ArchiveErrorKind::Malformed, "{count}");
+        }
+        assert!(open(&bytes).is_ok());
+    }
+
+    #[test]
+    fn attack_an_end_record_in_the_comment_hides_the_archive() {
+        let mut empty = END.to_le_bytes().to_vec();
+        empty.extend([0; 18]);
+        let with_comment = |comment: &[u8]| {
+            let mut bytes = sample();
+            let length = u16::try_from(comment.len()).unwrap().to_le_bytes();
+            let at = bytes.len() - 2;
+            bytes[at..].copy_from_slice(&length);
+            bytes.extend(comment);
+            bytes
+        };
+        // One that fits makes two ends; what does not fit is a comment.
+        let error = open(&with_comment(&empty)).unwrap_err();
+        assert!(error.to_string().contains("two ends"), "{error}");
+        let torn = [empty.as_slice(), b"and more"].concat();
+        let bytes = with_comment(&torn);
+        assert_eq!(open(&bytes).unwrap().entries().len(), 3);
+        assert_eq!(open(&with_comment(b"hi")).unwrap().entries().len(), 3);
+        // Behind the comment stands nothing.
+        let mut behind = sample();
+        behind.extend(&empty);
+        assert!(open(&behind).is_err());
     }
 
     #[test]
