@@ -294,25 +294,41 @@ fn of_grype(rule: &Node) -> Allowance {
 }
 
 /// Names are regular expressions there, matched as a whole; of these, literal text and `.*` are read.
+/// What is more allows nothing: guessed too wide, it would allow what nobody meant.
 fn name_pattern(name: &str, make: impl Fn(Vec<String>) -> Condition) -> Condition {
-    let plain = name
-        .trim_start_matches('^')
-        .trim_end_matches('$')
-        .replace(".*", "*")
-        .replace("\\.", ".");
-    match plain.contains(['[', ']', '(', ')', '{', '}', '|', '?', '\\', '^', '$']) {
-        true => Condition::Unjudged(format!(
+    let unjudged = || {
+        Condition::Unjudged(format!(
             "the expression `{}` is more than text and `.*`",
             yaml::shorten(name)
-        )),
-        false => make(vec![plain]),
+        ))
+    };
+    let inner = name.strip_prefix('^').unwrap_or(name);
+    let inner = inner.strip_suffix('$').unwrap_or(inner);
+    let mut plain = String::new();
+    let mut letters = inner.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '.' if letters.next_if_eq(&'*').is_some() => plain.push('*'),
+            '\\' => match letters.next() {
+                Some(escaped) if escaped.is_ascii_punctuation() && escaped != '*' => {
+                    plain.push(escaped);
+                }
+                _ => return unjudged(),
+            },
+            '*' | '+' | '?' | '[' | ']' | '(' | ')' | '{' | '}' | '|' | '^' | '$' => {
+                return unjudged();
+            }
+            // Of a dot, which stands for any letter, only the dot itself is taken.
+            letter => plain.push(letter),
+        }
     }
+    make(vec![plain])
 }
 
 fn fix_state(word: &str) -> Condition {
     Condition::State(match word {
         "fixed" => vec![FixState::Fixed],
-        "not-fixed" => vec![FixState::Open, FixState::Deferred],
+        "not-fixed" => vec![FixState::Open],
         // Grype gives all three of Debian's decisions this name.
         "wont-fix" => vec![FixState::WontFix, FixState::NoAdvisory, FixState::Deferred],
         "unknown" => vec![FixState::Undetermined, FixState::EndOfLife],
@@ -439,6 +455,41 @@ mod tests {
                 "{wrong}"
             );
         }
+    }
+
+    #[test]
+    fn grypes_expressions_are_never_read_wider_than_they_are() {
+        let of = |name: &str| {
+            let text = format!("ignore:\n- package:\n    name: '{name}'\n");
+            read(".grype.yaml", &text)[0].conditions[0].clone()
+        };
+        let package = |name: &str| Condition::Package(vec![name.to_owned()]);
+        for (name, expected) in [
+            ("^lib.*$", "lib*"),
+            ("libstdc\\+\\+6", "libstdc++6"),
+            ("python3\\.11", "python3.11"),
+            ("zlib1g", "zlib1g"),
+        ] {
+            assert_eq!(of(name), package(expected), "{name}");
+        }
+        for name in [
+            "*",
+            "lib*",
+            "a+",
+            "lib.+",
+            "libstdc++6",
+            ".**",
+            "\\d",
+            "a\\*",
+            "a?",
+            "x|y",
+            "^^a",
+            "a\\",
+        ] {
+            assert!(matches!(of(name), Condition::Unjudged(_)), "{name}");
+        }
+        let open = read(".grype.yaml", "ignore: [{fix-state: not-fixed}]");
+        assert_eq!(open[0].conditions, [Condition::State(vec![FixState::Open])]);
     }
 
     #[test]
