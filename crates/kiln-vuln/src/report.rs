@@ -96,6 +96,15 @@ pub fn score(tenths: u8) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
+/// Whether a character begins a line or turns the direction of what follows, so that a text looks like
+/// another.
+pub(crate) const fn turns_lines(character: char) -> bool {
+    matches!(
+        character,
+        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
 /// Text for XML and HTML.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -108,7 +117,7 @@ pub(crate) fn escape(text: &str) -> String {
             '\'' => out.push_str("&#39;"),
             // XML 1.0 has no place for control characters, not even escaped.
             '\n' | '\t' => out.push(' '),
-            control if control.is_control() => out.push('\u{fffd}'),
+            control if control.is_control() || turns_lines(control) => out.push('\u{fffd}'),
             other => out.push(other),
         }
     }

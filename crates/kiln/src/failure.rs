@@ -134,15 +134,15 @@ impl Failure {
             }
             Self::Pipeline(failure) => {
                 let reasons = with_reasons(failure);
-                let _ = writeln!(text, "{error}: {}", render::printable(&reasons));
+                let _ = writeln!(text, "{error}: {}", render::printable_lines(&reasons));
                 if let Some(help) = failure.help() {
-                    let help = render::printable(&help);
+                    let help = render::printable_lines(&help);
                     let _ = writeln!(text, "  {}: {help}", painter.dim("help"));
                 }
             }
             Self::Classed(_, failure) | Self::Other(failure) => {
                 let reasons = format!("{failure:#}");
-                let _ = writeln!(text, "{error}: {}", render::printable(&reasons));
+                let _ = writeln!(text, "{error}: {}", render::printable_lines(&reasons));
             }
         }
         text

@@ -212,10 +212,27 @@ pub(crate) fn duration(elapsed: std::time::Duration) -> String {
     }
 }
 
-/// Foreign text for a terminal: what would move the cursor or change colours is shown and not obeyed.
+/// Foreign text for one line of a terminal: what would move the cursor, change colours, begin another
+/// line or turn the direction is shown and not obeyed.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(obeyed) {
+    shown(text, obeyed)
+}
+
+/// The same for text of several lines.
+pub(crate) fn printable_lines(text: &str) -> Cow<'_, str> {
+    shown(text, |c| obeyed(c) && !matches!(c, '\n' | '\t'))
+}
+
+fn obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+fn shown(text: &str, obeyed: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&obeyed) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
@@ -239,7 +256,7 @@ pub(crate) fn diagnostics(
     let mut text = String::new();
     for diagnostic in list {
         let severity = painter.severity(diagnostic.severity);
-        let message = painter.bold(&printable(&diagnostic.message));
+        let message = painter.bold(&printable_lines(&diagnostic.message));
         let code = painter.dim(&format!("[{}]", diagnostic.code));
         match &diagnostic.location {
             Some(location) => {
@@ -260,7 +277,7 @@ pub(crate) fn diagnostics(
                     let underline = "^".repeat(width.min(room));
                     let gap = " ".repeat(number.len());
                     let bar = painter.dim(&format!("{number} |"));
-                    let _ = writeln!(text, "  {bar} {}", printable(line));
+                    let _ = writeln!(text, "  {bar} {}", printable_lines(line));
                     let _ = writeln!(
                         text,
                         "  {gap} {} {marker}{}",
@@ -279,7 +296,7 @@ pub(crate) fn diagnostics(
             ("help", &diagnostic.help),
         ] {
             if let Some(value) = value {
-                let _ = writeln!(text, "  {}: {}", painter.dim(label), printable(value));
+                let _ = writeln!(text, "  {}: {}", painter.dim(label), printable_lines(value));
             }
         }
     }
@@ -313,8 +330,16 @@ mod tests {
 
     #[test]
     fn foreign_text_moves_no_cursor() {
-        assert_eq!(printable("plain\n\tä"), "plain\n\tä");
+        assert_eq!(printable_lines("plain\n\tä"), "plain\n\tä");
         assert_eq!(printable("a\u{1b}[2Jb\rc\u{7f}"), "a\\u{1b}[2Jb\\rc\\u{7f}");
+    }
+
+    #[test]
+    fn attack_a_name_forges_a_line() {
+        let name = "usr/x\n0 failures\tok\u{2028}\u{202e}gnp\u{2066}";
+        let one = printable(name);
+        assert_eq!(one, "usr/x\\n0 failures\\tok\\u{2028}\\u{202e}gnp\\u{2066}");
+        assert_eq!(printable_lines("a\n\u{202e}b"), "a\n\\u{202e}b");
     }
 
     #[test]

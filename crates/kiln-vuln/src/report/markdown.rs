@@ -22,7 +22,7 @@ pub fn markdown(findings: &Findings) -> String {
     for blind in &findings.blind {
         let _ = writeln!(
             out,
-            "> **Not known:** {} components of `{}`: {}\n",
+            "> **Not known:** {} components of {}: {}\n",
             blind.components,
             cell(&blind.ecosystem),
             cell(&blind.reason)
@@ -63,16 +63,60 @@ pub fn markdown(findings: &Findings) -> String {
 
 /// Text that ends no cell, begins no tag and makes no link.
 pub(crate) fn cell(text: &str) -> String {
+    // Without width, so that a build service makes no mention and no link of what an image says.
+    const GAP: &str = "&#8203;";
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    for (at, character) in text.char_indices() {
         match character {
+            '&' => out.push_str("&amp;"),
+            '@' => {
+                out.push('@');
+                out.push_str(GAP);
+            }
+            ':' if text
+                .get(at + 1..)
+                .is_some_and(|rest| rest.starts_with("//")) =>
+            {
+                out.push(':');
+                out.push_str(GAP);
+            }
+            '.' if text
+                .get(at.saturating_sub(3)..at)
+                .is_some_and(|word| word.eq_ignore_ascii_case("www")) =>
+            {
+                out.push_str(GAP);
+                out.push('.');
+            }
             '|' | '[' | ']' | '<' | '>' | '`' | '*' | '_' | '\\' => {
                 out.push('\\');
                 out.push(character);
             }
-            control if control.is_control() => out.push(' '),
+            control if control.is_control() || crate::report::turns_lines(control) => {
+                out.push(' ');
+            }
             other => out.push(other),
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn attack_a_name_mentions_people_and_links() {
+        for (text, expected) in [
+            ("@babel/core", "@&#8203;babel/core"),
+            ("a@b.invalid", "a@&#8203;b.invalid"),
+            ("https://evil.invalid", "https:&#8203;//evil.invalid"),
+            ("WWW.evil.invalid", "WWW&#8203;.evil.invalid"),
+            ("ww.a b:c a/b", "ww.a b:c a/b"),
+            ("ä.ö", "ä.ö"),
+            ("&#64;team", "&amp;#64;team"),
+            ("a\n| b\u{2028}\u{202e}c", "a \\| b  c"),
+        ] {
+            assert_eq!(cell(text), expected, "{text}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
     let Some(vulnerability) = database.vulnerability(&args.id).map_err(failed)? else {
         if !args.statements.is_empty() {
             let told = stated(context, args, &BTreeSet::from([&args.id]))?;
-            render::print(&render::printable(&format!("{}\n", told.join("\n"))))?;
+            render::print(&render::printable_lines(&format!("{}\n", told.join("\n"))))?;
         }
         context.say(&format!(
             "the database of {} has nothing about {}",
@@ -133,7 +133,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         let ids: BTreeSet<&String> = ids.collect();
         let _ = writeln!(text, "\n{}", stated(context, args, &ids)?.join("\n"));
     }
-    render::print(&render::printable(&text))?;
+    render::print(&render::printable_lines(&text))?;
     Ok(())
 }
 
