@@ -29,10 +29,11 @@ const MOST_ACCOUNTS: usize = 10_000;
 /// What stands out in the merged view.
 pub(crate) fn facts(tree: &Tree<'_>, config: Option<&ImageConfig>) -> ImageFacts {
     let mut facts = ImageFacts::default();
+    let passwd = text(tree, "etc/passwd").unwrap_or_default();
     if let Some(config) = config {
-        configured(&mut facts, config);
+        configured(&mut facts, config, passwd);
     }
-    facts.accounts = accounts(text(tree, "etc/passwd").unwrap_or_default());
+    facts.accounts = accounts(passwd);
     facts.directories = u64::try_from(tree.implied()).unwrap_or(u64::MAX);
     let mut contents = BTreeSet::new();
     for (path, node, origin) in tree.nodes() {
@@ -55,11 +56,13 @@ pub(crate) fn facts(tree: &Tree<'_>, config: Option<&ImageConfig>) -> ImageFacts
     facts
 }
 
-fn configured(facts: &mut ImageFacts, config: &ImageConfig) {
+fn configured(facts: &mut ImageFacts, config: &ImageConfig, passwd: &str) {
     let process = &config.config;
     facts.user.clone_from(&process.user);
     let user = process.user.split(':').next().unwrap_or_default();
-    facts.is_root = matches!(user, "" | "root") || user.parse::<u32>() == Ok(0);
+    let is_root = runs_as_root(user, passwd);
+    facts.is_root = is_root == Some(true);
+    facts.is_user_unknown = is_root.is_none();
     facts.entrypoint.clone_from(&process.entrypoint);
     facts.command.clone_from(&process.cmd);
     facts.working_directory.clone_from(&process.working_dir);
@@ -67,6 +70,23 @@ fn configured(facts: &mut ImageFacts, config: &ImageConfig) {
     facts.ports = process.exposed_ports.keys().cloned().collect();
     facts.volumes = process.volumes.keys().cloned().collect();
     facts.labels.clone_from(&process.labels);
+}
+
+/// Whether a user is root; nothing where nobody can say it. An engine looks a name up in the image's own
+/// accounts, takes what is no number there for 0, and some look up numbers too: whichever way leads to
+/// root counts.
+fn runs_as_root(user: &str, passwd: &str) -> Option<bool> {
+    if user.is_empty() || user == "root" {
+        return Some(true);
+    }
+    let number = user.parse::<u32>().ok();
+    let mut uids = passwd.lines().filter_map(|line| {
+        let mut fields = line.trim().split(':');
+        let uid = (fields.next()? == user).then(|| fields.nth(1).unwrap_or_default())?;
+        Some(uid.trim().parse::<u32>().unwrap_or(0))
+    });
+    let first = uids.next().or(number)?;
+    Some(first == 0 || number == Some(0) || uids.any(|uid| uid == 0))
 }
 
 /// passwd(5). Lines that are none are left out, as the C library does.
@@ -157,5 +177,35 @@ fn standing_out(facts: &mut ImageFacts, tree: &Tree<'_>, path: &str, node: &Node
     }
     if INTERPRETERS.contains(&stem) {
         facts.interpreters.push(path.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attack_a_name_that_is_root() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\napp:x:0:0\nweb:x:33:33:web:/:/bin/sh\n\
+                      1000:x:0:0::/:\n twice:x:5:5::/:\ntwice:x:0:0::/:\nbroken:x::\nshort\n";
+        for (user, expected) in [
+            ("", Some(true)),
+            ("root", Some(true)),
+            ("0", Some(true)),
+            ("00", Some(true)),
+            ("app", Some(true)),
+            ("twice", Some(true)),
+            ("broken", Some(true)),
+            ("short", Some(true)),
+            ("1000", Some(true)),
+            ("web", Some(false)),
+            ("1001", Some(false)),
+            ("nobody", None),
+            ("99999999999", None),
+        ] {
+            assert_eq!(runs_as_root(user, passwd), expected, "{user}");
+        }
+        assert_eq!(runs_as_root("app", ""), None);
+        assert_eq!(runs_as_root("65532", ""), Some(false));
     }
 }

@@ -372,8 +372,11 @@ pub struct FileFact {
 pub struct ImageFacts {
     /// `User` of the configuration; empty for root.
     pub user: String,
-    /// Whether the image runs as root: no user, `root` or `0`.
+    /// Whether the image runs as root: no user, `root`, `0`, or a name that its accounts give the uid 0.
     pub is_root: bool,
+    /// Whether nobody can say who it runs as: a name that its accounts do not have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_user_unknown: bool,
     /// `Entrypoint`.
     pub entrypoint: Vec<String>,
     /// `Cmd`.

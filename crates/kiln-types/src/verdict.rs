@@ -121,7 +121,7 @@ pub struct Suppressed {
 pub struct JudgedImage {
     /// As the person named it.
     pub name: String,
-    /// The platform that was asked for.
+    /// Its platform; of one that names none, the platform that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The digest of its manifest.
@@ -169,6 +169,9 @@ pub struct VerdictInputs {
     /// References by which those documents may name the image besides its own name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vex_products: Vec<String>,
+    /// Up to when their statements count; absent where that is the moment of the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vex_until: Option<Timestamp>,
     /// Ignore files of other tools.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore_files: Vec<UsedFile>,

@@ -16,7 +16,7 @@ use kiln_types::{
 };
 use serde::Serialize;
 
-use crate::ecosystem::scheme_of;
+use crate::ecosystem::{of_distribution, scheme_of};
 use crate::version::{Scheme, compare as order, sorted};
 
 pub use sheet::{Sheet, Table, sheet};
@@ -280,6 +280,23 @@ fn side(subject: Subject<'_>, filter: &Filter) -> Side {
         .iter()
         .map(|missed| format!("{}: {}", missed.place, missed.reason))
         .collect();
+    if inventory.components.is_empty() {
+        not_known.push("nothing in it was recognised".to_owned());
+    }
+    if let Some(distribution) = &inventory.distribution
+        && of_distribution(distribution).is_none()
+    {
+        let id = &distribution.id;
+        not_known.push(format!("no advisories speak of the distribution `{id}`"));
+    }
+    match facts {
+        None => not_known.push("its files, and how it runs: it is a document".to_owned()),
+        Some(facts) if facts.is_user_unknown => not_known.push(format!(
+            "who runs it: its accounts do not have `{}`",
+            facts.user
+        )),
+        Some(_) => {}
+    }
     match subject.findings {
         None => not_known.push("there are no advisories".to_owned()),
         Some(findings) => not_known.extend(findings.blind.iter().map(|blind| {
@@ -308,7 +325,9 @@ fn side(subject: Subject<'_>, filter: &Filter) -> Side {
             "" => "root".to_owned(),
             user => user.to_owned(),
         }),
-        is_root: configured.map(|facts| facts.is_root),
+        is_root: configured
+            .filter(|facts| !facts.is_user_unknown)
+            .map(|facts| facts.is_root),
         shells: facts.map(|facts| length(facts.shells.len())),
         package_managers: facts.map(|facts| length(facts.package_managers.len())),
         setuid: facts.map(|facts| length(facts.setuid.len() + facts.setgid.len())),

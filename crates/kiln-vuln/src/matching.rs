@@ -133,7 +133,11 @@ pub fn match_inventory<A: Advisories>(
 /// What is not known about a component that no advisories can be asked about; nothing where another
 /// component answers for it.
 fn unasked(component: &Component, reason: Unasked) -> Option<(String, String)> {
-    let kind = component.kind.as_str().to_owned();
+    // What no kind stands for is told by the type of its package URL, so that a policy can name it.
+    let kind = match (&component.purl, component.kind) {
+        (Some(purl), ComponentKind::Other) => purl.kind().to_owned(),
+        (_, kind) => kind.as_str().to_owned(),
+    };
     match reason {
         _ if component.owner.is_some() => None,
         Unasked::NoVersion => Some((kind, "no version is known".to_owned())),
@@ -142,7 +146,7 @@ fn unasked(component: &Component, reason: Unasked) -> Option<(String, String)> {
             "the release of the distribution is not known".to_owned(),
         )),
         Unasked::NoAdvisories => match component.kind {
-            ComponentKind::Rpm | ComponentKind::Binary => {
+            ComponentKind::Rpm | ComponentKind::Binary | ComponentKind::Other => {
                 Some((kind, "no advisories are read for this kind".to_owned()))
             }
             _ => None,

@@ -3,7 +3,7 @@
 //! The letter is a convenience. What cannot be known gives no points, and then there is no letter: a
 //! number that hides a gap would be worse than none.
 
-use kiln_types::{Findings, Inventory, RiskLevel, Timestamp};
+use kiln_types::{Findings, Inventory, Policy, RiskLevel, Timestamp};
 use serde::Serialize;
 
 /// One question.
@@ -43,7 +43,7 @@ pub fn score(
     now: Timestamp,
 ) -> Score {
     let inputs = [
-        vulnerabilities(inventory, findings),
+        vulnerabilities(inventory, findings, now),
         vec![support(inventory, end_of_life, now)],
         properties(inventory),
         vec![licences(inventory)],
@@ -99,7 +99,11 @@ fn not_known(name: &'static str, of: u32, reason: &str) -> ScoreInput {
     }
 }
 
-fn vulnerabilities(inventory: &Inventory, findings: Option<&Findings>) -> Vec<ScoreInput> {
+fn vulnerabilities(
+    inventory: &Inventory,
+    findings: Option<&Findings>,
+    now: Timestamp,
+) -> Vec<ScoreInput> {
     const FIXABLE: (&str, u32) = ("fixable critical and high vulnerabilities", 20);
     const OTHER: (&str, u32) = ("other critical and high vulnerabilities", 10);
     const EXPLOITED: (&str, u32) = ("vulnerabilities known to be exploited", 20);
@@ -107,9 +111,11 @@ fn vulnerabilities(inventory: &Inventory, findings: Option<&Findings>) -> Vec<Sc
         None => Some("there are no advisories".to_owned()),
         Some(_) if !inventory.is_complete() => Some("not everything could be read".to_owned()),
         Some(_) if inventory.components.is_empty() => Some("nothing was recognised".to_owned()),
-        Some(findings) => findings.blind.first().map(|blind| {
-            let (count, name) = (blind.components, &blind.ecosystem);
-            format!("{count} components of {name}: {}", blind.reason)
+        Some(findings) => outdated(findings, now).or_else(|| {
+            findings.blind.first().map(|blind| {
+                let (count, name) = (blind.components, &blind.ecosystem);
+                format!("{count} components of {name}: {}", blind.reason)
+            })
         }),
     };
     let findings = match (reason, findings) {
@@ -140,6 +146,19 @@ fn vulnerabilities(inventory: &Inventory, findings: Option<&Findings>) -> Vec<Sc
         none_of(OTHER.0, OTHER.1, &other),
         none_of(EXPLOITED.0, EXPLOITED.1, &exploited),
     ]
+}
+
+/// Advisories that the default policy would not judge by.
+fn outdated(findings: &Findings, now: Timestamp) -> Option<String> {
+    let age = (now.unix() - findings.database.built.unix()).div_euclid(86_400);
+    let most = i64::from(Policy::default().database.max_age_days);
+    match age {
+        age if age > most => Some(format!(
+            "the advisories are {age} days old, more than {most}"
+        )),
+        age if age < -1 => Some("the advisories are of a day that is to come".to_owned()),
+        _ => None,
+    }
 }
 
 fn support(inventory: &Inventory, end_of_life: Option<&str>, now: Timestamp) -> ScoreInput {
@@ -188,6 +207,9 @@ fn properties(inventory: &Inventory) -> Vec<ScoreInput> {
     };
     let user = match (&inventory.subject.config, facts.is_root) {
         (None, _) => not_known(USER.0, USER.1, "it has no configuration"),
+        (Some(_), _) if facts.is_user_unknown => {
+            not_known(USER.0, USER.1, "its accounts do not have its user")
+        }
         (Some(_), is_root) => ScoreInput {
             name: USER.0,
             of: USER.1,
@@ -219,6 +241,16 @@ fn properties(inventory: &Inventory) -> Vec<ScoreInput> {
 }
 
 fn licences(inventory: &Inventory) -> ScoreInput {
+    const NAME: &str = "components under the AGPL";
+    const OF: u32 = 5;
+    // What a package brought is under the package's licence where it says nothing of its own.
+    let has_none = |one: &&kiln_types::Component| {
+        one.owner.is_none() && one.licences.expression.as_deref().is_none_or(str::is_empty)
+    };
+    let unknown = inventory.components.iter().filter(has_none).count();
+    if unknown > 0 || inventory.components.is_empty() {
+        return not_known(NAME, OF, &format!("{unknown} components name no licence"));
+    }
     let network: Vec<String> = inventory
         .components
         .iter()
@@ -228,5 +260,5 @@ fn licences(inventory: &Inventory) -> ScoreInput {
         })
         .map(|one| one.name.clone())
         .collect();
-    none_of("components under the AGPL", 5, &network)
+    none_of(NAME, OF, &network)
 }

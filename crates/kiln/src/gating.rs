@@ -36,6 +36,8 @@ pub(crate) struct GateFiles {
     pub(crate) vex: Vec<PathBuf>,
     /// References by which they name the image besides its own name.
     pub(crate) vex_products: Vec<String>,
+    /// Up to when their statements count; none for the moment of the verdict.
+    pub(crate) vex_until: Option<Timestamp>,
     /// What a verdict calls them: documents that lie elsewhere now are told by their content.
     pub(crate) vex_names: Vec<UsedFile>,
 }
@@ -90,6 +92,8 @@ pub(crate) struct Gate {
 pub(crate) struct Vex {
     documents: Vec<VexDocument>,
     products: Vec<String>,
+    /// Up to when statements count; none for the moment of judging.
+    until: Option<Timestamp>,
 }
 
 impl Vex {
@@ -110,12 +114,21 @@ impl Vex {
         Ok(Self {
             documents,
             products: products.to_vec(),
+            until: None,
         })
     }
 
-    /// Those that the command line names.
-    pub(crate) fn of(context: &Context, given: &Statements) -> Result<Self, Failure> {
-        Self::load(context, given.places(), given.products(), &[])
+    /// Those that the command line names, with what they said until a day.
+    pub(crate) fn of(
+        context: &Context,
+        given: &Statements,
+        day: Option<Timestamp>,
+    ) -> Result<Self, Failure> {
+        let vex = Self::load(context, given.places(), given.products(), &[])?;
+        Ok(Self {
+            until: day.map(statements::whole_day),
+            ..vex
+        })
     }
 
     fn used(&self) -> Vec<UsedFile> {
@@ -164,7 +177,10 @@ impl Gate {
             sboms.push(document(&named.name, text.text.as_bytes())?);
             sbom_files.push(used);
         }
-        let vex = Vex::load(context, &files.vex, &files.vex_products, &files.vex_names)?;
+        let vex = Vex {
+            until: files.vex_until,
+            ..Vex::load(context, &files.vex, &files.vex_products, &files.vex_names)?
+        };
         Ok(Self {
             policy,
             policy_file,
@@ -189,7 +205,12 @@ impl Gate {
         let inputs = VerdictInputs {
             image: JudgedImage {
                 name: name.to_owned(),
-                platform: platform.map(str::to_owned),
+                // What was judged, also where nobody asked for it.
+                platform: inventory
+                    .subject
+                    .platform
+                    .clone()
+                    .or_else(|| platform.map(str::to_owned)),
                 manifest: inventory.subject.manifest,
                 config: inventory.subject.config,
                 inventory: inventory_digest(inventory),
@@ -198,6 +219,7 @@ impl Gate {
             database: advice.used.clone(),
             vex: self.vex.used(),
             vex_products: self.vex.products.clone(),
+            vex_until: self.vex.until,
             ignore_files: self.ignore_files.clone(),
             sboms: self.sbom_files.clone(),
         };
@@ -283,13 +305,13 @@ impl Advice {
         last_day(distribution, &self.ends, Support::Extended)
     }
 
-    /// What is wrong with an image, by what VEX documents said until a moment; none where there are no
+    /// What is wrong with an image, by what VEX documents said until now or their own day; none where there are no
     /// advisories.
     pub(crate) fn findings(
         &self,
         inventory: &Inventory,
         vex: &Vex,
-        until: Timestamp,
+        now: Timestamp,
     ) -> Result<Option<Findings>, Failure> {
         let Some((snapshot, database)) = &self.database else {
             return Ok(None);
@@ -304,7 +326,7 @@ impl Advice {
             .map_err(PipelineError::from)?;
         let options = VexOptions {
             also: vex.products.clone(),
-            until: Some(until),
+            until: Some(vex.until.map_or(now, |until| until.min(now))),
         };
         vex::apply(&mut findings, inventory, &vex.documents, &options);
         Ok(Some(findings))
@@ -382,6 +404,12 @@ pub(crate) fn differences(was: &VerdictInputs, is: &VerdictInputs) -> Vec<String
         was.vex_products.join(", "),
         is.vex_products.join(", "),
     );
+    let of_moment = |at: Option<Timestamp>| at.map_or("none".to_owned(), |at| at.to_string());
+    compare(
+        "the day of VEX statements",
+        of_moment(was.vex_until),
+        of_moment(is.vex_until),
+    );
     for (what, was, is) in [
         ("the VEX document", &was.vex, &is.vex),
         ("the ignore file", &was.ignore_files, &is.ignore_files),
@@ -432,7 +460,7 @@ pub(crate) fn admit(
                 let about = about.or(reason.package.as_ref()).or(reason.place.as_ref());
                 format!("{} {}", reason.code, about.map_or("", String::as_str))
             })
-            .map(|text| text.trim_end().to_owned())
+            .map(|text| render::printable(text.trim_end()).into_owned())
             .collect();
         reasons.dedup();
         let more = match reasons.len().saturating_sub(SHOWN) {
@@ -455,20 +483,53 @@ pub(crate) fn admit(
     ))
 }
 
-/// How a command ends by a verdict.
-pub(crate) fn end(outcome: Outcome) -> Result<(), Failure> {
-    match outcome {
-        Outcome::Pass => Ok(()),
-        Outcome::Fail => Err(Failure::Answered(Exit::No)),
-        Outcome::Unknown => Err(Failure::Answered(Exit::Unknown)),
+/// How a command ends by verdicts: by the worst of them, and a certain failure is the worst.
+pub(crate) fn end(verdicts: &[Verdict]) -> Result<(), Failure> {
+    let is = |outcome| verdicts.iter().any(|verdict| verdict.outcome == outcome);
+    match (is(Outcome::Fail), is(Outcome::Unknown)) {
+        (true, _) => Err(Failure::Answered(Exit::No)),
+        (false, true) => Err(Failure::Answered(Exit::Unknown)),
+        (false, false) => Ok(()),
     }
 }
 
-/// A verdict as the document that is kept.
-pub(crate) fn to_json(verdict: &Verdict) -> Result<String, Failure> {
-    let mut text = serde_json::to_string_pretty(verdict).map_err(anyhow::Error::from)?;
-    text.push('\n');
-    Ok(text)
+/// The verdicts of an image as the document that is kept: of one platform the verdict, of several a
+/// list.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+pub(crate) enum Verdicts {
+    /// Of one platform.
+    One(Box<Verdict>),
+    /// Of several.
+    Several(Vec<Verdict>),
+}
+
+impl Verdicts {
+    /// These.
+    pub(crate) fn new(mut verdicts: Vec<Verdict>) -> Self {
+        match (verdicts.len(), verdicts.pop()) {
+            (1, Some(one)) => Self::One(Box::new(one)),
+            (_, last) => {
+                verdicts.extend(last);
+                Self::Several(verdicts)
+            }
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Verdict] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(list) => list,
+        }
+    }
+
+    /// As text.
+    pub(crate) fn to_json(&self) -> Result<String, Failure> {
+        let mut text = serde_json::to_string_pretty(self).map_err(anyhow::Error::from)?;
+        text.push('\n');
+        Ok(text)
+    }
 }
 
 /// A verdict for people.

@@ -17,28 +17,62 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render;
 
-/// What is inside the image that an IMAGE argument names, on one platform.
-pub(crate) fn inventory(
-    context: &Context,
-    image: &str,
-    platform: Option<&str>,
-) -> Result<Inventory, Failure> {
+/// What an IMAGE argument leads to.
+enum Opened {
+    /// What a document says.
+    Document(Box<Inventory>),
+    /// Images, one a platform, and the file that they are read from where it goes away with them.
+    Images(Vec<Image>, Option<tempfile::NamedTempFile>),
+}
+
+fn opened(context: &Context, image: &str) -> Result<Opened, Failure> {
     let images = if Place::is_one(image) {
         match image
             .parse::<Place>()
             .map_err(|error| Failure::Usage(error.to_string()))?
         {
-            Place::Document(file) => return from_document(&file),
+            Place::Document(file) => {
+                return Ok(Opened::Document(Box::new(from_document(&file)?)));
+            }
             Place::Transport(Transport::DockerDaemon { reference }) => {
-                return from_engine(context, &reference.to_string(), platform);
+                return from_engine(context, &reference.to_string());
             }
             Place::Transport(transport) => open(&transport)?,
         }
     } else {
         from_store(context, image)?
     };
-    let image = chosen(image, images, platform)?;
-    read(context, image)
+    Ok(Opened::Images(images, None))
+}
+
+/// What is inside the image that an IMAGE argument names, on one platform.
+pub(crate) fn inventory(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+) -> Result<Inventory, Failure> {
+    match opened(context, image)? {
+        Opened::Document(inventory) => Ok(*inventory),
+        Opened::Images(images, _file) => read(context, chosen(image, images, platform)?),
+    }
+}
+
+/// The same on every platform that the image has, or on the one that is asked for.
+pub(crate) fn inventories(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+) -> Result<Vec<Inventory>, Failure> {
+    match opened(context, image)? {
+        Opened::Document(inventory) => Ok(vec![*inventory]),
+        Opened::Images(images, _file) if platform.is_some() || images.is_empty() => {
+            Ok(vec![read(context, chosen(image, images, platform)?)?])
+        }
+        Opened::Images(images, _file) => images
+            .into_iter()
+            .map(|image| read(context, image))
+            .collect(),
+    }
 }
 
 /// What a document says is inside.
@@ -90,11 +124,7 @@ pub(crate) fn read(context: &Context, image: Image) -> Result<Inventory, Failure
 }
 
 /// An image of the local engine, which its client saves into a temporary file.
-fn from_engine(
-    context: &Context,
-    reference: &str,
-    platform: Option<&str>,
-) -> Result<Inventory, Failure> {
+fn from_engine(context: &Context, reference: &str) -> Result<Opened, Failure> {
     let client = engine::client(context)?;
     let file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
     #[expect(
@@ -113,13 +143,14 @@ fn from_engine(
         let message = message.trim();
         return Err(anyhow::anyhow!("`{client} save {reference}` failed: {message}").into());
     }
-    let images = open(&Transport::DockerArchive {
+    let mut images = open(&Transport::DockerArchive {
         file: file.path().to_owned(),
         reference: None,
     })?;
-    let mut image = chosen(reference, images, platform)?;
-    image.subject.name = reference.to_owned();
-    read(context, image)
+    for image in &mut images {
+        image.subject.name = reference.to_owned();
+    }
+    Ok(Opened::Images(images, Some(file)))
 }
 
 /// One platform of several: the one asked for, or this machine's, or the first.
@@ -142,7 +173,8 @@ fn chosen(name: &str, images: Vec<Image>, platform: Option<&str>) -> Result<Imag
     let place = match platform {
         Some(wanted) => platforms
             .iter()
-            .position(|found| is(found, wanted))
+            .position(|found| found == wanted)
+            .or_else(|| platforms.iter().position(|found| is(found, wanted)))
             .ok_or_else(|| {
                 Failure::Usage(format!(
                     "`{name}` has no platform `{wanted}`; it has: {}",

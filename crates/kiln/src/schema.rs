@@ -26,7 +26,7 @@ fn schema() -> Value {
         "db": generator.subschema_for::<db::DbAnswer>(),
         "diff": generator.subschema_for::<diff::DiffAnswer>(),
         "error": generator.subschema_for::<crate::failure::ErrorAnswer>(),
-        "gate": generator.subschema_for::<images::Verdict>(),
+        "gate": generator.subschema_for::<images::Verdicts>(),
         "lock": generator.subschema_for::<lock::LockAnswer>(),
         "score": generator.subschema_for::<images::Score>(),
         "show --cut": generator.subschema_for::<show::CutAnswer>(),

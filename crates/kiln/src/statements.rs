@@ -48,20 +48,23 @@ impl Statements {
 
     /// How they are held, by what was known on a day.
     pub(crate) fn options(&self, day: Option<Timestamp>) -> VexOptions {
-        // A date is the whole day.
-        let until = day.map(|day| match day.unix().rem_euclid(86_400) {
-            0 => Timestamp::from_unix(day.unix() + 86_399),
-            _ => day,
-        });
         VexOptions {
             also: self.products.clone(),
-            until,
+            until: day.map(whole_day),
         }
     }
 
     /// Reads them.
     pub(crate) fn read(&self, context: &Context) -> Result<Vec<VexDocument>, Failure> {
         read(context, &self.places)
+    }
+}
+
+/// The last moment of a day that was given as a date; any other moment is itself.
+pub(crate) fn whole_day(day: Timestamp) -> Timestamp {
+    match day.unix().rem_euclid(86_400) {
+        0 => Timestamp::from_unix(day.unix() + 86_399),
+        _ => day,
     }
 }
 

@@ -67,6 +67,12 @@ impl<'a> Allowances<'a> {
             if about.finding.is_none() && !entry.allowance.conditions.iter().any(has_id) {
                 continue;
             }
+            // A code names a rule of the policy, and other tools' files know nothing of it: there an
+            // id is a vulnerability's.
+            let about = match entry.is_foreign {
+                true => &About { code: "", ..*about },
+                false => about,
+            };
             if !entry
                 .allowance
                 .conditions
@@ -170,19 +176,19 @@ fn has_alias(finding: &Finding, id: &str) -> bool {
 
 /// Whether everything that one package URL says is so in another.
 fn is_of(wanted: &Purl, found: &Purl) -> bool {
-    let agrees = |key: &str| {
-        wanted
-            .qualifier(key)
-            .is_none_or(|value| found.qualifier(key) == Some(value))
-    };
     wanted.kind() == found.kind()
         && wanted.namespace() == found.namespace()
         && wanted.name() == found.name()
         && wanted
             .version()
             .is_none_or(|version| found.version() == Some(version))
-        && agrees("arch")
-        && agrees("distro")
+        && wanted
+            .qualifiers()
+            .iter()
+            .all(|(key, value)| found.qualifier(key) == Some(value))
+        && wanted
+            .subpath()
+            .is_none_or(|path| found.subpath() == Some(path))
 }
 
 /// What a reason without a finding is about.

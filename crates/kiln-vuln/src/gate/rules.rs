@@ -99,7 +99,8 @@ impl Bench<'_> {
     pub(super) fn counts(&self) -> LevelCounts {
         let mut counts = LevelCounts::default();
         for finding in self.active() {
-            if self.allowances.find(&about_finding("", finding)).is_none() {
+            let named = self.allowances.find(&about_finding("", finding));
+            if named.is_none() || finding.affected == Affected::Unknown {
                 counts.add(finding.level);
             }
         }
@@ -114,8 +115,10 @@ impl Bench<'_> {
                 self.suppressed.insert(suppressed(finding, suppression));
                 continue;
             }
-            // What names the vulnerability allows every rule about it, and is listed once.
-            if let Some(allowance) = self.allowances.find(&about_finding("", finding)) {
+            // What names the vulnerability allows every rule about it, and is listed once. Where nobody
+            // can say whether it is there, the entry has what it is about and allows nothing.
+            let named = self.allowances.find(&about_finding("", finding));
+            if let Some(allowance) = named.filter(|_| finding.affected == Affected::Yes) {
                 self.suppressed.insert(Suppressed {
                     id: finding.vulnerability.id.clone(),
                     about: Some(package(finding)),
@@ -172,7 +175,9 @@ impl Bench<'_> {
         };
         if finding.affected == Affected::Unknown {
             let message = format!("{says}; whether this version is affected cannot be said");
-            self.about_finding(Effect::Unknown, "vulnerability/uncertain", finding, message);
+            let code = "vulnerability/uncertain";
+            self.reasons
+                .insert(of_finding(Effect::Unknown, code, finding, message));
             return;
         }
         let Some(fix) = finding
@@ -187,6 +192,8 @@ impl Bench<'_> {
         let grace = i64::from(self.case.policy.vulnerabilities.grace_days);
         let age = finding.fixed_at.map(|at| days(at, self.case.now));
         let (effect, since) = match age {
+            // A day to come is a mistake of the source, and no grace.
+            Some(age) if age < 0 => (Effect::Fail, " on a day that is to come".to_owned()),
             Some(age) if grace > 0 && age < grace => (
                 Effect::Warning,
                 format!(" {age} days ago, within {grace} days of grace"),
@@ -199,17 +206,7 @@ impl Bench<'_> {
     }
 
     fn about_finding(&mut self, effect: Effect, code: &str, finding: &Finding, message: String) {
-        let reason = Reason {
-            effect,
-            code: code.to_owned(),
-            vulnerability: Some(finding.vulnerability.id.clone()),
-            level: Some(finding.level),
-            package: Some(finding.package.clone()),
-            version: Some(finding.version.clone()),
-            fixed_version: finding.fixed_version.clone(),
-            place: finding.location.clone(),
-            message,
-        };
+        let reason = of_finding(effect, code, finding, message);
         self.unless_allowed(reason, &about_finding(code, finding));
     }
 
@@ -314,6 +311,13 @@ impl Bench<'_> {
         } else {
             if facts.is_root {
                 self.property(rules.root, "image/root", None, "it runs as root");
+            }
+            if facts.is_user_unknown && rules.root == Demand::Deny {
+                let message = format!(
+                    "it runs as `{}`, and its accounts do not say who that is",
+                    facts.user
+                );
+                self.unknown("image/unknown", None, message);
             }
             for label in &rules.labels {
                 if facts
@@ -462,6 +466,9 @@ impl Bench<'_> {
                 EvidenceDemand::Sbom => "no given document lists it",
                 EvidenceDemand::Supplier => "nobody says who made it",
             };
+            if *demand == EvidenceDemand::PackageDatabase {
+                self.programs(&code);
+            }
             for what in missing {
                 let (package, message) = match words {
                     "" => (None, what),
@@ -472,6 +479,27 @@ impl Bench<'_> {
                 let copy = reason.clone();
                 self.unless_allowed(reason, &about_reason(&copy));
             }
+        }
+    }
+
+    /// Programs of Go and Rust that no package brought: each once, not every module in it.
+    fn programs(&mut self, code: &str) {
+        let case = self.case;
+        let paths: BTreeSet<&str> = case
+            .inventory
+            .components
+            .iter()
+            .filter(|one| one.owner.is_none())
+            .flat_map(|one| &one.evidence)
+            .filter(|evidence| evidence.kind == EvidenceKind::BuildInformation)
+            .map(|evidence| evidence.path.as_str())
+            .collect();
+        for path in paths {
+            let message = "no package database speaks for this program".to_owned();
+            let mut reason = plain(Effect::Fail, code, message);
+            reason.place = Some(path.to_owned());
+            let copy = reason.clone();
+            self.unless_allowed(reason, &about_reason(&copy));
         }
     }
 
@@ -573,6 +601,20 @@ fn about_finding<'a>(code: &'a str, finding: &'a Finding) -> About<'a> {
         package: Some(&finding.package),
         purl: finding.purl.as_deref(),
         path: finding.location.as_deref(),
+    }
+}
+
+fn of_finding(effect: Effect, code: &str, finding: &Finding, message: String) -> Reason {
+    Reason {
+        effect,
+        code: code.to_owned(),
+        vulnerability: Some(finding.vulnerability.id.clone()),
+        level: Some(finding.level),
+        package: Some(finding.package.clone()),
+        version: Some(finding.version.clone()),
+        fixed_version: finding.fixed_version.clone(),
+        place: finding.location.clone(),
+        message,
     }
 }
 

@@ -32,6 +32,50 @@ fn subject(inventory: &Inventory) -> Subject<'_> {
 }
 
 #[test]
+fn what_is_not_known_of_a_side_is_said() {
+    let full = image("one", vec![component(ComponentKind::Deb, "a", "1")]);
+    let of = |change: fn(&mut Inventory)| {
+        let mut other = full.clone();
+        change(&mut other);
+        let mut said = compare(subject(&full), subject(&other), &Filter::default())
+            .to
+            .not_known;
+        said.retain(|what| what != "there are no advisories");
+        said.join("; ")
+    };
+    assert_eq!(of(|_| {}), "");
+    for (change, expected) in [
+        (
+            (|one| one.components.clear()) as fn(&mut Inventory),
+            "nothing in it was recognised",
+        ),
+        (
+            |one| {
+                one.distribution = Some(kiln_types::DistributionFact {
+                    id: "foo".to_owned(),
+                    ..kiln_types::DistributionFact::default()
+                });
+            },
+            "no advisories speak of the distribution `foo`",
+        ),
+        (
+            |one| one.facts = None,
+            "its files, and how it runs: it is a document",
+        ),
+        (
+            |one| {
+                let facts = one.facts.as_mut().unwrap();
+                facts.user = "app".to_owned();
+                facts.is_user_unknown = true;
+            },
+            "who runs it: its accounts do not have `app`",
+        ),
+    ] {
+        assert_eq!(of(change), expected);
+    }
+}
+
+#[test]
 fn packages_go_come_rise_and_fall() {
     use ComponentKind::{Deb, Npm, Other};
     let one = image(

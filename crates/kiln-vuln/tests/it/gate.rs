@@ -132,6 +132,7 @@ pub(crate) fn verdict(world: &World) -> Verdict {
         database: None,
         vex: Vec::new(),
         vex_products: Vec::new(),
+        vex_until: None,
         ignore_files: Vec::new(),
         sboms: Vec::new(),
     };
@@ -268,6 +269,21 @@ fn what_cannot_be_known_is_never_a_pass() {
             |w| w.inventory.subject.config = None,
             Outcome::Unknown,
             "image/unknown",
+        ),
+        (
+            "a user that its accounts do not have",
+            |w| facts(w).is_user_unknown = true,
+            Outcome::Unknown,
+            "image/unknown",
+        ),
+        (
+            "the same where root is no matter",
+            |w| {
+                facts(w).is_user_unknown = true;
+                w.policy.image.root = Demand::Warn;
+            },
+            Outcome::Pass,
+            "",
         ),
         (
             "no date of the end",
@@ -425,6 +441,12 @@ fn vulnerabilities() {
         (
             "after them",
             |w| grace(w, "2030-02-15"),
+            Outcome::Fail,
+            "vulnerability/fixable",
+        ),
+        (
+            "grace from a day to come",
+            |w| grace(w, "2030-03-02"),
             Outcome::Fail,
             "vulnerability/fixable",
         ),
@@ -628,6 +650,34 @@ fn support_and_properties() {
             },
             Outcome::Fail,
             "evidence/sbom",
+        ),
+        (
+            "a program of Go that somebody copied",
+            |w| {
+                w.policy.evidence = vec![EvidenceDemand::PackageDatabase];
+                for name in ["example.invalid/app", "stdlib"] {
+                    let mut one = Component::new(ComponentKind::Golang, name, "v1.0.0");
+                    one.evidence.push(Evidence {
+                        path: "usr/local/bin/app".to_owned(),
+                        layer: Some(0),
+                        kind: EvidenceKind::BuildInformation,
+                    });
+                    w.inventory.components.push(one);
+                }
+            },
+            Outcome::Fail,
+            "evidence/package-database",
+        ),
+        (
+            "a program of Go that a package brought",
+            |w| {
+                w.policy.evidence = vec![EvidenceDemand::PackageDatabase];
+                let mut one = Component::new(ComponentKind::Golang, "stdlib", "v1.0.0");
+                one.owner = Some(kiln_types::ComponentId(0));
+                w.inventory.components.push(one);
+            },
+            Outcome::Pass,
+            "",
         ),
         (
             "a package that no database knows, of nobody",

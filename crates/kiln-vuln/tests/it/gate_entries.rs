@@ -221,6 +221,51 @@ fn ignore_files_count_where_the_policy_accepts_them() {
     );
 }
 
+#[test]
+fn attack_an_ignore_file_names_rules_of_the_policy() {
+    for code in ["image/setuid", "vulnerability/fixable", "licence/denied"] {
+        let (outcome, codes) = after(|world| {
+            add(world, finding("CVE-1", RiskLevel::High, Some("2")));
+            facts(world).setuid.push(file("usr/bin/su"));
+            world.policy.licences.denied = vec!["MIT".to_owned()];
+            world.ignores = vec![entry(code, vec![])];
+        });
+        assert_eq!(outcome, Outcome::Fail);
+        let expected = "image/setuid licence/denied vulnerability/fixable allow/unused";
+        assert_eq!(codes, expected, "{code}");
+    }
+}
+
+#[test]
+fn what_is_unknown_cannot_be_allowed() {
+    for id in ["CVE-1", "GHSA-1", "vulnerability/uncertain"] {
+        let (outcome, codes) = after(|world| {
+            let mut one = finding("CVE-1", RiskLevel::High, Some("2"));
+            one.affected = kiln_types::Affected::Unknown;
+            add(world, one);
+            world.policy.allow = vec![entry(id, vec![])];
+        });
+        assert_eq!(outcome, Outcome::Unknown, "{id}");
+        assert!(codes.starts_with("vulnerability/uncertain"), "{codes}");
+    }
+}
+
+#[test]
+fn every_qualifier_and_the_subpath_of_a_package_url_must_agree() {
+    let found = "pkg:deb/debian/libone1@1.0-1?arch=amd64&distro=debian-13";
+    for (wanted, is_allowed) in [
+        (found, true),
+        ("pkg:deb/debian/libone1?arch=amd64", true),
+        ("pkg:deb/debian/libone1?arch=arm64", false),
+        ("pkg:deb/debian/libone1?repository_url=x", false),
+        ("pkg:deb/debian/libone1#usr/lib", false),
+    ] {
+        let purl = Condition::Purl(vec![wanted.parse().unwrap()]);
+        let (outcome, _) = allowed(vec![entry("CVE-1", vec![purl])]);
+        assert_eq!(outcome == Outcome::Pass, is_allowed, "{wanted}");
+    }
+}
+
 /// A rule without an id speaks of findings only, and one with an empty id of nothing.
 #[test]
 fn wide_entries_do_not_allow_properties() {

@@ -133,6 +133,20 @@ fn a_release_without_data_is_no_clean_bill() {
 }
 
 #[test]
+fn a_kind_without_advisories_is_told_by_the_type_of_its_package_url() {
+    let mut plug = Component::new(ComponentKind::Other, "plug", "1.0.0");
+    plug.purl = "pkg:hex/plug@1.0.0".parse().ok();
+    let nameless = Component::new(ComponentKind::Other, "thing", "1");
+    let findings = scan(&tracker(STATES), debian("13"), vec![plug, nameless]);
+    let blind: Vec<_> = findings
+        .blind
+        .iter()
+        .map(|blind| (blind.ecosystem.as_str(), blind.components))
+        .collect();
+    assert_eq!(blind, [("hex", 1), ("other", 1)]);
+}
+
+#[test]
 fn what_cannot_be_compared_is_unknown_and_not_clean() {
     let text =
         r#"{"packages":[{"pkg":{"name":"opa","secfixes":{"1.1.0-r1-r0":["CVE-2030-0001"]}}}]}"#;

@@ -34,6 +34,20 @@ fn every_input_counts_and_what_is_not_known_takes_the_letter() {
         "{found:?}"
     );
 
+    // Advisories that are too old, a licence that nobody knows, a user that nobody has.
+    let mut old = sound();
+    old.now = crate::gate::day("2030-03-20");
+    let old = of(&old, Some("2032-06-30"));
+    assert_eq!((old.points, old.grade), (50, None));
+    let mut nameless = sound();
+    nameless.inventory.components[0].licences.expression = None;
+    let nameless = of(&nameless, Some("2032-06-30"));
+    assert_eq!((nameless.points, nameless.grade), (95, None));
+    let mut nobody = sound();
+    facts(&mut nobody).is_user_unknown = true;
+    let nobody = of(&nobody, Some("2032-06-30"));
+    assert_eq!((nobody.points, nobody.grade), (90, None));
+
     world.findings = None;
     let blind = of(&world, Some("2032-06-30"));
     assert_eq!((blind.points, blind.grade), (35, None));

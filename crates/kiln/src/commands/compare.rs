@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::gating::{Advice, Gate, GateFiles, Vex};
 use crate::images;
 use crate::render::{self, Table};
-use crate::statements::Statements;
+use crate::statements::{self, Statements};
 
 /// Compare two images, for a decision: what went, what came, what is larger
 ///
@@ -111,6 +111,7 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
         let files = GateFiles {
             vex: args.statements.places().to_vec(),
             vex_products: args.statements.products().to_vec(),
+            vex_until: args.db_date.map(statements::whole_day),
             ..GateFiles::of_policy(policy)
         };
         Gate::load(context, &files)
@@ -120,7 +121,8 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
     let from = images::inventory(context, &args.from, platform)?;
     let to = images::inventory(context, &args.to, platform)?;
     let advice = Advice::of_day(context, args.db_date)?;
-    let (vex, now) = (Vex::of(context, &args.statements)?, context.clock.now());
+    let vex = Vex::of(context, &args.statements, args.db_date)?;
+    let now = context.clock.now();
     let from_findings = advice.findings(&from, &vex, now)?;
     let to_findings = advice.findings(&to, &vex, now)?;
     let (from_end, to_end) = (advice.end_of_life(&from), advice.end_of_life(&to));

@@ -9,11 +9,11 @@ use kiln_types::{Clock as _, ErrorClass, Timestamp, UsedFile, VERDICT_FORMAT, Ve
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::gating::{self, Advice, Gate, GateFiles, Named};
+use crate::gating::{self, Advice, Gate, GateFiles, Named, Verdicts};
 use crate::images;
 use crate::loading::read_document;
 use crate::render;
-use crate::statements::Statements;
+use crate::statements::{self, Statements};
 
 /// Say whether an image may ship, by a policy
 ///
@@ -46,7 +46,8 @@ pub(crate) struct GateArgs {
     sboms: Vec<PathBuf>,
     #[command(flatten)]
     statements: Statements,
-    /// Of which platform, such as `linux/arm64` [default: this machine's, or the first]
+    /// Only this platform, such as `linux/arm64` [default: every platform that the image has, each with
+    /// a verdict of its own]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
     /// By the newest database of this day or before
@@ -68,7 +69,14 @@ pub(crate) fn run(context: &Context, args: &GateArgs) -> Result<(), Failure> {
         render::print(&kiln_definition::policy::default_document().text)?;
         return Ok(());
     }
-    let verdict = match &args.replay {
+    let verdicts = match &args.replay {
+        Some(_) if !args.statements.products().is_empty() => {
+            return Err(Failure::Usage(
+                "`--replay` takes the names that VEX documents may use from the verdict: \
+                 leave out `--vex-product`"
+                    .to_owned(),
+            ));
+        }
         Some(path) => replay(context, args, path)?,
         None => {
             let image = args.image.as_deref().unwrap_or_default();
@@ -79,25 +87,35 @@ pub(crate) fn run(context: &Context, args: &GateArgs) -> Result<(), Failure> {
                 sboms: named(&args.sboms),
                 vex: args.statements.places().to_vec(),
                 vex_products: args.statements.products().to_vec(),
+                vex_until: args.db_date.map(statements::whole_day),
                 vex_names: Vec::new(),
             };
             let gate = Gate::load(context, &files)?;
             let platform = args.platform.as_deref();
-            let inventory = images::inventory(context, image, platform)?;
+            let inventories = images::inventories(context, image, platform)?;
             let advice = Advice::of_day(context, args.db_date)?;
-            gate.judge((image, platform), &inventory, &advice, context.clock.now())?
+            let now = context.clock.now();
+            let verdicts: Result<Vec<Verdict>, Failure> = inventories
+                .iter()
+                .map(|inventory| gate.judge((image, platform), inventory, &advice, now))
+                .collect();
+            Verdicts::new(verdicts?)
         }
     };
     if let Some(path) = &args.output {
-        std::fs::write(path, gating::to_json(&verdict)?)
+        std::fs::write(path, verdicts.to_json()?)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
-    context.answer(&verdict, || gating::table(context, &verdict))?;
-    gating::end(verdict.outcome)
+    context.answer(&verdicts, || {
+        let all = verdicts.all().iter();
+        let tables: Vec<String> = all.map(|one| gating::table(context, one)).collect();
+        tables.join("\n")
+    })?;
+    gating::end(verdicts.all())
 }
 
-/// Judges again from what a verdict names, at the moment that it names.
-fn replay(context: &Context, args: &GateArgs, path: &Path) -> Result<Verdict, Failure> {
+/// Judges again from what verdicts name, at the moment that they name.
+fn replay(context: &Context, args: &GateArgs, path: &Path) -> Result<Verdicts, Failure> {
     let not_one = |reason: String| {
         Failure::Classed(
             ErrorClass::Integrity,
@@ -105,10 +123,40 @@ fn replay(context: &Context, args: &GateArgs, path: &Path) -> Result<Verdict, Fa
         )
     };
     let text = read_document(path)?.text;
-    let old: Verdict = serde_json::from_str(&text).map_err(|error| not_one(error.to_string()))?;
-    if old.format != VERDICT_FORMAT {
-        return Err(not_one(format!("its format is {}", old.format)));
+    let read: Result<Vec<Verdict>, _> = match text.trim_start().starts_with('[') {
+        true => serde_json::from_str(&text),
+        false => serde_json::from_str(&text).map(|one| vec![one]),
+    };
+    let old = read.map_err(|error| not_one(error.to_string()))?;
+    if old.is_empty() {
+        return Err(not_one("it is an empty list".to_owned()));
     }
+    if let Some(other) = old.iter().find(|one| one.format != VERDICT_FORMAT) {
+        return Err(not_one(format!("its format is {}", other.format)));
+    }
+    if let Some(wanted) = &args.platform
+        && old.len() > 1
+    {
+        return Err(Failure::Usage(format!(
+            "`{}` has a verdict for each platform: leave out `--platform {wanted}`",
+            path.display()
+        )));
+    }
+    let again: Result<Vec<Verdict>, Failure> = old
+        .iter()
+        .map(|verdict| once_more(context, args, path, verdict))
+        .collect();
+    let again = again?;
+    Ok(Verdicts::new(again))
+}
+
+/// Judges again from what one verdict names.
+fn once_more(
+    context: &Context,
+    args: &GateArgs,
+    path: &Path,
+    old: &Verdict,
+) -> Result<Verdict, Failure> {
     let inputs = &old.inputs;
     let policy = inputs.policy.as_ref().map(|file| Named {
         path: args
@@ -130,6 +178,7 @@ fn replay(context: &Context, args: &GateArgs, path: &Path) -> Result<Verdict, Fa
             given => given.to_vec(),
         },
         vex_products: inputs.vex_products.clone(),
+        vex_until: inputs.vex_until,
         vex_names: inputs.vex.clone(),
     };
     let gate = Gate::load(context, &files)?;
@@ -150,7 +199,7 @@ fn replay(context: &Context, args: &GateArgs, path: &Path) -> Result<Verdict, Fa
     let asked = inputs.image.platform.as_deref();
     let new = gate.judge((&inputs.image.name, asked), &inventory, &advice, old.at)?;
     let mut differences = gating::differences(inputs, &new.inputs);
-    if differences.is_empty() && new != old {
+    if differences.is_empty() && new != *old {
         differences.push(match new.kiln == old.kiln {
             false => format!("kiln: it was {} and is {}", old.kiln, new.kiln),
             true => "the verdict: it is not what its inputs give".to_owned(),

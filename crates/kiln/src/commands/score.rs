@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::gating::{Advice, Vex};
 use crate::images;
 use crate::render::{self, Table};
-use crate::statements::Statements;
+use crate::statements::{self, Statements};
 
 /// Score an image, and show what the score is made of
 ///
@@ -38,7 +38,11 @@ pub(crate) struct ScoreArgs {
 pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<(), Failure> {
     let inventory = images::inventory(context, &args.image, args.platform.as_deref())?;
     let advice = Advice::of_day(context, args.db_date)?;
-    let (vex, now) = (Vex::of(context, &args.statements)?, context.clock.now());
+    let vex = Vex::of(context, &args.statements, args.db_date)?;
+    // The score of a day is by what was known and supported on that day.
+    let now = args
+        .db_date
+        .map_or_else(|| context.clock.now(), statements::whole_day);
     let findings = advice.findings(&inventory, &vex, now)?;
     let end = advice.end_of_life(&inventory);
     let answer = score(&inventory, findings.as_ref(), end.as_deref(), now);

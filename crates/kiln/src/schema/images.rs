@@ -3,6 +3,17 @@
 
 use schemars::JsonSchema;
 
+/// Of one platform its verdict, of several a list, one for each.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum Verdicts {
+    /// Of one platform.
+    One(Box<Verdict>),
+    /// Of several.
+    Several(Vec<Verdict>),
+}
+
 /// Whether an image may ship. Equal inputs give equal bytes.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -58,6 +69,8 @@ struct Inputs {
     /// References by which those documents may name the image besides its own name.
     #[serde(default)]
     vex_products: Vec<String>,
+    /// Up to when their statements count; absent where that is the moment of the verdict.
+    vex_until: Option<String>,
     /// Ignore files of other tools.
     #[serde(default)]
     ignore_files: Vec<UsedFile>,
@@ -72,7 +85,7 @@ struct Inputs {
 struct JudgedImage {
     /// As the person named it.
     name: String,
-    /// The platform that was asked for.
+    /// Its platform; of one that names none, the platform that was asked for.
     platform: Option<String>,
     /// The digest of its manifest.
     manifest: Option<String>,

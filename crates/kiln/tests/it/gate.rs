@@ -256,6 +256,32 @@ fn a_build_writes_nothing_that_the_gate_refuses() {
     assert!(now.iter().all(|name| names.contains(name)), "{now:?}");
     world.kiln(&[&build[..], &["default"]].concat()).success();
     assert!(environment.work().join("out/index.json").is_file());
+
+    // Of what has two platforms both are judged, and each has its verdict.
+    let gate = ["gate", "oci:out", "--policy", "strict.yaml"];
+    let both = [&gate[..], &["-o", "verdicts.json"]].concat();
+    let text = world.kiln(&both);
+    for platform in ["linux/amd64", "linux/arm64"] {
+        assert!(text.stdout.contains(platform), "{text}");
+    }
+    text.failure(2);
+    let verdicts: Value = serde_json::from_str(&environment.read("verdicts.json")).unwrap();
+    assert_valid("gate", &verdicts);
+    let of = |at: usize| verdicts[at]["inputs"]["image"]["platform"].as_str();
+    let mut platforms = [of(0), of(1), of(2)];
+    platforms.sort_unstable();
+    assert_eq!(platforms, [None, Some("linux/amd64"), Some("linux/arm64")]);
+    let again = ["gate", "--replay", "verdicts.json", "-o", "again.json"];
+    world.kiln(&again).failure(2);
+    assert_eq!(
+        environment.read("again.json"),
+        environment.read("verdicts.json")
+    );
+    let one = [&gate[..], &["--platform", "linux/arm64", "--json"]].concat();
+    let one = world.kiln(&one);
+    let verdict: Value = serde_json::from_str(&one.stdout).unwrap();
+    assert_eq!(verdict["inputs"]["image"]["platform"], "linux/arm64");
+    one.failure(2);
 }
 
 /// A second root file system with a later version of the package and a shell.
@@ -347,6 +373,37 @@ fn a_score_shows_its_inputs_and_has_no_letter_for_a_directory() {
 }
 
 #[test]
+fn a_day_of_advisories_is_the_day_of_statements_too() {
+    let environment = environment().at("2030-01-30T00:00:00Z".parse().unwrap());
+    environment.run(&BUILD).success();
+    let environment = environment.at("2030-02-03T00:00:00Z".parse().unwrap());
+    environment.write(
+        "vex.json",
+        r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://a.invalid/1","author":"a","timestamp":"2030-02-01T00:00:00Z","version":1,"statements":[{"vulnerability":{"name":"CVE-2030-0001"},"products":[{"@id":"pkg:deb/debian/libone1"}],"status":"not_affected","justification":"vulnerable_code_not_present"}]}"#,
+    );
+    let judge = [&GATE[..], &["--vex", "vex.json", "-o", "verdict.json"]].concat();
+    environment.run(&judge).success();
+    let on = |day| environment.run(&[&judge[..], &["--db-date", day]].concat());
+    on("2030-02-01").success();
+    on("2030-01-31").failure(2);
+    // A replay keeps to that day.
+    environment
+        .run(&["gate", "--replay", "verdict.json"])
+        .failure(2);
+    let score = ["score", "rootfs:root", "--vex", "vex.json"];
+    let now = environment.run(&score).stdout;
+    assert!(!now.contains("CVE-2030-0001"), "{now}");
+    let then = environment.run(&[&score[..], &["--db-date", "2030-01-31"]].concat());
+    assert!(then.stdout.contains("CVE-2030-0001"), "{then}");
+    let compare = ["compare", "rootfs:root", "rootfs:root", "--vex", "vex.json"];
+    let now = environment.run(&compare).success();
+    assert!(now.contains("0C 0H"), "{now}");
+    let then = [&compare[..], &["--db-date", "2030-01-31"]].concat();
+    let then = environment.run(&then).success();
+    assert!(then.contains("0C 1H"), "{then}");
+}
+
+#[test]
 fn statements_of_others_are_inputs_of_a_verdict() {
     let environment = environment();
     environment.run(&BUILD).success();
@@ -371,6 +428,10 @@ fn statements_of_others_are_inputs_of_a_verdict() {
             .iter()
             .any(|one| one["by"] == "vex")
     );
+    // The names stand in the verdict: others would make another one of it.
+    environment
+        .run(&[&replay[..], &["--vex-product", "app"]].concat())
+        .failure(64);
     environment.write("policy.yaml", format!("{POLICY}vex: refuse\n"));
     let refused = environment.run(&[&GATE[..], &["--vex", "vex", "--json"]].concat());
     assert_eq!(codes(&refused.stdout), ["vex/refused"]);
