@@ -211,7 +211,7 @@ fn affected(
 fn has_version(name: &str) -> bool {
     match name.parse::<Purl>() {
         Ok(purl) => purl.version().is_some(),
-        Err(_) => ImageName::of(name).digest.is_some(),
+        Err(_) => !ImageName::of(name).digests.is_empty(),
     }
 }
 
@@ -244,8 +244,12 @@ fn with_version(name: &mut String, version: &str) -> bool {
 /// The same of the reference of an image, whose version is its tag or its digest.
 fn image_with_version(name: &mut String, version: &str) -> bool {
     let own = ImageName::of(name);
-    if own.digest.is_some() || own.tag.is_some() {
-        return own.digest.as_deref() == Some(version) || own.tag.as_deref() == Some(version);
+    if !(own.digests.is_empty() && own.tags.is_empty()) {
+        return own
+            .digests
+            .iter()
+            .chain(&own.tags)
+            .any(|own| own == version);
     }
     let is_tag = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if version.starts_with("sha256:") {

@@ -13,15 +13,69 @@ pub(super) fn is_of_image(name: &str) -> bool {
     }
 }
 
-/// The name of an image, taken apart.
+/// The name of an image, taken apart. What it says twice must both be so.
+#[derive(Default)]
 pub(super) struct ImageName {
     /// Without tag and digest, with Docker Hub's spellings made one.
     pub(super) repository: String,
     /// Whether it may be the end of a longer one.
     pub(super) is_partial: bool,
-    pub(super) tag: Option<String>,
-    pub(super) digest: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) digests: Vec<String>,
+    /// What it says of the platform, with the spelling.
+    pub(super) platforms: Vec<(String, Platform)>,
+    /// What it says besides, which is not known of images.
+    pub(super) other: Option<String>,
+}
+
+/// What is said of a platform; everything where it is not said.
+#[derive(Default)]
+pub(super) struct Platform {
+    pub(super) os: Option<String>,
     pub(super) architecture: Option<String>,
+    pub(super) variant: Option<String>,
+}
+
+impl Platform {
+    /// `linux/arm64`, `linux/arm/v7`; one word is an architecture.
+    pub(super) fn of(text: &str) -> Self {
+        let mut parts = text.splitn(3, '/').map(str::to_owned);
+        match text.contains('/') {
+            true => Self {
+                os: parts.next(),
+                architecture: parts.next(),
+                variant: parts.next(),
+            },
+            false => Self {
+                architecture: parts.next(),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Whether an image of this platform is what was said.
+    pub(super) fn is(&self, said: &Self) -> bool {
+        let same = |said: &Option<String>, is: &Option<String>| said.is_none() || said == is;
+        let word = |word: &Option<String>| word.as_deref().map(architecture).map(str::to_owned);
+        let own = word(&self.architecture);
+        // `arm64/v8` and `arm64` are one.
+        let is_default = own.as_deref() == Some("arm64")
+            && self.variant.is_none()
+            && said.variant.as_deref() == Some("v8");
+        same(&said.os, &self.os)
+            && same(&word(&said.architecture), &own)
+            && (is_default || same(&said.variant, &self.variant))
+    }
+}
+
+/// One word for an architecture of many.
+pub(super) fn architecture(word: &str) -> &str {
+    match word {
+        "x86_64" | "x86-64" => "amd64",
+        "aarch64" => "arm64",
+        "i386" | "i686" | "x86" => "386",
+        other => other,
+    }
 }
 
 impl ImageName {
@@ -48,29 +102,57 @@ impl ImageName {
             Some(url) => format!("{url}/{own}"),
             None => own,
         };
-        let version = purl.version().map(str::to_owned);
-        let (digest, of_version) = match version {
-            Some(version) if version.starts_with("sha256:") => (Some(version), None),
-            version => (None, version),
-        };
-        Self {
+        let mut out = Self {
             repository: hub(&repository),
             // `pkg:oci` without a repository says no registry; `pkg:docker` means Docker Hub.
             is_partial: purl.kind() == "oci" && url.is_none(),
-            tag: purl.qualifier("tag").map(str::to_owned).or(of_version),
-            digest,
-            architecture: purl.qualifier("arch").map(str::to_owned),
+            other: purl.subpath().map(|path| format!("the path {path}")),
+            ..Self::default()
+        };
+        match purl.version() {
+            Some(version) if version.starts_with("sha256:") => out.digests.push(version.to_owned()),
+            version => out.tags.extend(version.map(str::to_owned)),
         }
+        for (key, value) in purl.qualifiers() {
+            let said = Some(value.clone());
+            let platform = match key.as_str() {
+                "repository_url" => continue,
+                "tag" => {
+                    out.tags.push(value.clone());
+                    continue;
+                }
+                "digest" => {
+                    out.digests.push(value.clone());
+                    continue;
+                }
+                "platform" => Platform::of(value),
+                "os" => Platform {
+                    os: said,
+                    ..Platform::default()
+                },
+                "arch" => Platform {
+                    architecture: said,
+                    ..Platform::default()
+                },
+                "variant" => Platform {
+                    variant: said,
+                    ..Platform::default()
+                },
+                _ => {
+                    out.other = Some(format!("{key}={value}"));
+                    continue;
+                }
+            };
+            out.platforms.push((format!("{key}={value}"), platform));
+        }
+        out
     }
 
     fn of_reference(reference: &str) -> Self {
         if reference.starts_with("sha256:") {
             return Self {
-                repository: String::new(),
-                is_partial: false,
-                tag: None,
-                digest: Some(reference.to_owned()),
-                architecture: None,
+                digests: vec![reference.to_owned()],
+                ..Self::default()
             };
         }
         let (rest, digest) = match reference.split_once('@') {
@@ -85,10 +167,9 @@ impl ImageName {
         };
         Self {
             repository: hub(repository.unwrap_or_default()),
-            is_partial: false,
-            tag: tag.map(str::to_owned),
-            digest,
-            architecture: None,
+            tags: tag.map(str::to_owned).into_iter().collect(),
+            digests: digest.into_iter().collect(),
+            ..Self::default()
         }
     }
 }

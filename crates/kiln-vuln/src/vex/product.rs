@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kiln_types::{Component, ComponentId, ComponentKind, Inventory, Purl};
 
 use super::VexProduct;
-use super::image::{ImageName, is_of_image};
+use super::image::{ImageName, Platform, architecture, is_of_image};
 use crate::ecosystem::{of_distribution, of_qualifier, package_key, scheme_of};
 use crate::version::compare;
 
@@ -265,8 +265,9 @@ impl<'a> Target<'a> {
         let same = |version: &str| {
             version == said
                 || version.trim_start_matches('v') == said.trim_start_matches('v')
-                || scheme.and_then(|scheme| compare(scheme, version, &said))
-                    == Some(Ordering::Equal)
+                || (build(version) == build(&said)
+                    && scheme.and_then(|scheme| compare(scheme, version, &said))
+                        == Some(Ordering::Equal))
         };
         let source = component.source_version();
         // A package is also meant by the version of its source (`+b1`, other epochs).
@@ -370,20 +371,32 @@ impl<'a> Target<'a> {
     /// Whether a name means this image.
     fn image(&self, name: &str) -> Result<(), Miss> {
         let wanted = ImageName::of(name);
-        if let Some(digest) = &wanted.digest {
-            // A digest says all; the name beside it is where it was found.
-            return match self.digests.contains(digest) {
-                true => Ok(()),
-                false => Err(far(format!(
-                    "{name} is another image: {digest} is neither its manifest nor its configuration"
-                ))),
-            };
+        if let Some(other) = &wanted.other {
+            return Err(far(format!("{other} is not known of images")));
         }
-        if let (Some(arch), Some(platform)) =
-            (&wanted.architecture, &self.inventory.subject.platform)
-            && platform.split('/').nth(1).map(architecture) != Some(architecture(arch))
-        {
-            return Err(nearly(format!("arch={arch} ≠ {platform}")));
+        let strange = wanted
+            .digests
+            .iter()
+            .find(|one| !self.digests.contains(*one));
+        if let Some(digest) = strange {
+            return Err(far(format!(
+                "{name} is another image: {digest} is neither its manifest nor its configuration"
+            )));
+        }
+        let platform = self.inventory.subject.platform.as_deref();
+        for (spelled, said) in &wanted.platforms {
+            let is = match platform {
+                Some(is) => Platform::of(is).is(said),
+                None => !wanted.digests.is_empty(),
+            };
+            if !is {
+                let is = platform.unwrap_or("unknown");
+                return Err(nearly(format!("{spelled} ≠ {is}")));
+            }
+        }
+        if !wanted.digests.is_empty() {
+            // A digest says all; the name beside it is where it was found.
+            return Ok(());
         }
         let mut miss = far(format!(
             "it is about the image {}, this one is {}",
@@ -397,12 +410,12 @@ impl<'a> Target<'a> {
             if !is_same || wanted.repository.is_empty() {
                 continue;
             }
-            match (&wanted.tag, &is.tag) {
-                (Some(said), is) if is.as_ref() != Some(said) => {
-                    let is = is.as_deref().unwrap_or("unknown");
+            match wanted.tags.iter().find(|said| !is.tags.contains(said)) {
+                Some(said) => {
+                    let is = is.tags.first().map_or("unknown", String::as_str);
                     miss = nearly(format!("tag {said} ≠ {is} of {reference}"));
                 }
-                _ => return Ok(()),
+                None => return Ok(()),
             }
         }
         Err(miss)
@@ -416,14 +429,9 @@ fn nearer(miss: &mut Option<Miss>, found: Miss) {
     }
 }
 
-/// One word for an architecture of many.
-fn architecture(word: &str) -> &str {
-    match word {
-        "x86_64" | "x86-64" => "amd64",
-        "aarch64" => "arm64",
-        "i386" | "i686" | "x86" => "386",
-        other => other,
-    }
+/// What stands behind the first `+`: the metadata of a build, which SemVer's order leaves out.
+fn build(version: &str) -> Option<&str> {
+    version.split_once('+').map(|(_, build)| build)
 }
 
 /// The name of a package URL as components have it.
@@ -463,6 +471,9 @@ mod tests {
         let digest = kiln_types::Digest::of(b"m").to_string();
         let by_digest = format!("pkg:oci/whatever@{}", digest.replace(':', "%3A"));
         let at_digest = format!("ghcr.io/other@{digest}");
+        let by_qualifier = format!("pkg:docker/x?digest={}", digest.replace(':', "%3A"));
+        let both = format!("{by_digest}?digest=sha256%3A00");
+        let of_platform = format!("{by_digest}?platform=linux%2Farm64");
         for (found, name, is) in [
             ("nginx:1.27", "nginx", true),
             ("nginx:1.27", "docker.io/library/nginx", true),
@@ -492,6 +503,35 @@ mod tests {
             ),
             ("ghcr.io/org/nginx", "pkg:oci/nginx?arch=arm64", false),
             ("ghcr.io/org/nginx", "pkg:oci/nginx?arch=x86_64", true),
+            (
+                "ghcr.io/org/nginx",
+                "pkg:oci/nginx?platform=linux%2Farm64",
+                false,
+            ),
+            (
+                "ghcr.io/org/nginx",
+                "pkg:oci/nginx?platform=linux%2Famd64",
+                true,
+            ),
+            (
+                "ghcr.io/org/nginx",
+                "pkg:oci/nginx?platform=linux%2Famd64%2Fv3",
+                false,
+            ),
+            ("ghcr.io/org/nginx", "pkg:oci/nginx?os=windows", false),
+            ("ghcr.io/org/nginx", "pkg:oci/nginx?os=linux", true),
+            ("ghcr.io/org/nginx", "pkg:oci/nginx?variant=v7", false),
+            ("ghcr.io/org/nginx", "pkg:oci/nginx?flavor=debug", false),
+            ("ghcr.io/org/nginx", "pkg:oci/nginx#usr/bin", false),
+            ("nginx:1.27", "pkg:docker/nginx@1.27?tag=1.26", false),
+            (
+                "nginx:1.27",
+                "pkg:docker/nginx@1.27?digest=sha256%3A00",
+                false,
+            ),
+            ("other", &by_qualifier, true),
+            ("other", &both, false),
+            ("other", &of_platform, false),
             ("docker.io/dhi/node:22", "pkg:oci/dhi%2Fnode", true),
             ("docker.io/dhi/node:22", "pkg:docker/dhi/node", true),
             ("node:22", "pkg:docker/dhi/node", false),
@@ -505,6 +545,29 @@ mod tests {
             let inventory = target(found);
             let answer = Target::new(&inventory, &[]).image(name);
             assert_eq!(answer.is_ok(), is, "{found} is {name}: {answer:?}");
+        }
+    }
+    #[test]
+    fn a_platform_that_is_said_must_be_known() {
+        for (is, said, expected) in [
+            (None, "platform=linux%2Farm64", false),
+            (None, "arch=arm64", false),
+            (Some("linux/arm64"), "platform=linux%2Farm64%2Fv8", true),
+            (Some("linux/arm64/v8"), "platform=linux%2Faarch64", true),
+            (Some("linux/arm/v7"), "platform=linux%2Farm%2Fv6", false),
+            (Some("linux/arm/v7"), "platform=linux%2Farm", true),
+            (Some("linux/arm"), "platform=linux%2Farm%2Fv7", false),
+            (
+                Some("linux/arm64"),
+                "arch=arm64&platform=linux%2Famd64",
+                false,
+            ),
+        ] {
+            let mut inventory = target("ghcr.io/org/nginx");
+            inventory.subject.platform = is.map(str::to_owned);
+            let name = format!("pkg:oci/nginx?{said}");
+            let answer = Target::new(&inventory, &[]).image(&name);
+            assert_eq!(answer.is_ok(), expected, "{is:?} {said}: {answer:?}");
         }
     }
 }

@@ -186,6 +186,11 @@ fn products_are_named_in_many_ways() {
         (npm, "pkg:npm/@a/b@1.2.3", "@a/b"),
         (npm, "pkg:npm/b", "none of"),
         (npm, "pkg:npm/%40a/b@1.2.4", "version 1.2.4 ≠ 1.2.3"),
+        (
+            npm,
+            "pkg:npm/%40a/b@1.2.3%2Bvendor.1",
+            "version 1.2.3+vendor.1 ≠ 1.2.3",
+        ),
         // What owns it, what it lies in, what it was built into.
         (npm, "pkg:deb/debian/node", "@a/b"),
         (npm, "pkg:golang/example.org/mod@1.5.5", "example.org/Mod"),
