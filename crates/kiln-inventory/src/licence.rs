@@ -74,13 +74,22 @@ impl Collector {
         for outer in split_word(&said.replace(", and ", " ,and "), ",and") {
             let mut disjuncts = Vec::new();
             for either in split_word(&outer.replace(", or ", " or "), "or") {
+                // Between two commas there may be no name at all.
                 let parts: Vec<String> = split_word(&either, "and")
                     .iter()
+                    .filter(|name| !name.trim_matches([' ', ',']).is_empty())
                     .map(|name| self.dep5_name(name, texts))
                     .collect();
-                disjuncts.push(joined(&parts, " AND "));
+                if !parts.is_empty() {
+                    disjuncts.push(joined(&parts, " AND "));
+                }
             }
-            conjuncts.push(joined(&disjuncts, " OR "));
+            if !disjuncts.is_empty() {
+                conjuncts.push(joined(&disjuncts, " OR "));
+            }
+        }
+        if conjuncts.is_empty() {
+            return;
         }
         let expression = joined(&conjuncts, " AND ");
         // Parentheses around a whole that needs none would make two spellings of one licence.
@@ -88,7 +97,7 @@ impl Collector {
     }
 
     fn dep5_name(&mut self, name: &str, texts: &BTreeMap<String, String>) -> String {
-        let name = name.trim().trim_end_matches(',');
+        let name = name.trim_matches([' ', ',']);
         match known(name) {
             Some(id) => id,
             None => self.reference(name, texts.get(name).map(String::as_str)),

@@ -78,6 +78,22 @@ fn free_text_gives_references_or_itself() {
     assert!(copyright("", "demo").licences.is_unknown());
 }
 
+#[test]
+fn commas_without_a_name_between_them_are_no_licence() {
+    for (said, expected) in [
+        (
+            "GPL-2+ , and , or , and GPL-2",
+            Some("GPL-2.0-or-later AND GPL-2.0-only"),
+        ),
+        ("MIT , or ,", Some("MIT")),
+        (", and ,", None),
+    ] {
+        let mut collector = Collector::default();
+        collector.add_dep5(said, &BTreeMap::new());
+        assert_eq!(collector.finish().expression.as_deref(), expected, "{said}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn every_expression_is_valid(said in ".{0,40}", text in proptest::option::of(".{0,20}")) {
