@@ -34,7 +34,7 @@ pub(crate) struct GateFiles {
     pub(crate) sboms: Vec<Named>,
     /// VEX documents and folders of them.
     pub(crate) vex: Vec<PathBuf>,
-    /// References by which they name the image besides its own name.
+    /// References by which they name the image besides the one it was named by.
     pub(crate) vex_products: Vec<String>,
     /// Up to when their statements count; none for the moment of the verdict.
     pub(crate) vex_until: Option<Timestamp>,
@@ -201,7 +201,7 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Verdict, Failure> {
         let (name, platform) = image;
-        let findings = advice.findings(inventory, &self.vex, now)?;
+        let findings = advice.findings(name, inventory, &self.vex, now)?;
         let inputs = VerdictInputs {
             image: JudgedImage {
                 name: name.to_owned(),
@@ -309,6 +309,7 @@ impl Advice {
     /// advisories.
     pub(crate) fn findings(
         &self,
+        image: &str,
         inventory: &Inventory,
         vex: &Vex,
         now: Timestamp,
@@ -325,7 +326,7 @@ impl Advice {
             .map_err(damaged)
             .map_err(PipelineError::from)?;
         let options = VexOptions {
-            also: vex.products.clone(),
+            references: images::references(image, &vex.products),
             until: Some(vex.until.map_or(now, |until| until.min(now))),
         };
         vex::apply(&mut findings, inventory, &vex.documents, &options);

@@ -75,6 +75,35 @@ pub(crate) fn inventories(
     }
 }
 
+/// The references by which whoever asks knows an image: the one that he named it by, and further
+/// ones. A path is none, and what the image at a path says of its own name is only its word.
+pub(crate) fn references(image: &str, also: &[String]) -> Vec<String> {
+    let named = match Place::is_one(image) {
+        false => Some(key(image)),
+        true => match image.parse() {
+            Ok(Place::Transport(Transport::DockerDaemon { reference })) => {
+                Some(reference.to_string())
+            }
+            Ok(Place::Transport(Transport::DockerArchive { reference, .. })) => {
+                reference.map(|reference| reference.familiar())
+            }
+            Ok(Place::Transport(
+                Transport::Oci { tag, .. } | Transport::OciArchive { tag, .. },
+            )) => tag.filter(|tag| tag.contains('/')),
+            _ => None,
+        },
+    };
+    named.into_iter().chain(also.iter().cloned()).collect()
+}
+
+/// The name of an image in the store.
+fn key(name: &str) -> String {
+    match name.contains(':') {
+        true => name.to_owned(),
+        false => format!("{name}:latest"),
+    }
+}
+
 /// What a document says is inside.
 fn from_document(file: &Path) -> Result<Inventory, Failure> {
     let describe = || format!("cannot read `{}`", file.display());
@@ -89,10 +118,7 @@ fn from_document(file: &Path) -> Result<Inventory, Failure> {
 
 /// The images of a name in the store.
 fn from_store(context: &Context, name: &str) -> Result<Vec<Image>, Failure> {
-    let key = match name.contains(':') {
-        true => name.to_owned(),
-        false => format!("{name}:latest"),
-    };
+    let key = key(name);
     let store = context.store()?;
     let folder = context.world.directory.clone();
     let settings = context.pipeline_settings(&folder, None);
@@ -206,4 +232,31 @@ pub(crate) fn tell_incomplete(context: &Context, inventory: &Inventory) -> Resul
         context.say(&format!("not read: {} more", count - SHOWN));
     }
     Err(Failure::Answered(Exit::Unknown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::references;
+
+    #[test]
+    fn an_image_has_the_name_that_it_was_asked_for_by() {
+        for (image, expected) in [
+            ("nginx", Some("nginx:latest")),
+            ("nginx:1.27", Some("nginx:1.27")),
+            ("oci:nginx", None),
+            ("oci-archive:nginx.tar:1.27", None),
+            ("docker-archive:nginx.tar", None),
+            ("docker-archive:nginx.tar:nginx:1.27", Some("nginx:1.27")),
+            (
+                "docker-daemon:nginx:1.27",
+                Some("docker.io/library/nginx:1.27"),
+            ),
+            ("rootfs:nginx", None),
+            ("sbom:nginx.json", None),
+        ] {
+            let found = references(image, &[]);
+            assert_eq!(found.first().map(String::as_str), expected, "{image}");
+        }
+        assert_eq!(references("dir:x", &["a".to_owned()]), ["a"]);
+    }
 }

@@ -11,6 +11,7 @@ use kiln_vuln::vex::{MAX_VEX, VexDocument, VexError, VexOptions, read_vex};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::images;
 use crate::render;
 
 /// The most files that folders may hold together.
@@ -25,7 +26,7 @@ pub(crate) struct Statements {
     /// A VEX document (OpenVEX, CSAF or CycloneDX), or a folder of them; repeatable
     #[arg(long = "vex", value_name = "FILE|FOLDER")]
     places: Vec<PathBuf>,
-    /// A reference by which documents name this image besides its own name; repeatable
+    /// A reference by which documents name this image besides the one it was named by; repeatable
     #[arg(long = "vex-product", value_name = "REF")]
     products: Vec<String>,
 }
@@ -41,15 +42,15 @@ impl Statements {
         &self.places
     }
 
-    /// The references by which documents name the image besides its own name.
+    /// The references by which documents name the image besides the one it was named by.
     pub(crate) fn products(&self) -> &[String] {
         &self.products
     }
 
-    /// How they are held, by what was known on a day.
-    pub(crate) fn options(&self, day: Option<Timestamp>) -> VexOptions {
+    /// How they are held against an image, by what was known on a day.
+    pub(crate) fn options(&self, image: &str, day: Option<Timestamp>) -> VexOptions {
         VexOptions {
-            also: self.products.clone(),
+            references: images::references(image, &self.products),
             until: day.map(whole_day),
         }
     }
@@ -101,10 +102,8 @@ pub(crate) fn read(context: &Context, places: &[PathBuf]) -> Result<Vec<VexDocum
             }
         }
         if others == count {
-            return Err(Failure::Usage(format!(
-                "`{}` holds no VEX document (`*.json`)",
-                place.display()
-            )));
+            let place = place.display();
+            return Err(anyhow::anyhow!("`{place}` holds no VEX document (`*.json`)").into());
         }
         if others > 0 {
             context.say(&format!(
@@ -140,10 +139,8 @@ fn read_one(context: &Context, path: &Path) -> Result<Result<VexDocument, VexErr
 fn list(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let describe = || format!("cannot read `{}`", folder.display());
     if depth > MAX_DEPTH {
-        return Err(Failure::Usage(format!(
-            "`{}` lies more than {MAX_DEPTH} folders deep",
-            folder.display()
-        )));
+        let folder = folder.display();
+        return Err(anyhow::anyhow!("`{folder}` lies more than {MAX_DEPTH} folders deep").into());
     }
     for entry in std::fs::read_dir(folder).with_context(describe)? {
         let entry = entry.with_context(describe)?;
@@ -161,9 +158,7 @@ fn list(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), Failu
             out.push(path);
         }
         if out.len() > MAX_FILES {
-            return Err(Failure::Usage(format!(
-                "there are more than {MAX_FILES} documents"
-            )));
+            return Err(anyhow::anyhow!("there are more than {MAX_FILES} documents").into());
         }
     }
     Ok(())

@@ -12,8 +12,9 @@ use super::{Target, VexDocument, VexStatement};
 /// How statements are held against findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VexOptions {
-    /// References by which the image is known besides its own name.
-    pub also: Vec<String>,
+    /// References by which the image is known, to whoever asks: an image's own word on its name, or
+    /// on its digest, is no reason to suppress anything.
+    pub references: Vec<String>,
     /// What was said after this moment is not known yet.
     pub until: Option<Timestamp>,
 }
@@ -86,7 +87,7 @@ pub fn apply(
     documents: &[VexDocument],
     options: &VexOptions,
 ) -> Vec<VexOutcome> {
-    let target = Target::new(inventory, &options.also);
+    let target = Target::new(inventory, &options.references);
     let mut by_id: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
     let mut states: Vec<Vec<State>> = Vec::new();
     for (document, found) in documents.iter().enumerate() {

@@ -39,18 +39,17 @@ pub struct Target<'a> {
     distribution: Option<String>,
     /// References by which the image is known.
     references: Vec<String>,
-    /// `sha256:…` of its manifest and its configuration.
+    /// `sha256:…` of its manifest and its configuration, as they were computed.
     digests: BTreeSet<String>,
     by_name: BTreeMap<String, Vec<ComponentId>>,
 }
 
 impl<'a> Target<'a> {
-    /// The image of an inventory; `also` are further references by which it is known.
+    /// The image of an inventory, and the references by which whoever asks knows it. Its own name is
+    /// not one of them: an annotation in an archive can say anything.
     #[must_use]
-    pub fn new(inventory: &'a Inventory, also: &[String]) -> Self {
+    pub fn new(inventory: &'a Inventory, references: &[String]) -> Self {
         let subject = &inventory.subject;
-        let mut references = vec![subject.name.clone()];
-        references.extend_from_slice(also);
         let mut digests: BTreeSet<String> = [subject.manifest, subject.config]
             .into_iter()
             .flatten()
@@ -72,7 +71,7 @@ impl<'a> Target<'a> {
         Self {
             inventory,
             distribution: inventory.distribution.as_ref().and_then(of_distribution),
-            references,
+            references: references.to_vec(),
             digests,
             by_name,
         }
@@ -398,10 +397,13 @@ impl<'a> Target<'a> {
             // A digest says all; the name beside it is where it was found.
             return Ok(());
         }
-        let mut miss = far(format!(
-            "it is about the image {}, this one is {}",
-            wanted.repository, self.inventory.subject.name
-        ));
+        let about = &wanted.repository;
+        let mut miss = far(match self.references.first() {
+            Some(is) => format!("it is about the image {about}, this one is {is}"),
+            None => format!(
+                "it is about the image {about}, and nobody gave this one a name (`--vex-product`)"
+            ),
+        });
         for reference in &self.references {
             let is = ImageName::of(reference);
             let tail = format!("/{}", wanted.repository);
@@ -458,9 +460,8 @@ fn last(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn target(name: &str) -> Inventory {
+    fn target() -> Inventory {
         let mut inventory = Inventory::default();
-        inventory.subject.name = name.to_owned();
         inventory.subject.platform = Some("linux/amd64".to_owned());
         inventory.subject.manifest = Some(kiln_types::Digest::of(b"m"));
         inventory
@@ -542,11 +543,33 @@ mod tests {
             ("localhost:5000/a/b:1", "localhost:5000/a/b", true),
             ("localhost:5000/a/b:1", "", false),
         ] {
-            let inventory = target(found);
-            let answer = Target::new(&inventory, &[]).image(name);
+            let inventory = target();
+            let answer = Target::new(&inventory, &[found.to_owned()]).image(name);
             assert_eq!(answer.is_ok(), is, "{found} is {name}: {answer:?}");
         }
     }
+    #[test]
+    fn what_an_image_says_of_its_own_name_is_not_believed() {
+        let digest = kiln_types::Digest::of(b"another");
+        let mut inventory = target();
+        inventory.subject.name = format!("ghcr.io/org/nginx:1.27@{digest}");
+        for name in [
+            "ghcr.io/org/nginx",
+            "pkg:oci/nginx?repository_url=ghcr.io/org/nginx",
+            &digest.to_string(),
+            &format!("pkg:oci/nginx@{}", digest.to_string().replace(':', "%3A")),
+        ] {
+            let answer = Target::new(&inventory, &[]).image(name);
+            assert!(answer.is_err(), "{name}: {answer:?}");
+            let typed = [inventory.subject.name.clone()];
+            assert_eq!(
+                Target::new(&inventory, &typed).image(name),
+                Ok(()),
+                "{name}"
+            );
+        }
+    }
+
     #[test]
     fn a_platform_that_is_said_must_be_known() {
         for (is, said, expected) in [
@@ -563,10 +586,11 @@ mod tests {
                 false,
             ),
         ] {
-            let mut inventory = target("ghcr.io/org/nginx");
+            let mut inventory = target();
             inventory.subject.platform = is.map(str::to_owned);
             let name = format!("pkg:oci/nginx?{said}");
-            let answer = Target::new(&inventory, &[]).image(&name);
+            let known = ["ghcr.io/org/nginx".to_owned()];
+            let answer = Target::new(&inventory, &known).image(&name);
             assert_eq!(answer.is_ok(), expected, "{is:?} {said}: {answer:?}");
         }
     }

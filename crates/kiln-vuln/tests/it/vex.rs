@@ -67,7 +67,7 @@ pub(crate) fn inventory() -> Inventory {
         components: vec![zlib, node, npm, main, module, app, lib],
         ..Inventory::default()
     };
-    inventory.subject.name = "ghcr.io/org/web:3".to_owned();
+    inventory.subject.name = "what it calls itself".to_owned();
     inventory
 }
 
@@ -84,7 +84,9 @@ pub(crate) fn findings(inventory: &Inventory) -> Findings {
 pub(crate) fn held(documents: &[VexDocument], options: &VexOptions) -> (Findings, Vec<VexOutcome>) {
     let inventory = inventory();
     let mut findings = findings(&inventory);
-    let outcomes = apply(&mut findings, &inventory, documents, options);
+    let mut options = options.clone();
+    options.references.push("ghcr.io/org/web:3".to_owned());
+    let outcomes = apply(&mut findings, &inventory, documents, &options);
     (findings, outcomes)
 }
 
@@ -264,7 +266,7 @@ fn an_image_may_be_known_by_more_names() {
     let (findings, _) = held(&document, &VexOptions::default());
     assert!(suppressed(&findings).is_empty());
     let options = VexOptions {
-        also: vec!["nginx:1.27".to_owned()],
+        references: vec!["nginx:1.27".to_owned()],
         until: None,
     };
     let (findings, _) = held(&document, &options);
@@ -341,7 +343,7 @@ fn the_latest_statement_holds() {
     let (findings, outcomes) = held(
         &[both],
         &VexOptions {
-            also: vec![],
+            references: vec![],
             until,
         },
     );

@@ -123,8 +123,8 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
     let advice = Advice::of_day(context, args.db_date)?;
     let vex = Vex::of(context, &args.statements, args.db_date)?;
     let now = context.clock.now();
-    let from_findings = advice.findings(&from, &vex, now)?;
-    let to_findings = advice.findings(&to, &vex, now)?;
+    let from_findings = advice.findings(&args.from, &from, &vex, now)?;
+    let to_findings = advice.findings(&args.to, &to, &vex, now)?;
     let (from_end, to_end) = (advice.end_of_life(&from), advice.end_of_life(&to));
     let filter = Filter {
         levels: args.only_severity.clone(),

@@ -181,7 +181,7 @@ pub(crate) fn held(
     let mut findings = match_inventory(&inventory, &database, fact)
         .map_err(damaged)
         .map_err(PipelineError::from)?;
-    let options = statements.options(at);
+    let options = statements.options(image, at);
     let outcomes = vex::apply(&mut findings, &inventory, &documents, &options);
     Ok(Held {
         findings,

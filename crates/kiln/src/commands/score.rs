@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<(), Failure> {
     let now = args
         .db_date
         .map_or_else(|| context.clock.now(), statements::whole_day);
-    let findings = advice.findings(&inventory, &vex, now)?;
+    let findings = advice.findings(&args.image, &inventory, &vex, now)?;
     let end = advice.end_of_life(&inventory);
     let answer = score(&inventory, findings.as_ref(), end.as_deref(), now);
     context.answer(&answer, || text(context, &args.image, &answer))?;

@@ -253,7 +253,35 @@ fn vex_statements_suppress_and_each_says_why_it_does_or_does_not() {
     environment.write("none/index.json", "{}");
     environment
         .run(&["scan", "rootfs:root", "--vex", "none"])
-        .failure(64);
+        .failure(1);
+}
+
+/// A path gives no name: only who asks does.
+#[test]
+fn statements_about_an_image_apply_to_what_it_was_asked_for_by() {
+    let environment = environment("13");
+    environment.run(&BUILD).success();
+    let said = VEX.replace("pkg:deb/debian/one@1.0-1?os_version=13", "root");
+    environment.write("one.json", said);
+    let scan = [
+        "scan",
+        "rootfs:root",
+        "--fail-on",
+        "high",
+        "--vex",
+        "one.json",
+    ];
+    environment.run(&scan).failure(2);
+    environment
+        .run(&[&scan[..], &["--vex-product", "root:1"]].concat())
+        .success();
+    let why = environment
+        .run(&["vex", "explain", "rootfs:root", "--vex", "one.json"])
+        .success();
+    assert!(
+        why.contains("it is about the image root, and nobody gave this one a name"),
+        "{why}"
+    );
 }
 
 #[test]
