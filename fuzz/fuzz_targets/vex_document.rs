@@ -74,12 +74,11 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let documents = [document];
     let (inventory, mut findings) = image();
-    let outcomes = apply(
-        &mut findings,
-        &inventory,
-        &documents,
-        &VexOptions::default(),
-    );
+    let options = VexOptions {
+        references: vec!["ghcr.io/org/web:3".to_owned()],
+        until: None,
+    };
+    let outcomes = apply(&mut findings, &inventory, &documents, &options);
     assert_eq!(outcomes.len(), documents[0].statements.len());
     assert!(outcomes.iter().all(|outcome| !outcome.reason.is_empty()));
     let (merged, _) = merge_vex(&documents);

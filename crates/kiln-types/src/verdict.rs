@@ -166,7 +166,7 @@ pub struct VerdictInputs {
     /// Documents with VEX statements.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vex: Vec<UsedFile>,
-    /// References by which those documents may name the image besides its own name.
+    /// References by which those documents may name the image besides the one it was asked for by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vex_products: Vec<String>,
     /// Up to when their statements count; absent where that is the moment of the verdict.

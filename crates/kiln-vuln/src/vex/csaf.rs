@@ -1,18 +1,22 @@
 //! CSAF 2.0 (OASIS), its VEX profile first of all: products stand in a tree under ids, and relations
 //! make products out of a part and a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use kiln_types::VexStatus;
 use serde_json::Value;
 
-use super::read::{DEEPEST, Read, Wrong, ids, is_short, list, moment, prose, short, time};
+use super::read::{Budget, DEEPEST, Read, Wrong, ids, is_short, list, moment, prose, short, time};
 use super::{Moment, VexProduct, VexStatement};
 
-pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
+/// What is spent on each id in a list: a group of very many may be named very often.
+const EACH: usize = 64;
+
+pub(super) fn read(document: &Value, budget: &mut Budget) -> Result<Read, Wrong> {
     let head = "its head";
     let tree = document.get("product_tree").unwrap_or(&Value::Null);
-    let products = products(tree)?;
+    let products = products(tree, budget)?;
     let groups = groups(tree)?;
     let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
     let author = text("/document/publisher/name").unwrap_or_default();
@@ -35,7 +39,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
         if ids.is_empty() {
             return Err((place, "it has no id".to_owned()));
         }
-        let reasons = Reasons::of(vulnerability, &groups, &place)?;
+        let reasons = Reasons::of(vulnerability, &groups, &place, budget)?;
         let status = vulnerability.get("product_status").unwrap_or(&Value::Null);
         // Of equal times the later place holds, which must not be one that suppresses: one entry may
         // name a package in general and in a version.
@@ -54,7 +58,10 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
                 let id = id.as_str().unwrap_or_default();
                 is_short(id, &place)?;
                 // Some documents name what their tree does not define: nothing is such a product.
-                let product = products.get(id).cloned().unwrap_or_else(|| VexProduct {
+                let known = products.get(id);
+                budget.products(known.map_or(&[], std::slice::from_ref), &place)?;
+                budget.spend(EACH, &place)?;
+                let product = known.cloned().unwrap_or_else(|| VexProduct {
                     unknown: Some(format!("`{word}` names `{id}`, which is no product")),
                     ..VexProduct::default()
                 });
@@ -67,13 +74,15 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
                     .push(product);
             }
             for ((reason, is_usable), products) in by_reason {
+                budget.texts(&ids, &place)?;
+                budget.spend(reason.justification.len() + reason.impact.len(), &place)?;
                 statements.push(VexStatement {
                     place: format!("{place}, {word}"),
                     at: reason.at.or(at),
                     ids: ids.clone(),
                     status: meaning,
-                    justification: reason.justification,
-                    impact: reason.impact,
+                    justification: reason.justification.to_string(),
+                    impact: reason.impact.to_string(),
                     action: String::new(),
                     notes: String::new(),
                     products,
@@ -92,7 +101,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
 }
 
 /// All products by their ids.
-fn products(tree: &Value) -> Result<BTreeMap<String, VexProduct>, Wrong> {
+fn products(tree: &Value, budget: &mut Budget) -> Result<BTreeMap<String, VexProduct>, Wrong> {
     let place = "the product tree";
     let mut out: BTreeMap<String, VexProduct> = BTreeMap::new();
     let mut open: Vec<(&Value, usize)> = vec![(tree, 0)];
@@ -112,9 +121,11 @@ fn products(tree: &Value) -> Result<BTreeMap<String, VexProduct>, Wrong> {
     for relation in list(tree, "relationships", place)? {
         let product = relation.get("full_product_name").unwrap_or(&Value::Null);
         let (id, own) = full_product(product, place)?;
-        let side = |key: &str| -> Result<VexProduct, Wrong> {
+        let mut side = |key: &str| -> Result<VexProduct, Wrong> {
             let id = short(relation, key, place)?;
-            Ok(out.get(id).cloned().unwrap_or_else(|| VexProduct {
+            let known = out.get(id);
+            budget.products(known.map_or(&[], std::slice::from_ref), place)?;
+            Ok(known.cloned().unwrap_or_else(|| VexProduct {
                 unknown: Some(format!("a relationship names `{id}`, which is no product")),
                 ..VexProduct::default()
             }))
@@ -197,8 +208,8 @@ fn groups(tree: &Value) -> Result<BTreeMap<&str, Vec<&str>>, Wrong> {
 /// Why a product has its status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Reason {
-    justification: String,
-    impact: String,
+    justification: Rc<str>,
+    impact: Rc<str>,
     at: Option<Moment>,
 }
 
@@ -210,64 +221,74 @@ impl Reasons {
         vulnerability: &Value,
         groups: &BTreeMap<&str, Vec<&str>>,
         place: &str,
+        budget: &mut Budget,
     ) -> Result<Self, Wrong> {
         let mut out = Self(BTreeMap::new(), Reason::default());
         for flag in list(vulnerability, "flags", place)? {
-            let label = short(flag, "label", place)?;
+            let label: Rc<str> = short(flag, "label", place)?.into();
             let at = time(flag, "date", place)?;
-            for reason in out.places(flag, groups, place)? {
-                label.clone_into(&mut reason.justification);
+            out.each(flag, groups, place, budget, |reason| {
+                reason.justification = Rc::clone(&label);
                 reason.at = at;
-            }
+            })?;
         }
         for threat in list(vulnerability, "threats", place)? {
             if short(threat, "category", place)? != "impact" {
                 continue;
             }
-            let details = prose(threat, "details", place)?;
-            for reason in out.places(threat, groups, place)? {
-                reason.impact.clone_from(&details);
-            }
+            let details: Rc<str> = prose(threat, "details", place)?.into();
+            out.each(threat, groups, place, budget, |reason| {
+                reason.impact = Rc::clone(&details);
+            })?;
         }
         Ok(out)
     }
 
-    /// The reasons that an entry is about: those of its products and groups; all where it names none.
-    fn places(
+    /// Changes the reasons that an entry is about: those of its products and groups; that of all
+    /// where it names none.
+    fn each(
         &mut self,
         entry: &Value,
         groups: &BTreeMap<&str, Vec<&str>>,
         place: &str,
-    ) -> Result<Vec<&mut Reason>, Wrong> {
+        budget: &mut Budget,
+        change: impl Fn(&mut Reason),
+    ) -> Result<(), Wrong> {
         let products = list(entry, "product_ids", place)?;
         let named = list(entry, "group_ids", place)?;
         if products.is_empty() && named.is_empty() {
-            return Ok(vec![&mut self.1]);
+            change(&mut self.1);
+            return Ok(());
         }
-        let mut about: std::collections::BTreeSet<&str> =
-            products.iter().filter_map(Value::as_str).collect();
-        for group in named.iter().filter_map(Value::as_str) {
-            about.extend(groups.get(group).into_iter().flatten());
+        let mut about: BTreeSet<&str> = BTreeSet::new();
+        let of_groups = named.iter().filter_map(Value::as_str);
+        let of_groups = of_groups.flat_map(|group| groups.get(group).into_iter().flatten());
+        let own = products.iter().filter_map(Value::as_str);
+        for id in own.chain(of_groups.copied()) {
+            budget.spend(EACH, place)?;
+            about.insert(id);
         }
-        for id in &about {
-            self.0.entry((*id).to_owned()).or_default();
+        for id in about {
+            match self.0.get_mut(id) {
+                Some(reason) => change(reason),
+                None => {
+                    budget.spend(id.len(), place)?;
+                    change(self.0.entry(id.to_owned()).or_default());
+                }
+            }
         }
-        let found = self.0.iter_mut();
-        Ok(found
-            .filter(|(id, _)| about.contains(id.as_str()))
-            .map(|(_, reason)| reason)
-            .collect())
+        Ok(())
     }
 
     fn about(&self, id: &str) -> Reason {
         let mut out = self.0.get(id).cloned().unwrap_or_default();
         let general = &self.1;
         if out.justification.is_empty() {
-            out.justification.clone_from(&general.justification);
+            out.justification = Rc::clone(&general.justification);
             out.at = out.at.or(general.at);
         }
         if out.impact.is_empty() {
-            out.impact.clone_from(&general.impact);
+            out.impact = Rc::clone(&general.impact);
         }
         out
     }

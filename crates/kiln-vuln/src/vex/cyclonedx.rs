@@ -7,10 +7,10 @@ use kiln_types::{Purl, VexStatus};
 use serde_json::Value;
 
 use super::image::ImageName;
-use super::read::{DEEPEST, Read, Wrong, ids, is_short, list, product, prose, short, time};
+use super::read::{Budget, DEEPEST, Read, Wrong, ids, is_short, list, product, prose, short, time};
 use super::{VexProduct, VexStatement};
 
-pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
+pub(super) fn read(document: &Value, budget: &mut Budget) -> Result<Read, Wrong> {
     let head = "its head";
     let nothing = Value::Null;
     let metadata = document.get("metadata").unwrap_or(&nothing);
@@ -54,7 +54,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
         // What suppresses goes first: of equal times the later place holds.
         let mut about: BTreeMap<(bool, VexStatus), Vec<VexProduct>> = BTreeMap::new();
         for affects in list(vulnerability, "affects", &place)? {
-            for (said, product) in affected(affects, &components, &link, &place)? {
+            for (said, product) in affected(affects, (&components, &link), &place, budget)? {
                 let status = said.unwrap_or(status);
                 let key = (!status.suppresses(), status);
                 about.entry(key).or_default().push(product);
@@ -68,6 +68,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
         let own = time(analysis, "lastUpdated", &place)?;
         let own = own.or(time(analysis, "firstIssued", &place)?).or(at);
         for ((_, status), products) in about {
+            budget.texts(ids.iter().chain([&impact]), &place)?;
             let is_unfounded =
                 status == VexStatus::NotAffected && justification.is_empty() && impact.is_empty();
             statements.push(VexStatement {
@@ -155,9 +156,9 @@ fn link(document: &Value, place: &str) -> Result<String, Wrong> {
 /// the analysis says of the others; without a word it is affected, as the schema has it.
 fn affected(
     affects: &Value,
-    components: &BTreeMap<&str, VexProduct>,
-    link: &str,
+    (components, link): (&BTreeMap<&str, VexProduct>, &str),
     place: &str,
+    budget: &mut Budget,
 ) -> Result<Vec<(Option<VexStatus>, VexProduct)>, Wrong> {
     let reference = short(affects, "ref", place)?;
     // BOM-Link (`urn:cdx:SERIAL/VERSION#REFERENCE`): a component of another document, known here
@@ -178,6 +179,7 @@ fn affected(
             ..VexProduct::default()
         },
     };
+    budget.products(std::slice::from_ref(&found), place)?;
     let versions = list(affects, "versions", place)?;
     if versions.is_empty() {
         return Ok(vec![(None, found)]);
@@ -191,6 +193,8 @@ fn affected(
             other => return Err((place.to_owned(), format!("the status `{other}` is unknown"))),
         };
         let version = short(entry, "version", place)?;
+        budget.products(std::slice::from_ref(&found), place)?;
+        budget.spend(version.len(), place)?;
         let mut one = found.clone();
         if version.is_empty() {
             let range = short(entry, "range", place)?;

@@ -3,7 +3,7 @@
 use kiln_types::VexStatus;
 use serde_json::Value;
 
-use super::read::{Read, Wrong, ids, is_short, list, prose, short, time};
+use super::read::{Budget, Read, Wrong, ids, is_short, list, prose, short, time};
 use super::{VexProduct, VexStatement};
 
 /// The justifications that the specification knows.
@@ -15,13 +15,13 @@ pub(super) const JUSTIFICATIONS: [&str; 5] = [
     "inline_mitigations_already_exist",
 ];
 
-pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
+pub(super) fn read(document: &Value, budget: &mut Budget) -> Result<Read, Wrong> {
     let head = "its head";
     if document.get("statements").is_none() {
         return Err((head.to_owned(), "it has no statements".to_owned()));
     }
     let at = time(document, "timestamp", head)?;
-    let general = products(document, head)?;
+    let general = products(document, head, budget)?;
     let mut statements = Vec::new();
     for (number, statement) in (1..).zip(list(document, "statements", head)?) {
         let place = format!("statement {number}");
@@ -60,7 +60,11 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
             } else {
                 None
             };
-        let own = products(statement, &place)?;
+        let mut products = products(statement, &place, budget)?;
+        if products.is_empty() {
+            budget.products(&general, &place)?;
+            products.clone_from(&general);
+        }
         statements.push(VexStatement {
             at: time(statement, "timestamp", &place)?.or(at),
             ids,
@@ -69,10 +73,7 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
             impact,
             action: prose(statement, "action_statement", &place)?,
             notes: prose(statement, "status_notes", &place)?,
-            products: match own.is_empty() {
-                true => general.clone(),
-                false => own,
-            },
+            products,
             unusable,
             place,
         });
@@ -84,26 +85,46 @@ pub(super) fn read(document: &Value) -> Result<Read, Wrong> {
     })
 }
 
-fn products(value: &Value, place: &str) -> Result<Vec<VexProduct>, Wrong> {
+fn products(value: &Value, place: &str, budget: &mut Budget) -> Result<Vec<VexProduct>, Wrong> {
+    // Before 0.2.0 the subcomponents stood beside the products.
+    let (beside, is_beside) = parts(value, place)?;
     let mut out = Vec::new();
     for product in list(value, "products", place)? {
-        let mut parts = Vec::new();
-        // Before 0.2.0 the subcomponents stood beside the products.
-        for holder in [product, value] {
-            for part in list(holder, "subcomponents", place)? {
-                parts.extend(names(part, place)?);
-            }
-        }
-        out.push(VexProduct {
-            names: names(product, place)?,
+        budget.texts(&beside, place)?;
+        let (mut parts, is_said) = parts(product, place)?;
+        parts.extend_from_slice(&beside);
+        let names = names(product, place)?;
+        let kind = match (names.is_empty(), parts.is_empty()) {
+            (true, _) => Some("product"),
+            // Without its parts it would be said of the whole.
+            (false, true) if is_said || is_beside => Some("subcomponent"),
+            (false, _) => None,
+        };
+        let product = VexProduct {
+            names,
             parts,
-            unknown: None,
-        });
+            unknown: kind.map(|kind| {
+                format!("a {kind} has no name that is read (`@id`, `purl`, `sha-256`)")
+            }),
+        };
+        budget.products(std::slice::from_ref(&product), place)?;
+        out.push(product);
     }
     Ok(out)
 }
 
-/// The names of a component: its id, which may be a package URL, its identifiers and its hashes.
+/// The names of all parts, and whether any is said.
+fn parts(holder: &Value, place: &str) -> Result<(Vec<String>, bool), Wrong> {
+    let said = list(holder, "subcomponents", place)?;
+    let mut out = Vec::new();
+    for part in said {
+        out.extend(names(part, place)?);
+    }
+    Ok((out, !said.is_empty()))
+}
+
+/// The names of a component that are read: its id, which may be a package URL, its identifiers and
+/// its hashes.
 fn names(value: &Value, place: &str) -> Result<Vec<String>, Wrong> {
     let nothing = Value::Null;
     let identifiers = value.get("identifiers").unwrap_or(&nothing);
@@ -122,12 +143,6 @@ fn names(value: &Value, place: &str) -> Result<Vec<String>, Wrong> {
     let hash = short(hashes, "sha-256", place)?;
     if !hash.is_empty() {
         out.push(format!("sha256:{}", hash.to_ascii_lowercase()));
-    }
-    if out.is_empty() {
-        return Err((
-            place.to_owned(),
-            "a product has no name that is read (`@id`, `purl`, `sha-256`)".to_owned(),
-        ));
     }
     Ok(out)
 }

@@ -14,8 +14,9 @@ pub const MAX_VEX: u64 = 32 << 20;
 /// The most statements of a document.
 const MAX_STATEMENTS: usize = 200_000;
 
-/// The most names of products and parts in all statements of a document.
-const MAX_NAMES: usize = 4_000_000;
+/// The most memory, in bytes, that what a document says may need: a few names may be those of very
+/// many statements.
+const MAX_MEMORY: usize = 256 << 20;
 
 /// The longest id or name, in bytes.
 const LONGEST: usize = 4096;
@@ -34,6 +35,54 @@ pub(super) struct Read {
     pub(super) author: String,
     pub(super) at: Option<Moment>,
     pub(super) statements: Vec<VexStatement>,
+}
+
+/// What is left of the memory that a document may need. It is spent before anything is copied.
+pub(super) struct Budget(usize);
+
+impl Budget {
+    fn new() -> Self {
+        Self(MAX_MEMORY)
+    }
+
+    /// Spends what so many bytes need.
+    pub(super) fn spend(&mut self, bytes: usize, place: &str) -> Result<(), Wrong> {
+        match self.0.checked_sub(bytes) {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => {
+                let most = MAX_MEMORY >> 20;
+                let reason = format!("what it names needs more than {most} MiB");
+                Err((place.to_owned(), reason))
+            }
+        }
+    }
+
+    /// Spends what texts need.
+    pub(super) fn texts<'a>(
+        &mut self,
+        texts: impl IntoIterator<Item = &'a String>,
+        place: &str,
+    ) -> Result<(), Wrong> {
+        const EACH: usize = 64;
+        for text in texts {
+            self.spend(text.len() + EACH, place)?;
+        }
+        Ok(())
+    }
+
+    /// Spends what products need.
+    pub(super) fn products(&mut self, products: &[VexProduct], place: &str) -> Result<(), Wrong> {
+        const EACH: usize = 96;
+        for product in products {
+            self.spend(EACH, place)?;
+            let names = product.names.iter().chain(&product.parts);
+            self.texts(names.chain(&product.unknown), place)?;
+        }
+        Ok(())
+    }
 }
 
 /// Reads a document of any form.
@@ -67,20 +116,30 @@ pub fn read_vex(name: &str, bytes: &[u8]) -> Result<VexDocument, VexError> {
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
+    let mut budget = Budget::new();
     let (form, read) = if word("@context").starts_with("https://openvex.dev/ns")
         && document.get("openvex").is_none()
     {
-        (VexForm::OpenVex, super::openvex::read(&document))
+        (
+            VexForm::OpenVex,
+            super::openvex::read(&document, &mut budget),
+        )
     } else if document.pointer("/document/csaf_version").is_some() {
-        (VexForm::Csaf, super::csaf::read(&document))
+        (VexForm::Csaf, super::csaf::read(&document, &mut budget))
     } else if word("bomFormat") == "CycloneDX" {
-        (VexForm::CycloneDx, super::cyclonedx::read(&document))
+        (
+            VexForm::CycloneDx,
+            super::cyclonedx::read(&document, &mut budget),
+        )
     } else {
         let reason = "it is neither OpenVEX nor CSAF nor CycloneDX".to_owned();
         return Err(error(true)((start(), reason)));
     };
     let read = read.map_err(error(false))?;
-    bounded(&read.statements).map_err(error(false))?;
+    if read.statements.len() > MAX_STATEMENTS {
+        let reason = format!("it has more than {MAX_STATEMENTS} statements");
+        return Err(error(false)(("its end".to_owned(), reason)));
+    }
     Ok(VexDocument {
         name: name.to_owned(),
         digest: Digest::of(bytes),
@@ -89,24 +148,6 @@ pub fn read_vex(name: &str, bytes: &[u8]) -> Result<VexDocument, VexError> {
         at: read.at,
         statements: read.statements,
     })
-}
-
-fn bounded(statements: &[VexStatement]) -> Result<(), Wrong> {
-    if statements.len() > MAX_STATEMENTS {
-        let reason = format!("it has more than {MAX_STATEMENTS} statements");
-        return Err(("its end".to_owned(), reason));
-    }
-    let mut names: usize = 0;
-    for statement in statements {
-        for product in &statement.products {
-            names = names.saturating_add(product.names.len() + product.parts.len());
-        }
-        if names > MAX_NAMES {
-            let reason = format!("it names more than {MAX_NAMES} products");
-            return Err((statement.place.clone(), reason));
-        }
-    }
-    Ok(())
 }
 
 /// A text that may be absent.

@@ -531,8 +531,8 @@ fn what_is_wrong_is_named_with_its_place() {
             "`name` is no text",
         ),
         (
-            open(r#"[{"status":"fixed","vulnerability":"CVE-1","products":[{}]}]"#),
-            "a product has no name",
+            open(r#"[{"status":"fixed","vulnerability":"CVE-1","products":[{"@id":7}]}]"#),
+            "`@id` is no text",
         ),
         (
             open(r#"[{"status":"fixed","vulnerability":"CVE-1","timestamp":"yesterday"}]"#),

@@ -220,3 +220,85 @@ fn of_one_entry_of_csaf_the_status_that_suppresses_nothing_holds() {
     assert!(!suppresses(&all));
     assert!(!suppresses(&[merged(&all).0]));
 }
+
+/// A product that cannot be told does not take the document with it, and a part that cannot be told
+/// does not make its statement one about the whole.
+#[test]
+fn what_has_only_a_cpe_is_no_product_that_is_known() {
+    let cpe = json!({ "identifiers": { "cpe23": "cpe:2.3:a:zlib:zlib:1.3:*:*:*:*:*:*:*" } });
+    let part = json!({ "@id": "pkg:deb/debian/zlib" });
+    let image = |parts: &[&Value]| json!({ "@id": "pkg:oci/web", "subcomponents": parts });
+    for (products, expected) in [
+        (json!([cpe]), false),
+        (json!([cpe, part]), true),
+        (json!([image(&[&cpe])]), false),
+        (json!([image(&[&cpe, &part])]), true),
+        (json!([image(&[])]), true),
+    ] {
+        let said = statement("CVE-2030-0001", products.clone(), "fixed", ONE);
+        let document = openvex("v", &[said]);
+        assert_eq!(suppresses(&[document]), expected, "{products}");
+    }
+    let said = statement("CVE-2030-0001", json!([cpe, part]), "fixed", ONE);
+    let (document, left) = merged(&[openvex("v", &[said])]);
+    assert!(suppresses(&[document]));
+    assert!(
+        left[0].contains("a product has no name that is read"),
+        "{left:?}"
+    );
+}
+
+/// Small documents that name much by naming it often: refused, and before the memory is needed.
+#[test]
+fn what_is_named_again_and_again_is_bounded() {
+    const MANY: usize = 20_000;
+    let refused = |document: &Value| {
+        let error = read_vex("v", document.to_string().as_bytes()).unwrap_err();
+        assert!(
+            error.to_string().contains("needs more than 256 MiB"),
+            "{error}"
+        );
+    };
+    let products: Vec<String> = (0..MANY).map(|one| format!("pkg:npm/a{one}")).collect();
+    let bare = json!({ "vulnerability": "CVE-1", "status": "fixed" });
+    let statements = vec![bare; MANY];
+    refused(
+        &json!({ "@context": "https://openvex.dev/ns", "products": products,
+        "statements": statements }),
+    );
+    refused(
+        &json!({ "@context": "https://openvex.dev/ns", "statements": [{
+        "vulnerability": "CVE-1", "status": "fixed", "products": products, "subcomponents": products }] }),
+    );
+
+    let csaf = |vulnerability: Value| {
+        json!({
+            "document": { "csaf_version": "2.0" },
+            "product_tree": {
+                "full_product_names": [{ "product_id": "A", "name": "a",
+                    "product_identification_helper": { "purl": format!("pkg:npm/{}", "a".repeat(4000)) } }],
+                "product_groups": [{ "group_id": "G", "product_ids": products }],
+            },
+            "vulnerabilities": [vulnerability],
+        })
+    };
+    refused(&csaf(
+        json!({ "cve": "CVE-1", "product_status": { "fixed": vec!["A"; 5 * MANY] } }),
+    ));
+    let flag = json!({ "label": "component_not_present", "group_ids": ["G"] });
+    refused(&csaf(json!({ "cve": "CVE-1", "flags": vec![flag; MANY] })));
+    // Many flags of one product each are what such documents have.
+    let flags: Vec<Value> = products
+        .iter()
+        .map(|id| json!({ "label": "component_not_present", "product_ids": [id] }))
+        .collect();
+    read("c", &csaf(json!({ "cve": "CVE-1", "flags": flags })));
+
+    let versions = vec![json!({}); 5 * MANY];
+    refused(&json!({
+        "bomFormat": "CycloneDX",
+        "components": [{ "bom-ref": "a", "purl": format!("pkg:npm/{}", "a".repeat(4000)) }],
+        "vulnerabilities": [{ "id": "CVE-1", "affects": [{ "ref": "a", "versions": versions }],
+            "analysis": { "state": "resolved" } }],
+    }));
+}

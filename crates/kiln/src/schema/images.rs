@@ -66,7 +66,7 @@ struct Inputs {
     /// Documents with VEX statements.
     #[serde(default)]
     vex: Vec<UsedFile>,
-    /// References by which those documents may name the image besides its own name.
+    /// References by which those documents may name the image besides the one it was asked for by.
     #[serde(default)]
     vex_products: Vec<String>,
     /// Up to when their statements count; absent where that is the moment of the verdict.
