@@ -99,15 +99,8 @@ impl Bench<'_> {
     /// A reason that no entry can allow.
     fn firm(&mut self, effect: Effect, code: &str, place: Option<&str>, message: String) {
         self.reasons.insert(Reason {
-            effect,
-            code: code.to_owned(),
-            vulnerability: None,
-            level: None,
-            package: None,
-            version: None,
-            fixed_version: None,
             place: place.map(str::to_owned),
-            message,
+            ..plain(effect, code, message)
         });
     }
 
