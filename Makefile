@@ -17,7 +17,7 @@ test: ## All tests; those with containers where an engine is (CI=true starts one
 interop: ## Comparisons with peers and with Debian's own tools
 	@scripts/interop/run
 
-interop-all: ## The same, with dev sessions and every image in every variant on every platform
+interop-all: ## The same, with the long ones: dev sessions, every image everywhere, other scanners
 	@KILN_INTEROP=all scripts/interop/run
 
 bench: ## Measure, and write docs/benchmarks.md
