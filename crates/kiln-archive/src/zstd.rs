@@ -145,3 +145,86 @@ impl<R: Read> Read for FrameReader<R> {
             .map_err(|error| self.explain(error))
     }
 }
+
+/// The largest window that [`compress`] asks for and [`decompress`] grants, as a power of two.
+const WIDEST: u32 = 28;
+
+/// One frame of all these bytes, written against a prefix: what the reader has already, and what
+/// much of the content is a copy of (an older edition of the same file). Without one it is a frame as
+/// any other.
+///
+/// # Errors
+/// When zstd cannot have the memory.
+pub fn compress(bytes: &[u8], level: i32, prefix: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = ::zstd::stream::write::Encoder::with_ref_prefix(Vec::new(), level, prefix)?;
+    // The prefix must be within reach of the last byte.
+    let reach = (bytes.len() as u64).saturating_add(prefix.len() as u64);
+    let log = u64::BITS - reach.max(1 << 10).leading_zeros();
+    encoder.window_log(log.min(WIDEST))?;
+    encoder.long_distance_matching(!prefix.is_empty())?;
+    encoder.include_checksum(true)?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+/// The content of frames that [`compress`] wrote against this prefix, of at most `limit` bytes.
+///
+/// # Errors
+/// When it is none, is cut short, was written against another prefix (as far as its checksum shows),
+/// or is longer.
+pub fn decompress(bytes: &[u8], prefix: &[u8], limit: u64) -> io::Result<Vec<u8>> {
+    let mut decoder = ::zstd::stream::read::Decoder::with_ref_prefix(bytes, prefix)?;
+    decoder.window_log_max(WIDEST)?;
+    let mut out = Vec::new();
+    decoder
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut out)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => ArchiveError::truncated("a zstd frame").into(),
+            _ => io::Error::from(ArchiveError::malformed(format!(
+                "the zstd stream is broken: {error}"
+            ))),
+        })?;
+    if out.len() as u64 > limit {
+        return Err(ArchiveError::limit(format!("it is longer than {limit} bytes")).into());
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that do not compress.
+    fn noise(seed: u64, length: usize) -> Vec<u8> {
+        let mut state = seed;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[3]
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_prefix_saves_what_is_a_copy_of_it_wherever_it_stands() {
+        let old = noise(1, 3 << 20);
+        let mut new = old[1 << 20..].to_vec();
+        new.extend_from_slice(&noise(2, 1_000));
+        new.extend_from_slice(&old[..1 << 20]);
+        let delta = compress(&new, 12, &old).unwrap();
+        assert!(delta.len() < 10_000, "{}", delta.len());
+        assert_eq!(delta, compress(&new, 12, &old).unwrap());
+        let limit = new.len() as u64;
+        assert_eq!(decompress(&delta, &old, limit).unwrap(), new);
+        assert!(decompress(&delta, &old, limit - 1).is_err());
+        assert!(decompress(&delta, &old[1..], limit).is_err());
+        assert!(decompress(&delta, &[], limit).is_err());
+        assert!(decompress(&delta[..delta.len() - 1], &old, limit).is_err());
+        assert!(decompress(b"no zstd", &[], limit).is_err());
+        let whole = compress(&new, 3, &[]).unwrap();
+        assert_eq!(decompress(&whole, &[], limit).unwrap(), new);
+    }
+}

@@ -94,6 +94,19 @@ impl Fetched {
     }
 }
 
+/// What a conditional download gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Whether the file is as it was, so that nothing came.
+    pub unchanged: bool,
+    /// Its `ETag`.
+    pub etag: Option<String>,
+    /// Its `Last-Modified`.
+    pub last_modified: Option<String>,
+    /// Where it came from.
+    pub from: Source,
+}
+
 /// One of many downloads.
 pub struct Job<'a> {
     /// Roots of mirrors, most preferred first.
@@ -218,6 +231,34 @@ impl Client {
         Ok(rounds::fetch(self, mirrors, &wanted, sink, progress)
             .await?
             .source)
+    }
+
+    /// Fetches a file into a sink, unless it is as it was when the condition was noted.
+    ///
+    /// # Errors
+    /// As [`Client::download`].
+    pub async fn download_changed(
+        &self,
+        mirrors: &[String],
+        path: &str,
+        condition: Option<&Condition>,
+        limit: u64,
+        sink: &mut dyn DownloadSink,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Received, NetError> {
+        let wanted = Wanted {
+            path,
+            expected_size: None,
+            limit,
+            condition,
+        };
+        let answer = rounds::fetch(self, mirrors, &wanted, sink, progress).await?;
+        Ok(Received {
+            unchanged: answer.unchanged,
+            etag: answer.etag,
+            last_modified: answer.last_modified,
+            from: answer.source,
+        })
     }
 
     /// Downloads many files, as many at once as the settings say. One that fails does not stop the

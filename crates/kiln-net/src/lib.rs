@@ -25,9 +25,9 @@ mod rounds;
 mod settings;
 mod sink;
 
-pub use client::{Client, Condition, Document, Fetched, Job, Source};
+pub use client::{Client, Condition, Document, Fetched, Job, Received, Source};
 pub use error::{Attempt, NetError, Outcome};
-pub use mirror::{Mirror, MirrorError};
+pub use mirror::{Mirror, MirrorError, redacted};
 pub use parallel::in_parallel;
 pub use settings::NetSettings;
 pub use sink::{DownloadSink, Rejection};

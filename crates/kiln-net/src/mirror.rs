@@ -211,8 +211,9 @@ fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     }
 }
 
-/// An address without what stands before its last `@` of the authority.
-pub(crate) fn redacted(text: &str) -> String {
+/// An address without what stands before its last `@` of the authority: what may be shown or kept.
+#[must_use]
+pub fn redacted(text: &str) -> String {
     let shown: String = text.chars().take(300).collect();
     let Some((scheme, rest)) = shown.split_once("://") else {
         // `user:password@host:port`, as proxies are sometimes written.

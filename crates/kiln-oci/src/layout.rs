@@ -8,11 +8,13 @@
 //! left is cleared away by the next one.
 
 mod read;
+mod remove;
 mod write;
 
 use serde::{Deserialize, Serialize};
 
 pub use read::Layout;
+pub use remove::remove;
 pub use write::write;
 
 use crate::{Descriptor, Index, OciError, Root};

@@ -37,8 +37,9 @@ use kiln_store::Store;
 use kiln_types::{Architecture, Clock, PackageFormat, Platform, Reporter};
 
 pub use advisories::{
-    AdvisoryError, AdvisoryFolder, BuiltDatabase, FeedFile, SIGNATURE_SUFFIX, Snapshot,
-    build_database, database_fact, open_database,
+    AdvisoryError, AdvisoryFolder, BuiltDatabase, FeedFailure, FeedFetch, FeedFile, FetchedFeeds,
+    FolderLock, Older, Publication, PublicationPlace, Published, SIGNATURE_SUFFIX, Snapshot,
+    Subscription, Taken, build_database, database_fact, open_database, publish, unpack_sent,
 };
 pub use build::{BuildOptions, LayerSummary, PlatformImage, Work};
 pub use diff::{Change, LockDiff, diff_locks};

@@ -8,9 +8,9 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use kiln_types::Digest;
+use kiln_types::{Digest, Timestamp};
 
 /// What goes wrong with an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum ServerFault {
     Close,
     /// The answer is not HTTP.
     Garbage,
+    /// No `ETag`: only the file's date (`Last-Modified`, `If-Modified-Since`).
+    DateOnly,
     /// Ranges are ignored: the whole file comes with status 200.
     NoRanges,
     /// A body without length that does not end.
@@ -258,17 +260,26 @@ fn answer(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return respond(out, 405, &[], b"only GET and HEAD\n", with_body);
     }
-    let Some(mut body) = find(&shared.folder, &request.target) else {
+    let file = find(&shared.folder, &request.target).unwrap_or_default();
+    let Ok(mut body) = std::fs::read(&file) else {
         return respond(out, 404, &[], b"no such file\n", with_body);
     };
     let tag = format!(
         "\"{}\"",
         &Digest::of(&body).to_string()["sha256:".len()..][..32]
     );
-    if request.header("if-none-match") == Some(&tag) {
+    let by_date = fault == Some(ServerFault::DateOnly);
+    if !by_date && request.header("if-none-match") == Some(&tag) {
         return respond(out, 304, &[("ETag", tag)], b"", false);
     }
     let mut headers = vec![("ETag", tag.clone())];
+    if by_date {
+        let date = http_date(&file).unwrap_or_default();
+        if request.header("if-modified-since") == Some(&date) {
+            return respond(out, 304, &[("Last-Modified", date)], b"", false);
+        }
+        headers = vec![("Last-Modified", date)];
+    }
     let mut code = 200;
     if fault != Some(ServerFault::NoRanges) {
         headers.push(("Accept-Ranges", "bytes".to_owned()));
@@ -345,7 +356,7 @@ fn read_request(mut stream: &TcpStream) -> io::Result<Option<Request>> {
 }
 
 /// The file that a target names; nothing above the folder.
-fn find(folder: &Path, target: &str) -> Option<Vec<u8>> {
+fn find(folder: &Path, target: &str) -> Option<PathBuf> {
     let path = match target.split_once("://") {
         Some((_, rest)) => rest.split_once('/')?.1,
         None => target,
@@ -360,7 +371,27 @@ fn find(folder: &Path, target: &str) -> Option<Vec<u8>> {
             part => file.push(part),
         }
     }
-    std::fs::read(file).ok()
+    Some(file)
+}
+
+/// When a file was written, as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
+fn http_date(file: &Path) -> Option<String> {
+    let written = std::fs::metadata(file).ok()?.modified().ok()?;
+    let since = written.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let text = Timestamp::from_unix(i64::try_from(since).ok()?).to_string();
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<usize>().ok();
+    let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    Some(format!(
+        "{}, {:02} {} {} {} GMT",
+        days.get(usize::try_from(since / 86_400).ok()? % 7)?,
+        number(8..10)?,
+        months.get(number(5..7)? - 1)?,
+        text.get(..4)?,
+        text.get(11..19)?
+    ))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

@@ -253,9 +253,61 @@ pub struct DatabaseFact {
     pub sources: Vec<AdvisorySource>,
 }
 
+/// What has no date where a day is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UndatedPart {
+    /// Everything: nobody says when it was known, so it is no finding.
+    Advisory,
+    /// The fix: it is a finding without one.
+    Fix,
+}
+
+/// A vulnerability of something in the image of which it cannot be said what was known on a day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Undated {
+    /// What has no date.
+    pub part: UndatedPart,
+    /// The vulnerability.
+    pub vulnerability: String,
+    /// The advisories that speak of it.
+    pub ecosystem: String,
+    /// The package.
+    pub package: String,
+}
+
+/// What findings of a past day leave open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayFact {
+    /// The moment: what was known then.
+    pub at: Timestamp,
+    /// How many findings came later.
+    pub later: u64,
+    /// What carries no date, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undated: Vec<Undated>,
+    /// The database whose EPSS scores are of that day, by its digest; without one there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss: Option<String>,
+}
+
+impl DayFact {
+    /// The vulnerabilities without a date of this part, each once.
+    #[must_use]
+    pub fn undated(&self, part: UndatedPart) -> Vec<&str> {
+        let of = self.undated.iter().filter(|one| one.part == part);
+        let mut ids: Vec<&str> = of.map(|one| one.vulnerability.as_str()).collect();
+        ids.dedup();
+        ids
+    }
+}
+
 /// What is wrong with one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
+    /// What was known on a past day, where that was asked; none for what is known by the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<DayFact>,
     /// Which image.
     pub subject: Subject,
     /// Its distribution.

@@ -46,7 +46,10 @@ pub use distribution::{
 };
 pub use error::{Classify, ErrorClass};
 pub use file_entry::{EntryKind, FileEntry, RelativePath, RelativePathError};
-pub use findings::{Affected, Blind, DatabaseFact, Finding, Findings, LevelCounts, Suppression};
+pub use findings::{
+    Affected, Blind, DatabaseFact, DayFact, Finding, Findings, LevelCounts, Suppression, Undated,
+    UndatedPart,
+};
 pub use inventory::{
     AccountFact, Component, ComponentId, ComponentKind, DirectoryFact, DistributionFact, Evidence,
     EvidenceKind, FileFact, ImageFacts, Incomplete, Inventory, LayerFact, LicenceText, Licences,

@@ -67,6 +67,8 @@ pub struct AdvisorySet {
     pub(crate) exploited: BTreeMap<String, Exploited>,
     pub(crate) epss: BTreeMap<String, Epss>,
     pub(crate) ratings: BTreeMap<String, Vec<Rating>>,
+    /// Dates of publication by id, likewise.
+    pub(crate) published: BTreeMap<String, Timestamp>,
 }
 
 impl AdvisorySet {
@@ -194,6 +196,10 @@ impl AdvisorySet {
         for (id, ratings) in other.ratings {
             self.ratings.entry(id).or_default().extend(ratings);
         }
+        for (id, date) in other.published {
+            let known = self.published.entry(id).or_insert(date);
+            *known = date.min(*known);
+        }
     }
 
     /// Brings a set that all feeds were read into in order: facts sorted and without duplicates,
@@ -213,6 +219,8 @@ impl AdvisorySet {
             let ids = || std::iter::once(&entry.id).chain(&entry.aliases);
             entry.exploited = ids().find_map(|id| self.exploited.get(id)).cloned();
             entry.epss = ids().find_map(|id| self.epss.get(id)).copied();
+            let dates = ids().filter_map(|id| self.published.get(id)).copied();
+            entry.published = dates.chain(entry.published).min();
             let more: Vec<Rating> = ids()
                 .filter_map(|id| self.ratings.get(id))
                 .flatten()
@@ -316,7 +324,10 @@ fn fold_debian(facts: Vec<Fact>) -> Vec<Fact> {
             .filter(|fact| rank(fact) > best && fact.state != FixState::Fixed)
             .map(|fact| format!("{} says {}", fact.source, fact.state))
             .next();
-        let date = group.iter().filter_map(|fact| fact.fixed_at).min();
+        let dates: Vec<(Option<String>, Timestamp)> = group
+            .iter()
+            .filter_map(|fact| Some((fix_of(fact).map(str::to_owned), fact.fixed_at?)))
+            .collect();
         group.retain(|fact| rank(fact) == best);
         let greatest = group
             .into_iter()
@@ -330,7 +341,12 @@ fn fold_debian(facts: Vec<Fact>) -> Vec<Fact> {
             continue;
         };
         fact.level = level;
-        fact.fixed_at = fact.fixed_at.or(date);
+        // The date of the advisory that names this very version, else of the first there was.
+        let fix = fix_of(&fact).map(str::to_owned);
+        let same = dates.iter().filter(|(version, _)| *version == fix);
+        let date = same.map(|(_, date)| *date).min();
+        let first = || dates.iter().map(|(_, date)| *date).min();
+        fact.fixed_at = fact.fixed_at.or(date).or_else(first);
         if let (true, Some(said)) = (fact.reason.is_empty(), said) {
             fact.reason = said;
         }

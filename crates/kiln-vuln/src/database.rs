@@ -15,10 +15,12 @@
 //! Equal sets give equal bytes.
 
 mod bytes;
+mod pack;
 mod read;
 mod seal;
 mod write;
 
+pub use pack::{pack_database, unpack_database};
 pub use read::Database;
 pub use seal::seal_database;
 pub use write::write_database;

@@ -21,7 +21,10 @@ pub mod version;
 pub mod vex;
 
 pub use advisories::{Advisories, AdvisorySet, EndOfLife};
-pub use database::{Database, DatabaseError, DatabaseMeta, seal_database, write_database};
+pub use database::{
+    Database, DatabaseError, DatabaseMeta, pack_database, seal_database, unpack_database,
+    write_database,
+};
 pub use feed::FeedError;
-pub use matching::match_inventory;
+pub use matching::{match_inventory, match_inventory_at};
 pub use version::{Scheme, compare};

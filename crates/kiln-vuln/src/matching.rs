@@ -6,12 +6,17 @@
 //! component's files suppresses its findings, with evidence only. Nothing is dropped: what is not to
 //! be acted on stands among the findings with its reason.
 
+mod at;
+
+pub use at::{Known, fact_at, known_at, vulnerability_at};
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{
-    Affected, Blind, Component, ComponentKind, DatabaseFact, Fact, Finding, Findings, FixState,
-    Inventory, RangeEnd, Rating, RiskLevel, Suppression, VersionRange, Vulnerability,
+    Affected, Blind, Component, ComponentKind, DatabaseFact, DayFact, Fact, Finding, Findings,
+    FixState, Inventory, RangeEnd, Rating, RiskLevel, Suppression, Timestamp, Undated, UndatedPart,
+    VersionRange, Vulnerability,
 };
 
 use crate::advisories::Advisories;
@@ -63,6 +68,19 @@ pub fn holds<'a>(
     (answer, None)
 }
 
+/// Matches an inventory by what was known on a day ([`known_at`]).
+///
+/// # Errors
+/// When the advisories cannot be read.
+pub fn match_inventory_at<A: Advisories>(
+    inventory: &Inventory,
+    advisories: &A,
+    database: DatabaseFact,
+    at: Timestamp,
+) -> Result<Findings, A::Error> {
+    matched(inventory, advisories, database, Some(at))
+}
+
 /// Matches an inventory. The findings come sorted: the worst first, then by package and id.
 ///
 /// # Errors
@@ -72,6 +90,19 @@ pub fn match_inventory<A: Advisories>(
     advisories: &A,
     database: DatabaseFact,
 ) -> Result<Findings, A::Error> {
+    matched(inventory, advisories, database, None)
+}
+
+fn matched<A: Advisories>(
+    inventory: &Inventory,
+    advisories: &A,
+    database: DatabaseFact,
+    at: Option<Timestamp>,
+) -> Result<Findings, A::Error> {
+    let mut day = at.map(|at| DayFact {
+        at,
+        ..DayFact::default()
+    });
     let mut findings = Vec::new();
     let mut blind: BTreeMap<(String, String), u64> = BTreeMap::new();
     let mut asked = 0;
@@ -91,7 +122,7 @@ pub fn match_inventory<A: Advisories>(
             *blind.entry((question.ecosystem, reason)).or_default() += 1;
             continue;
         }
-        let mut found = about(component, &question, advisories)?;
+        let mut found = about(component, &question, advisories, day.as_mut())?;
         for finding in &mut found {
             finding.component = id;
             if finding.suppressed.is_none() {
@@ -111,7 +142,12 @@ pub fn match_inventory<A: Advisories>(
         };
         key(one).cmp(&key(other))
     });
+    if let Some(day) = &mut day {
+        day.undated.sort();
+        day.undated.dedup();
+    }
     Ok(Findings {
+        at: day,
         subject: inventory.subject.clone(),
         distribution: inventory.distribution.clone(),
         database,
@@ -159,6 +195,7 @@ fn about<A: Advisories>(
     component: &Component,
     question: &Question,
     advisories: &A,
+    mut day: Option<&mut DayFact>,
 ) -> Result<Vec<Finding>, A::Error> {
     let mut groups: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
     for fact in advisories.facts(&question.ecosystem, &question.package)? {
@@ -168,14 +205,46 @@ fn about<A: Advisories>(
             .push(fact);
     }
     let mut out = Vec::new();
-    for (id, facts) in groups {
-        let Some(verdict) = weigh(question, &facts, component.kind.is_system()) else {
+    for (id, mut facts) in groups {
+        let is_system = component.kind.is_system();
+        let Some(mut verdict) = weigh(question, &facts, is_system) else {
             continue;
         };
-        let vulnerability = advisories.vulnerability(&id)?.unwrap_or(Vulnerability {
+        let mut vulnerability = advisories.vulnerability(&id)?.unwrap_or(Vulnerability {
             id,
             ..Vulnerability::default()
         });
+        if let Some(day) = day.as_deref_mut() {
+            let undated = |part| Undated {
+                vulnerability: vulnerability.id.clone(),
+                ecosystem: question.ecosystem.clone(),
+                package: question.package.clone(),
+                part,
+            };
+            match known_at(&vulnerability, &facts, day.at) {
+                Known::Since(_) => {}
+                Known::Later => {
+                    day.later += 1;
+                    continue;
+                }
+                Known::Undated => {
+                    day.undated.push(undated(UndatedPart::Advisory));
+                    continue;
+                }
+            }
+            for fact in &mut facts {
+                let (then, is_undated) = fact_at(fact, day.at);
+                *fact = then;
+                if is_undated {
+                    day.undated.push(undated(UndatedPart::Fix));
+                }
+            }
+            vulnerability = vulnerability_at(vulnerability, day.at);
+            match weigh(question, &facts, is_system) {
+                Some(then) => verdict = then,
+                None => continue,
+            }
+        }
         let (level, level_source) = level(&facts, &vulnerability);
         let differs = |asked: &str, own: &str| (asked != own).then(|| asked.to_owned());
         let suppressed = unimportant(question, &facts, verdict.state, &vulnerability);

@@ -61,13 +61,21 @@ pub fn sign(key: &str, digest: &Digest) -> Result<String, SignatureError> {
     Ok(format!("ed25519 {hex}\n"))
 }
 
-/// Checks a signature file of a database.
+/// Checks a signature file of a database. `keys` may hold several keys, so that one can follow
+/// another: any of them is enough.
 ///
 /// # Errors
-/// When the key is none, the text no signature, or the signature not of this digest by this key.
-pub fn verify(key: &str, digest: &Digest, signature: &str) -> Result<(), SignatureError> {
-    let bytes = pem(key, &PUBLIC).ok_or(SignatureError::PublicKey)?;
-    let key = VerifyingKey::from_bytes(&bytes).map_err(|_| SignatureError::PublicKey)?;
+/// When one of the keys is none, the text no signature, or the signature not of this digest by one of
+/// the keys.
+pub fn verify(keys: &str, digest: &Digest, signature: &str) -> Result<(), SignatureError> {
+    let mut known = Vec::new();
+    for block in blocks(keys) {
+        let bytes = pem(block, &PUBLIC).ok_or(SignatureError::PublicKey)?;
+        known.push(VerifyingKey::from_bytes(&bytes).map_err(|_| SignatureError::PublicKey)?);
+    }
+    if known.is_empty() {
+        return Err(SignatureError::PublicKey);
+    }
     let hex = signature
         .trim()
         .strip_prefix("ed25519 ")
@@ -78,8 +86,28 @@ pub fn verify(key: &str, digest: &Digest, signature: &str) -> Result<(), Signatu
         let digits = hex.get(at * 2..at * 2 + 2).ok_or(SignatureError::Form)?;
         *byte = u8::from_str_radix(digits, 16).map_err(|_| SignatureError::Form)?;
     }
-    key.verify_strict(message(digest).as_bytes(), &Signature::from_bytes(&bytes))
-        .map_err(|_| SignatureError::Wrong)
+    let signature = Signature::from_bytes(&bytes);
+    let message = message(digest);
+    let is_good = |key: &VerifyingKey| key.verify_strict(message.as_bytes(), &signature).is_ok();
+    match known.iter().any(is_good) {
+        true => Ok(()),
+        false => Err(SignatureError::Wrong),
+    }
+}
+
+/// The blocks of a PEM file, without what stands between them (RFC 7468, 2).
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let begin = rest.find("-----BEGIN ")?;
+        let block = rest.get(begin..)?;
+        let end = block
+            .find("-----END ")
+            .and_then(|end| Some(end + block.get(end..)?.find('\n').unwrap_or(block.len() - end)))
+            .unwrap_or(block.len());
+        rest = block.get(end..)?;
+        block.get(..end)
+    })
 }
 
 /// The 32 bytes of a key in PEM, after what a key of its kind begins with.
@@ -141,6 +169,18 @@ mod tests {
         );
         let changed = signature.replacen("ed25519 ", "ed25519 0", 1);
         assert_eq!(verify(PUBLIC_PEM, &of, &changed), Err(SignatureError::Form));
+        // A second key in the file, with words around both.
+        let other_key = "-----BEGIN PUBLIC KEY-----\n\
+            MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\
+            -----END PUBLIC KEY-----";
+        let both = format!("# old\n{other_key}\n# new\n{PUBLIC_PEM}end\n");
+        assert_eq!(verify(&both, &of, &signature), Ok(()));
+        let wrong = Err(SignatureError::Wrong);
+        assert_eq!(verify(other_key, &of, &signature), wrong);
+        let none = Err(SignatureError::PublicKey);
+        for keys in ["", "none", &format!("{PUBLIC_PEM}{PRIVATE_PEM}")] {
+            assert_eq!(verify(keys, &of, &signature), none);
+        }
         let zeros = format!("ed25519 {}\n", "0".repeat(128));
         assert_eq!(verify(PUBLIC_PEM, &of, &zeros), Err(SignatureError::Wrong));
         assert_eq!(

@@ -241,7 +241,7 @@ impl Advice {
     /// The advisories in use, or those of a day. That there are none is for the verdict to say.
     pub(crate) fn of_day(context: &Context, at: Option<Timestamp>) -> Result<Self, Failure> {
         let folder = AdvisoryFolder::new(&context.settings.home.value);
-        match folder.open(at) {
+        match folder.open(at.map(statements::whole_day)) {
             Ok((snapshot, database)) => Self::new(snapshot, database),
             Err(AdvisoryError::None { .. }) => Ok(Self {
                 used: None,

@@ -54,7 +54,8 @@ impl Progress {
         let template = match (total, bytes) {
             (Some(_), true) => "{prefix:>10} {bar:24} {bytes:>10} of {total_bytes} {wide_msg}",
             (Some(_), false) => "{prefix:>10} {bar:24} {pos:>10} of {len} {wide_msg}",
-            (None, _) => "{prefix:>10} {spinner} {wide_msg}",
+            (None, true) => "{prefix:>10} {spinner} {bytes:>10} {wide_msg}",
+            (None, false) => "{prefix:>10} {spinner} {wide_msg}",
         };
         let plain = if self.painter.is_plain() {
             "#>-"

@@ -72,8 +72,12 @@ pub(crate) struct Settings {
     /// Where feeds of advisories are, by kind, where that is not the default; an empty list leaves a
     /// feed out.
     pub(crate) feeds: Setting<BTreeMap<String, Vec<String>>>,
-    /// The public key that advisory databases of others must be signed with, PEM.
+    /// The public keys, PEM, one of which must have signed advisory databases of others.
     pub(crate) advisory_key: Setting<Option<PathBuf>>,
+    /// Where a database is published that `kiln db update` takes instead of the feeds.
+    pub(crate) advisory_source: Setting<Option<String>>,
+    /// How many advisory databases are kept.
+    pub(crate) advisory_snapshots: Setting<usize>,
 }
 
 /// What a settings file may hold.
@@ -96,6 +100,8 @@ struct File {
     sync: Option<bool>,
     feeds: Option<BTreeMap<String, Vec<String>>>,
     advisory_key: Option<PathBuf>,
+    advisory_source: Option<String>,
+    advisory_snapshots: Option<usize>,
 }
 
 /// The outside world, as the process found it.
@@ -314,6 +320,20 @@ impl Settings {
                 |text| Ok(Some(PathBuf::from(text))),
                 |file| file.advisory_key.clone().map(Some),
                 None,
+            )?,
+            advisory_source: source.pick(
+                None,
+                &["KILN_ADVISORY_SOURCE"],
+                text,
+                |file| file.advisory_source.clone().map(Some),
+                None,
+            )?,
+            advisory_snapshots: source.pick(
+                None,
+                &["KILN_ADVISORY_SNAPSHOTS"],
+                number,
+                |file| file.advisory_snapshots,
+                30,
             )?,
         })
     }

@@ -48,6 +48,10 @@ impl Layout {
         })
     }
 
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// The images that the layout lists, with their tags.
     #[must_use]
     pub fn roots(&self) -> Vec<Root> {

@@ -72,7 +72,7 @@ fn is_free(directory: &Path) -> Result<bool, OciError> {
     }
 }
 
-fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OciError {
+pub(super) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OciError {
     let path = path.to_owned();
     move |source| OciError::File {
         action,
@@ -256,7 +256,7 @@ fn holds(path: &Path, blob: &BlobRef) -> bool {
 }
 
 /// Writes a small file in place of another in one step.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), OciError> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), OciError> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(PARTIAL);
     let partial = PathBuf::from(partial);

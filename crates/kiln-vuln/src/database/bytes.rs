@@ -74,13 +74,18 @@ impl<'a> In<'a> {
         Ok(count)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, DatabaseError> {
+    /// So many bytes as the number before them says.
+    pub(super) fn slice(&mut self) -> Result<&'a [u8], DatabaseError> {
         let length = self.count()?;
-        let (text, rest) = self
+        let (bytes, rest) = self
             .0
             .split_at_checked(length)
             .ok_or_else(|| Self::damaged("a text ends early"))?;
         self.0 = rest;
-        std::str::from_utf8(text).map_err(|_| Self::damaged("a text is not UTF-8"))
+        Ok(bytes)
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'a str, DatabaseError> {
+        std::str::from_utf8(self.slice()?).map_err(|_| Self::damaged("a text is not UTF-8"))
     }
 }

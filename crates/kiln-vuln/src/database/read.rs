@@ -157,7 +157,26 @@ impl<R: RandomAccess> Database<R> {
             .collect())
     }
 
-    fn record(&self, part: usize, offset: u64, length: u32) -> Result<Vec<u8>, DatabaseError> {
+    /// Where records are, as a directory names them.
+    pub(super) fn places(&self, which: usize) -> Result<Vec<(u64, u32)>, DatabaseError> {
+        let mut out = Vec::new();
+        for bucket in 0..(1 << BUCKET_BITS) {
+            let entries = self.bucket(which, bucket)?;
+            out.extend(
+                entries
+                    .into_iter()
+                    .map(|(_, offset, length)| (offset, length)),
+            );
+        }
+        Ok(out)
+    }
+
+    pub(super) fn record(
+        &self,
+        part: usize,
+        offset: u64,
+        length: u32,
+    ) -> Result<Vec<u8>, DatabaseError> {
         let damaged = |reason: &str| DatabaseError::Damaged(reason.to_owned());
         let place = self
             .parts
@@ -188,6 +207,18 @@ impl<R: RandomAccess> Database<R> {
             facts.push(fact);
         }
         Ok((ecosystem, package, facts))
+    }
+}
+
+impl<'a> Database<&'a [u8]> {
+    /// The bytes of a part.
+    pub(super) fn part(&self, part: usize) -> Result<&'a [u8], DatabaseError> {
+        let place = self.parts.get(part).and_then(|(offset, length)| {
+            let start = usize::try_from(*offset).ok()?;
+            let end = start.checked_add(usize::try_from(*length).ok()?)?;
+            self.file.get(start..end)
+        });
+        place.ok_or_else(|| DatabaseError::Damaged("a part is missing".to_owned()))
     }
 }
 

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::advisories::AdvisorySet;
 
+/// Length of the check before a record.
+const CHECK: usize = 8;
+
 /// The bytes of a database of a finished set.
 #[must_use]
 pub fn write_database(set: &AdvisorySet, built: Timestamp) -> Vec<u8> {
@@ -20,7 +23,6 @@ pub fn write_database(set: &AdvisorySet, built: Timestamp) -> Vec<u8> {
     names.sort();
     names.dedup();
     let mut used: BTreeMap<&str, &Vulnerability> = BTreeMap::new();
-    let mut facts = Out::default();
     let mut packages = Vec::new();
     for (ecosystem, of) in &set.facts {
         for (package, list) in of {
@@ -37,19 +39,15 @@ pub fn write_database(set: &AdvisorySet, built: Timestamp) -> Vec<u8> {
                     used.insert(&fact.vulnerability, found);
                 }
             }
-            packages.push(place(&mut facts, hash(&key), &record));
+            packages.push((vec![hash(&key)], record.0));
         }
     }
-    let mut records = Out::default();
-    let mut ids = Vec::new();
+    let mut records = Vec::new();
     for (id, vulnerability) in &used {
         let mut record = Out::default();
         write_vulnerability(&mut record, vulnerability);
-        let (_, offset, length) = place(&mut records, 0, &record);
-        ids.push((hash(id.as_bytes()), offset, length));
-        for alias in &vulnerability.aliases {
-            ids.push((hash(alias.as_bytes()), offset, length));
-        }
+        let keys = std::iter::once(*id).chain(vulnerability.aliases.iter().map(String::as_str));
+        records.push((keys.map(|id| hash(id.as_bytes())).collect(), record.0));
     }
     let meta = DatabaseMeta {
         built,
@@ -61,12 +59,35 @@ pub fn write_database(set: &AdvisorySet, built: Timestamp) -> Vec<u8> {
         names,
     };
     let meta = serde_json::to_vec(&meta).expect("plain values have a JSON form");
+    assemble(&meta, &packages, &records, u64::MAX).unwrap_or_default()
+}
+
+/// A record, and the hashes of the keys that lead to it.
+pub(super) type Keyed<B> = (Vec<u64>, B);
+
+/// The file of these parts; nothing where it would be longer than `limit`.
+pub(super) fn assemble<B: AsRef<[u8]>>(
+    meta: &[u8],
+    packages: &[Keyed<B>],
+    records: &[Keyed<B>],
+    limit: u64,
+) -> Option<Vec<u8>> {
+    let length = |list: &[Keyed<B>]| -> usize {
+        let one = |(keys, record): &Keyed<B>| keys.len() * ENTRY + record.as_ref().len() + CHECK;
+        list.iter().map(one).sum()
+    };
+    let length = HEADER + 2 * DIRECTORY + meta.len() + length(packages) + length(records);
+    if length as u64 > limit {
+        return None;
+    }
+    let (facts, mut packages) = placed(packages);
+    let (records, mut ids) = placed(records);
     let parts = [
-        meta,
+        meta.to_vec(),
         directory(&mut packages),
-        facts.0,
+        facts,
         directory(&mut ids),
-        records.0,
+        records,
     ];
     let mut out = Vec::with_capacity(HEADER + parts.iter().map(Vec::len).sum::<usize>());
     out.extend_from_slice(&MAGIC);
@@ -92,16 +113,22 @@ pub fn write_database(set: &AdvisorySet, built: Timestamp) -> Vec<u8> {
     for part in parts {
         out.extend_from_slice(&part);
     }
-    out
+    Some(out)
 }
 
-/// Puts a record with its check in front at the end of a part.
-fn place(part: &mut Out, key: u64, record: &Out) -> (u64, u64, u32) {
-    let offset = part.0.len() as u64;
-    part.0.extend_from_slice(&hash(&record.0).to_le_bytes());
-    part.0.extend_from_slice(&record.0);
-    let length = u32::try_from(record.0.len() + 8).unwrap_or(u32::MAX);
-    (key, offset, length)
+/// Records behind each other, each with its check in front, and the entries that lead to them.
+fn placed<B: AsRef<[u8]>>(list: &[Keyed<B>]) -> (Vec<u8>, Vec<(u64, u64, u32)>) {
+    let mut part = Vec::new();
+    let mut entries = Vec::new();
+    for (keys, record) in list {
+        let record = record.as_ref();
+        let offset = part.len() as u64;
+        part.extend_from_slice(&hash(record).to_le_bytes());
+        part.extend_from_slice(record);
+        let length = u32::try_from(record.len() + CHECK).unwrap_or(u32::MAX);
+        entries.extend(keys.iter().map(|key| (*key, offset, length)));
+    }
+    (part, entries)
 }
 
 /// For each bucket (and the end) its first entry and the check of its entries; then the entries:

@@ -1,4 +1,4 @@
-//! NVD's JSON 2.0, for severities: what is affected is not taken from it.
+//! NVD's JSON 2.0, for severities and dates of publication: what is affected is not taken from it.
 
 use std::io::Read;
 
@@ -6,6 +6,7 @@ use kiln_types::{Rating, RiskLevel};
 use serde::Deserialize;
 
 use super::FeedError;
+use super::osv::moment;
 use crate::advisories::AdvisorySet;
 use crate::rating::of_vector;
 
@@ -22,6 +23,8 @@ struct Item {
 #[derive(Deserialize)]
 struct Entry {
     id: String,
+    #[serde(default)]
+    published: Option<String>,
     #[serde(default)]
     metrics: Metrics,
 }
@@ -61,6 +64,9 @@ pub fn read_nvd(input: impl Read) -> Result<AdvisorySet, FeedError> {
         .map_err(|error| FeedError::json("nvd", &error))?;
     let mut set = AdvisorySet::new();
     for Item { cve } in page.vulnerabilities {
+        if let Some(date) = cve.published.as_deref().and_then(moment) {
+            set.published.insert(cve.id.clone(), date);
+        }
         let metrics = cve.metrics;
         let all = metrics
             .cvss_metric_v40

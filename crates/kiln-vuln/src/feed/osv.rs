@@ -351,7 +351,7 @@ fn source_of(id: &str) -> &'static str {
 }
 
 /// A moment with or without a fraction of a second.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         let seconds = text.get(..19)?;
         format!("{seconds}Z").parse().ok()

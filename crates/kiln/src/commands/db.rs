@@ -1,19 +1,18 @@
 //! `kiln db`.
 
-use std::collections::BTreeMap;
+mod build;
+mod exchange;
+mod update;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use kiln_pipeline::{
-    AdvisoryError, AdvisoryFolder, FeedFile, PipelineError, SIGNATURE_SUFFIX, Snapshot,
-    build_database, open_database,
+    AdvisoryError, AdvisoryFolder, FolderLock, PipelineError, Snapshot, open_database,
 };
 use kiln_types::{Clock as _, Digest, Timestamp};
-use kiln_vuln::feed::FeedKind;
-use kiln_vuln::signature;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,18 +24,21 @@ use crate::render::{self, Table};
 /// Make, update and look after the database of advisories
 ///
 /// Nobody hosts it for you: `update` fetches the feeds and compiles them here. An organisation may
-/// compile one, sign it, and have its machines take it over with `import`. Databases are files that
-/// never change; the newest is in use, older ones answer `--db-date`.
+/// compile one, sign and `publish` it, and have `update` on its machines take that (setting
+/// `advisory-source`). Databases are files that never change; the newest is in use, older ones answer
+/// `--db-date`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln db update                                       fetch the feeds and compile them\n  \
     kiln db build debian-tracker=tracker.json osv=npm.zip   compile files, without a network\n  \
     kiln db build -o ours.kilndb --sign-key key.pem kev=kev.json   for other machines\n  \
-    kiln db import ours.kilndb                           take one over\n  \
+    kiln db publish /srv/advisories --sign-key key.pem    for all machines\n  \
+    kiln db update --source https://example.org/advisories   take it over, signed\n  \
+    kiln db import ours.kilndb                           take a file over\n  \
     kiln db status                                       how old it is, and what is in it\n  \
     kiln db verify                                       read every record again\n\n\
-    Exit codes: 0 done · 1 could not be done · 3 there is no database · 4 damaged, or not signed\n\
-    as it must be · 64 usage")]
+    Exit codes: 0 done · 1 could not be done · 3 there is no database · 4 damaged, not signed as it\n\
+    must be, or older than the one in use · 64 usage")]
 pub(crate) struct DbArgs {
     #[command(subcommand)]
     command: Option<DbCommand>,
@@ -46,8 +48,20 @@ pub(crate) struct DbArgs {
 enum DbCommand {
     /// How old the database is, and what is in it (the default)
     Status,
-    /// Fetch the feeds and compile them; a feed that cannot be fetched keeps its last content
-    Update,
+    /// Fetch the feeds and compile them, or take over the database that somebody publishes
+    ///
+    /// A feed that cannot be fetched keeps its last content, and its date. Whatever goes wrong, the
+    /// database that was in use stays in use.
+    Update {
+        /// Take over what is published there, signed by a key of the setting `advisory-key`:
+        /// `https://…`, `oci:DIR[:TAG]`, a folder; `feeds` for the feeds [default: the setting
+        /// `advisory-source`]
+        #[arg(long, value_name = "PLACE")]
+        source: Option<String>,
+        /// Take it over even if it is older than the one in use
+        #[arg(long)]
+        allow_older: bool,
+    },
     /// Compile files of feeds, and put the database into use
     Build {
         /// A feed's file or folder: `KIND=PATH`
@@ -63,13 +77,37 @@ enum DbCommand {
         #[arg(long, value_name = "DATE")]
         as_of: Option<Timestamp>,
     },
-    /// Take over a database that was compiled elsewhere
+    /// Publish the database in use, signed, as an OCI layout that any web server can serve
+    Publish {
+        /// The folder, or `oci:DIR[:TAG]`
+        place: String,
+        /// The Ed25519 key (PEM) to sign with
+        #[arg(long, value_name = "FILE")]
+        sign_key: PathBuf,
+        /// This database file instead
+        #[arg(long, value_name = "FILE")]
+        database: Option<PathBuf>,
+        /// How many databases stay published; from each there is a delta to the new one
+        #[arg(long, value_name = "COUNT", default_value_t = 7)]
+        keep: usize,
+    },
+    /// Take over a database that was compiled elsewhere, without a network
     Import {
-        /// The file, or a folder with one
-        path: PathBuf,
-        /// The public key (PEM) that it must be signed with [default: the setting `advisory-key`]
+        /// A database file or a folder with some, or what `publish` wrote: a folder, `oci:DIR[:TAG]`
+        place: String,
+        /// The public keys (PEM), one of which must have signed it [default: the setting
+        /// `advisory-key`]
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// Take it though nobody vouches for it
+        #[arg(long, conflicts_with = "key")]
+        unsigned: bool,
+    },
+    /// Remove old databases: those of a day that has a newer one first; the one in use stays
+    Prune {
+        /// How many stay [default: the setting `advisory-snapshots`]
+        #[arg(long, value_name = "COUNT")]
+        keep: Option<usize>,
     },
     /// Read every record again (exit 4 at the first damaged one)
     Verify,
@@ -97,8 +135,22 @@ pub(crate) struct DbAnswer {
     ecosystems: Vec<String>,
     /// The feeds.
     sources: Vec<SourceAnswer>,
-    /// The dates of all databases of this machine, for `--db-date`.
-    dates: Vec<String>,
+    /// All databases of this machine, the oldest first, for `--db-date`.
+    databases: Vec<KeptAnswer>,
+}
+
+/// One database.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+struct KeptAnswer {
+    /// When it was built.
+    built: String,
+    /// Its digest.
+    sha256: String,
+    /// Its bytes.
+    bytes: u64,
+    /// Whether it is in use.
+    in_use: bool,
 }
 
 /// One feed.
@@ -111,6 +163,8 @@ struct SourceAnswer {
     origin: String,
     /// When it was current.
     as_of: String,
+    /// How old that is, in whole days.
+    age_days: i64,
     /// How many facts it gave.
     facts: u64,
 }
@@ -119,22 +173,55 @@ pub(crate) fn run(context: &Context, args: &DbArgs) -> Result<(), Failure> {
     let folder = AdvisoryFolder::new(&context.settings.home.value);
     match &args.command {
         None | Some(DbCommand::Status) => status(context, &folder),
-        Some(DbCommand::Update) => update(context, &folder),
+        Some(DbCommand::Update {
+            source,
+            allow_older,
+        }) => update::run(context, &folder, source.as_deref(), *allow_older),
         Some(DbCommand::Build {
             feeds,
             output,
             sign_key,
             as_of,
         }) => {
-            let files = files(feeds, *as_of)?;
-            let bytes = compile(context, &files, Vec::new())?;
+            let files = build::files(feeds, *as_of)?;
+            let bytes = build::compile(context, &files, Vec::new())?;
             match output {
-                None => in_use(context, &folder, &bytes.0)?,
-                Some(path) => write(context, path, &bytes.0, sign_key.as_deref())?,
+                None => {
+                    let _lock = lock(context, &folder)?;
+                    let before = folder.in_use().map_err(failed)?;
+                    in_use(context, &folder, &bytes.0)
+                        .inspect_err(|_| stays(context, before.as_ref()))?;
+                }
+                Some(path) => build::write(context, path, &bytes.0, sign_key.as_deref())?,
             }
             complete(&bytes.1)
         }
-        Some(DbCommand::Import { path, key }) => import(context, &folder, path, key.as_deref()),
+        Some(DbCommand::Publish {
+            place,
+            sign_key,
+            database,
+            keep,
+        }) => exchange::publish(
+            context,
+            &folder,
+            place,
+            sign_key,
+            database.as_deref(),
+            *keep,
+        ),
+        Some(DbCommand::Import {
+            place,
+            key,
+            unsigned,
+        }) => exchange::import(context, &folder, place, key.as_deref(), *unsigned),
+        Some(DbCommand::Prune { keep }) => {
+            let _lock = lock(context, &folder)?;
+            let keep = keep.unwrap_or(context.settings.advisory_snapshots.value);
+            for gone in folder.prune(keep).map_err(failed)? {
+                context.say(&format!("removed the database of {}", gone.built));
+            }
+            status(context, &folder)
+        }
         Some(DbCommand::Verify) => verify(context, &folder),
     }
 }
@@ -147,6 +234,15 @@ fn status(context: &Context, folder: &AdvisoryFolder) -> Result<(), Failure> {
     let (snapshot, database) = folder.open(None).map_err(failed)?;
     let meta = database.meta();
     let bytes = std::fs::metadata(&snapshot.path)?.len();
+    let mut databases = Vec::new();
+    for kept in folder.snapshots().map_err(failed)? {
+        databases.push(KeptAnswer {
+            built: kept.built.to_string(),
+            sha256: kept.digest.hex(),
+            bytes: std::fs::metadata(&kept.path)?.len(),
+            in_use: kept == snapshot,
+        });
+    }
     let answer = DbAnswer {
         path: snapshot.path.display().to_string(),
         sha256: snapshot.digest.hex(),
@@ -163,28 +259,37 @@ fn status(context: &Context, folder: &AdvisoryFolder) -> Result<(), Failure> {
                 name: source.name.clone(),
                 origin: source.origin.clone(),
                 as_of: source.as_of.to_string(),
+                age_days: age_days(context, source.as_of),
                 facts: source.facts,
             })
             .collect(),
-        dates: folder
-            .snapshots()
-            .map_err(failed)?
-            .iter()
-            .map(|snapshot| snapshot.built.to_string())
-            .collect(),
+        databases,
     };
     context.answer(&answer, || {
-        let mut table = Table::new(&["feed", "as of", ">facts", "from"]);
+        let mut table = Table::new(&["feed", "as of", ">days old", ">facts", "from"]);
         for source in &answer.sources {
             table.row([
                 source.name.clone(),
                 source.as_of.clone(),
+                source.age_days.to_string(),
                 source.facts.to_string(),
                 render::printable(&source.origin).into_owned(),
             ]);
         }
+        let mut kept = String::new();
+        if answer.databases.len() > 1 {
+            let dates: Vec<String> = answer
+                .databases
+                .iter()
+                .map(|one| match one.in_use {
+                    true => format!("{} (in use)", one.built),
+                    false => one.built.clone(),
+                })
+                .collect();
+            kept = format!("kept for `--db-date`: {}\n", dates.join(", "));
+        }
         format!(
-            "{}\n{} facts about {} vulnerabilities, {}, built {} ({} days ago)\ncovers {}\n",
+            "{}\n{} facts about {} vulnerabilities, {}, built {} ({} days ago)\ncovers {}\n{kept}",
             table.render(context.painter),
             answer.facts,
             answer.vulnerabilities,
@@ -200,45 +305,22 @@ pub(crate) fn age_days(context: &Context, built: Timestamp) -> i64 {
     (context.clock.now().unix() - built.unix()).div_euclid(86_400)
 }
 
-fn update(context: &Context, folder: &AdvisoryFolder) -> Result<(), Failure> {
-    if context.settings.offline.value {
-        return Err(Failure::Usage(
-            "`kiln db update` fetches feeds, and `--offline` forbids that: compile files with `kiln db build`"
-                .to_owned(),
+/// Says which database is still in use, and how old it is.
+fn stays(context: &Context, before: Option<&Snapshot>) {
+    if let Some(before) = before {
+        context.say(&format!(
+            "the database of {} stays in use ({} days old)",
+            before.built,
+            age_days(context, before.built)
         ));
     }
-    let mut feeds: BTreeMap<FeedKind, Vec<String>> = FeedKind::all()
-        .map(|kind| {
-            let urls = kind.default_urls().iter().map(ToString::to_string);
-            (kind, urls.collect())
-        })
-        .collect();
-    for (name, urls) in &context.settings.feeds.value {
-        let kind = name.parse().map_err(Failure::Usage)?;
-        let urls = urls.iter().filter(|url| !url.is_empty()).cloned();
-        feeds.insert(kind, urls.collect());
-    }
-    let here = Path::new(".");
-    let net = context.pipeline_settings(here, None).net;
-    let now = context.clock.now();
-    let (files, problems) = folder
-        .fetch(&feeds, &net, now, &mut |url| {
-            context.say(&format!("fetching {}", render::printable(url)));
-        })
-        .map_err(failed)?;
-    if files.is_empty() {
-        let snapshots = folder.snapshots().map_err(failed)?;
-        if let Some(last) = snapshots.last() {
-            context.say(&format!(
-                "the database of {} stays in use ({} days old)",
-                last.built,
-                age_days(context, last.built)
-            ));
-        }
-    }
-    let (bytes, problems) = compile(context, &files, problems)?;
-    in_use(context, folder, &bytes)?;
-    complete(&problems)
+}
+
+/// Waits until no other process changes the databases.
+fn lock(context: &Context, folder: &AdvisoryFolder) -> Result<FolderLock, Failure> {
+    folder
+        .lock(&mut || context.say("another kiln is changing the databases: waiting for it"))
+        .map_err(failed)
 }
 
 /// Feeds that are missing are a failure, although the rest is in use.
@@ -249,115 +331,26 @@ fn complete(problems: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// The files that `KIND=PATH` names; of a folder, all in it.
-fn files(feeds: &[String], as_of: Option<Timestamp>) -> Result<Vec<FeedFile>, Failure> {
-    let mut out = Vec::new();
-    for feed in feeds {
-        let (kind, path) = feed
-            .split_once('=')
-            .ok_or_else(|| Failure::Usage(format!("`{feed}` is not of the form KIND=PATH")))?;
-        let kind: FeedKind = kind.parse().map_err(Failure::Usage)?;
-        let mut paths = vec![PathBuf::from(path)];
-        while let Some(path) = paths.pop() {
-            let meta = std::fs::metadata(&path)
-                .with_context(|| format!("cannot read `{}`", path.display()))?;
-            if meta.is_dir() {
-                let mut below = Vec::new();
-                for entry in std::fs::read_dir(&path)? {
-                    below.push(entry?.path());
-                }
-                below.sort();
-                below.reverse();
-                paths.extend(below);
-                continue;
-            }
-            let written = meta
-                .modified()
-                .ok()
-                .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-                .and_then(|since| i64::try_from(since.as_secs()).ok())
-                .unwrap_or_default();
-            out.push(FeedFile {
-                kind,
-                origin: path.display().to_string(),
-                as_of: as_of.unwrap_or(Timestamp::from_unix(written)),
-                path,
-            });
-        }
-    }
-    Ok(out)
-}
-
-fn compile(
-    context: &Context,
-    files: &[FeedFile],
-    mut problems: Vec<String>,
-) -> Result<(Vec<u8>, Vec<String>), Failure> {
-    let built = build_database(files, context.clock.now(), &mut |feed, facts| {
-        let line = format!("{}: {facts} facts ({})", feed.kind, feed.origin);
-        context.say_more(&render::printable(&line));
-    })
-    .map_err(failed)?;
-    problems.extend(built.failed);
-    for problem in &problems {
-        context.say(&format!("missing: {}", render::printable(problem)));
-    }
-    Ok((built.bytes, problems))
-}
-
+/// Puts a compiled database into use.
 fn in_use(context: &Context, folder: &AdvisoryFolder, bytes: &[u8]) -> Result<(), Failure> {
-    let before = folder.snapshots().map_err(failed)?.last().cloned();
-    let snapshot = folder.install(bytes).map_err(|error| {
-        if let Some(before) = &before {
-            context.say(&format!("the database of {} stays in use", before.built));
-        }
-        failed(error)
-    })?;
+    let snapshot = folder.install(bytes, false).map_err(failed)?;
     said(context, folder, &snapshot)
 }
 
+/// Says what is in use now, and lets go of the oldest databases.
 fn said(context: &Context, folder: &AdvisoryFolder, snapshot: &Snapshot) -> Result<(), Failure> {
-    let newest = folder.snapshots().map_err(failed)?.pop();
-    if newest.as_ref() != Some(snapshot) {
+    let in_use = folder.in_use().map_err(failed)?;
+    if in_use.as_ref() != Some(snapshot) {
         context.say(&format!(
             "it is of {}; a newer one is here and stays in use",
             snapshot.built
         ));
     }
-    status(context, folder)
-}
-
-fn write(context: &Context, path: &Path, bytes: &[u8], key: Option<&Path>) -> Result<(), Failure> {
-    let place = || format!("cannot write `{}`", path.display());
-    let whole = |path: &Path, bytes: &[u8]| -> anyhow::Result<()> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    whole(path, bytes).with_context(place)?;
-    if let Some(key) = key {
-        let text = text_of(key)?;
-        let signature = signature::sign(&text, &Digest::of(bytes))
-            .map_err(|source| AdvisoryError::Signature {
-                path: key.display().to_string(),
-                source,
-            })
-            .map_err(failed)?;
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(SIGNATURE_SUFFIX);
-        whole(Path::new(&beside), signature.as_bytes()).with_context(place)?;
+    let keep = context.settings.advisory_snapshots.value;
+    for gone in folder.prune(keep).map_err(failed)? {
+        context.say_more(&format!("removed the database of {}", gone.built));
     }
-    context.say(&format!(
-        "wrote {} ({})",
-        path.display(),
-        render::size(bytes.len() as u64)
-    ));
-    Ok(())
+    status(context, folder)
 }
 
 fn text_of(path: &Path) -> Result<String, Failure> {
@@ -366,35 +359,6 @@ fn text_of(path: &Path) -> Result<String, Failure> {
         .and_then(|file| file.take(64 << 10).read_to_string(&mut text))
         .with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(text)
-}
-
-fn import(
-    context: &Context,
-    folder: &AdvisoryFolder,
-    path: &Path,
-    key: Option<&Path>,
-) -> Result<(), Failure> {
-    let key = key.or(context.settings.advisory_key.value.as_deref());
-    let key = key.map(text_of).transpose()?;
-    let mut path = path.to_owned();
-    if path.is_dir() {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&path)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|end| end == "kilndb") {
-                found.push(path);
-            }
-        }
-        found.sort();
-        path = found
-            .pop()
-            .with_context(|| format!("there is no file `*.kilndb` in `{}`", path.display()))?;
-    }
-    let snapshot = folder.import(&path, key.as_deref()).map_err(failed)?;
-    if key.is_none() {
-        context.say("it is taken as it is: no key is set that it must be signed with");
-    }
-    said(context, folder, &snapshot)
 }
 
 fn verify(context: &Context, folder: &AdvisoryFolder) -> Result<(), Failure> {

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
 use crate::render;
-use crate::statements::Statements;
+use crate::statements::{self, Statements};
 
 /// Show every fact about a vulnerability and an image, and what each means for it
 ///
@@ -44,7 +44,9 @@ pub(crate) struct ExplainArgs {
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
     let inventory = images::inventory(context, &args.image, args.platform.as_deref())?;
     let folder = AdvisoryFolder::new(&context.settings.home.value);
-    let (snapshot, database) = folder.open(args.db_date).map_err(PipelineError::from)?;
+    let (snapshot, database) = folder
+        .open(args.db_date.map(statements::whole_day))
+        .map_err(PipelineError::from)?;
     let failed = |source| {
         PipelineError::from(AdvisoryError::Database {
             path: snapshot.path.display().to_string(),

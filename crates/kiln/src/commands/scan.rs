@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
 use crate::render::{self, Table};
-use crate::statements::Statements;
+use crate::statements::{self, Statements};
 
 /// Find known vulnerabilities in an image
 ///
@@ -172,7 +172,9 @@ pub(crate) fn held(
     let documents = statements.read(context)?;
     let inventory = images::inventory(context, image, platform)?;
     let folder = AdvisoryFolder::new(&context.settings.home.value);
-    let (snapshot, database) = folder.open(at).map_err(PipelineError::from)?;
+    let (snapshot, database) = folder
+        .open(at.map(statements::whole_day))
+        .map_err(PipelineError::from)?;
     let fact = database_fact(&snapshot, &database);
     let damaged = |source| kiln_pipeline::AdvisoryError::Database {
         path: snapshot.path.display().to_string(),

@@ -11,6 +11,7 @@
     reason = "these tests are about processes and the environment, and what is skipped must be seen"
 )]
 
+mod advisories;
 mod attacks;
 mod build;
 mod declared;
@@ -21,6 +22,7 @@ mod interrupted;
 mod layout;
 mod lock;
 mod mirrors;
+mod publication;
 mod reproducible;
 mod sbom;
 mod scan;

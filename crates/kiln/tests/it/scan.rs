@@ -15,7 +15,7 @@ const KEV: &str = r#"{"vulnerabilities":[{"cveID":"CVE-2030-0001","dateAdded":"2
 
 fn environment(release: &str) -> Environment {
     let environment =
-        Environment::new(env!("CARGO_BIN_EXE_kiln")).at("2030-03-01T00:00:00Z".parse().unwrap());
+        Environment::new(env!("CARGO_BIN_EXE_kiln")).at("2030-03-01T09:00:00Z".parse().unwrap());
     environment.write("tracker.json", TRACKER);
     environment.write("kev.json", KEV);
     environment.write(
@@ -55,6 +55,10 @@ fn findings_come_in_three_groups_and_the_exit_code_says_the_answer() {
     environment
         .run(&["scan", "rootfs:root", "--db-date", "2029-01-01"])
         .failure(3);
+    // A day is all of it.
+    environment
+        .run(&["scan", "rootfs:root", "--db-date", "2030-03-01"])
+        .success();
     let json = environment
         .run(&["scan", "rootfs:root", "--json"])
         .success();
@@ -124,7 +128,10 @@ fn a_database_of_others_must_be_whole_and_signed_where_a_key_is_set() {
     fs::write(&folder, &changed).unwrap();
     environment.run(&import).failure(4);
     // Without a key the damage is found too, by the checks of the records.
-    environment.run(&["db", "import", "ours.kilndb"]).failure(4);
+    let unsigned = ["db", "import", "ours.kilndb", "--unsigned"];
+    environment.run(&unsigned).failure(4);
+    // Nobody vouches for it, and nobody said that nobody needs to.
+    environment.run(&unsigned[..3]).failure(64);
     fs::write(&folder, &whole).unwrap();
     environment.run(&import).success();
     fs::remove_file(environment.work().join("ours.kilndb.sig")).unwrap();
