@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod context;
+mod day;
 mod engine;
 mod exit;
 mod failure;

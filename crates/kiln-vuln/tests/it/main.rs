@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails, and one asks dpkg itself"
 )]
 
+mod at;
 mod compare;
 mod database;
 mod feeds;

@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::Args;
-use kiln_pipeline::{AdvisoryError, AdvisoryFolder, PipelineError};
-use kiln_types::{Fact, RangeEnd, Timestamp};
+use kiln_pipeline::{AdvisoryError, PipelineError};
+use kiln_types::{Fact, RangeEnd};
 use kiln_vuln::Advisories as _;
 use kiln_vuln::ecosystem::question;
-use kiln_vuln::matching::holds;
+use kiln_vuln::matching::{Known, fact_at, holds, known_at, vulnerability_at};
 
 use crate::commands::scan;
 use crate::context::Context;
+use crate::day::Day;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
 use crate::render;
-use crate::statements::{self, Statements};
+use crate::statements::Statements;
 
 /// Show every fact about a vulnerability and an image, and what each means for it
 ///
@@ -24,8 +25,10 @@ use crate::statements::{self, Statements};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln explain CVE-2026-1234 nginx\n  \
-    kiln explain CVE-2026-1234 nginx --vex advisories/\n\n\
-    Exit codes: 0 there are facts · 1 could not be done · 3 the database has nothing about it · 64 usage")]
+    kiln explain CVE-2026-1234 nginx --vex advisories/\n  \
+    kiln explain CVE-2026-1234 nginx --at 2026-03-01     what was known on that day\n\n\
+    Exit codes: 0 there are facts · 1 could not be done · 3 the database has nothing about it, or\n\
+    nothing on that day · 64 usage")]
 pub(crate) struct ExplainArgs {
     /// The vulnerability, by any of its ids
     id: String,
@@ -34,26 +37,22 @@ pub(crate) struct ExplainArgs {
     /// Of which platform [default: this machine's, or the first]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
-    /// By the newest database of this day or before
-    #[arg(long, value_name = "DATE")]
-    db_date: Option<Timestamp>,
+    #[command(flatten)]
+    day: Day,
     #[command(flatten)]
     statements: Statements,
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
     let inventory = images::inventory(context, &args.image, args.platform.as_deref())?;
-    let folder = AdvisoryFolder::new(&context.settings.home.value);
-    let (snapshot, database) = folder
-        .open(args.db_date.map(statements::whole_day))
-        .map_err(PipelineError::from)?;
+    let (snapshot, database) = args.day.database(context)?;
     let failed = |source| {
         PipelineError::from(AdvisoryError::Database {
             path: snapshot.path.display().to_string(),
             source,
         })
     };
-    let Some(vulnerability) = database.vulnerability(&args.id).map_err(failed)? else {
+    let Some(mut vulnerability) = database.vulnerability(&args.id).map_err(failed)? else {
         if !args.statements.is_empty() {
             let told = stated(context, args, &BTreeSet::from([&args.id]))?;
             render::print(&render::printable_lines(&format!("{}\n", told.join("\n"))))?;
@@ -65,7 +64,43 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         ));
         return Err(Failure::Answered(Exit::Unknown));
     };
+    let mut found = Vec::new();
+    for (_, component) in inventory.entries() {
+        let Ok(question) = question(component, inventory.distribution.as_ref()) else {
+            continue;
+        };
+        let facts = database
+            .facts(&question.ecosystem, &question.package)
+            .map_err(failed)?;
+        let about = facts
+            .into_iter()
+            .filter(|fact| fact.vulnerability == vulnerability.id);
+        found.extend(about.map(|fact| (component, question.clone(), fact)));
+    }
     let mut text = String::new();
+    let mut is_known = true;
+    if let Some(at) = args.day.at() {
+        let facts: Vec<Fact> = found.iter().map(|(_, _, fact)| fact.clone()).collect();
+        let line = match known_at(&vulnerability, &facts, at) {
+            Known::Since(date) => format!("known on {at}, since {date} at least"),
+            Known::Later => {
+                context.say(&format!(
+                    "{} was not known on {at}",
+                    render::printable(&vulnerability.id)
+                ));
+                return Err(Failure::Answered(Exit::Unknown));
+            }
+            Known::Undated => {
+                is_known = false;
+                format!("not known: no date says whether it was known on {at}")
+            }
+        };
+        let _ = writeln!(text, "{line}; severities and reasons are today's");
+        vulnerability = vulnerability_at(vulnerability, at);
+        for (_, _, fact) in &mut found {
+            *fact = fact_at(fact, at).0;
+        }
+    }
     let _ = writeln!(text, "{}  {}", vulnerability.id, vulnerability.summary);
     let aliases: Vec<&str> = vulnerability.aliases.iter().map(String::as_str).collect();
     if !aliases.is_empty() {
@@ -91,40 +126,29 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         let _ = writeln!(text, "EPSS {probability}");
     }
     let mut told = Vec::new();
-    for (_, component) in inventory.entries() {
-        let Ok(question) = question(component, inventory.distribution.as_ref()) else {
-            continue;
+    for (component, question, fact) in &found {
+        let answer = match holds(&question.ecosystem, &question.version, fact).0 {
+            Some(true) => "affected",
+            Some(false) => "not affected",
+            None => "cannot be compared",
         };
-        let facts = database
-            .facts(&question.ecosystem, &question.package)
-            .map_err(failed)?;
-        for fact in facts
+        let source = database
+            .meta()
+            .sources
             .iter()
-            .filter(|fact| fact.vulnerability == vulnerability.id)
-        {
-            let answer = match holds(&question.ecosystem, &question.version, fact).0 {
-                Some(true) => "affected",
-                Some(false) => "not affected",
-                None => "cannot be compared",
-            };
-            let source = database
-                .meta()
-                .sources
-                .iter()
-                .find(|source| source.name == fact.source)
-                .map(|source| format!(" of {}", source.as_of))
-                .unwrap_or_default();
-            told.push(format!(
-                "{} {} ({} {} in {}): {answer}\n  {}{source} says: {}",
-                component.name,
-                component.version,
-                question.package,
-                question.version,
-                question.ecosystem,
-                fact.source,
-                said(fact)
-            ));
-        }
+            .find(|source| source.name == fact.source)
+            .map(|source| format!(" of {}", source.as_of))
+            .unwrap_or_default();
+        told.push(format!(
+            "{} {} ({} {} in {}): {answer}\n  {}{source} says: {}",
+            component.name,
+            component.version,
+            question.package,
+            question.version,
+            question.ecosystem,
+            fact.source,
+            said(fact)
+        ));
     }
     if told.is_empty() {
         told.push("no fact about it speaks of anything in this image".to_owned());
@@ -136,7 +160,10 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         let _ = writeln!(text, "\n{}", stated(context, args, &ids)?.join("\n"));
     }
     render::print(&render::printable_lines(&text))?;
-    Ok(())
+    match is_known {
+        true => Ok(()),
+        false => Err(Failure::Answered(Exit::Unknown)),
+    }
 }
 
 /// What VEX statements say about a vulnerability, and what came of each.
@@ -146,13 +173,7 @@ fn stated(
     ids: &BTreeSet<&String>,
 ) -> Result<Vec<String>, Failure> {
     let platform = args.platform.as_deref();
-    let held = scan::held(
-        context,
-        &args.image,
-        platform,
-        args.db_date,
-        &args.statements,
-    )?;
+    let held = scan::held(context, &args.image, platform, args.day, &args.statements)?;
     let mut told = Vec::new();
     for outcome in &held.outcomes {
         let Some(document) = held.documents.get(outcome.document) else {

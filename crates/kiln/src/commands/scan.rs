@@ -4,19 +4,18 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use kiln_pipeline::{AdvisoryFolder, PipelineError, database_fact};
-use kiln_types::{Clock as _, Findings, RiskLevel, Timestamp};
-use kiln_vuln::match_inventory;
+use kiln_types::{Clock as _, Findings, RiskLevel};
 use kiln_vuln::report::{self, Group};
 use kiln_vuln::vex::{self, VexDocument, VexOutcome};
 
 use crate::commands::db::age_days;
 use crate::context::Context;
+use crate::day::{self, Day};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
 use crate::render::{self, Table};
-use crate::statements::{self, Statements};
+use crate::statements::Statements;
 
 /// Find known vulnerabilities in an image
 ///
@@ -29,7 +28,8 @@ use crate::statements::{self, Statements};
     kiln scan oci:out --format sarif -o nginx.sarif\n  \
     kiln scan nginx --fail-on high                       exit 2 when there is one\n  \
     kiln scan nginx --vex advisories/                      VEX documents suppress what they clear\n  \
-    kiln scan sbom:app.cdx.json --db-date 2026-11-01       by the database of that day\n\n\
+    kiln scan sbom:app.cdx.json --db-date 2026-11-01       by the database of that day\n  \
+    kiln scan nginx --at 2026-03-01                        what was known on that day\n\n\
     Exit codes: 0 done · 1 could not be done · 2 there is what --fail-on names · 3 cannot be known ·\n\
     4 an input is not what it claims · 64 usage")]
 pub(crate) struct ScanArgs {
@@ -45,9 +45,8 @@ pub(crate) struct ScanArgs {
     /// Into a file [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// By the newest database of this day or before
-    #[arg(long, value_name = "DATE")]
-    db_date: Option<Timestamp>,
+    #[command(flatten)]
+    day: Day,
     /// End with 2 when there is a finding of this level or worse, which is not suppressed
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     fail_on: Option<RiskLevel>,
@@ -97,7 +96,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         context,
         &args.image,
         args.platform.as_deref(),
-        args.db_date,
+        args.day,
         &args.statements,
     )?
     .findings;
@@ -121,6 +120,11 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         Some(path) => std::fs::write(path, &document)
             .with_context(|| format!("cannot write `{}`", path.display()))?,
         None => render::print(&document)?,
+    }
+    if let Some(day) = &findings.at {
+        for line in day::told(day, findings.database.built) {
+            context.say(&render::printable(&line));
+        }
     }
     let age = age_days(context, findings.database.built);
     if let Some(most) = args.max_age.filter(|most| age > *most) {
@@ -147,6 +151,10 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         }
         return Err(Failure::Answered(Exit::Unknown));
     }
+    let is_known = |day| day::is_known(day, findings.database.built);
+    if !findings.at.as_ref().is_none_or(is_known) {
+        return Err(Failure::Answered(Exit::Unknown));
+    }
     Ok(())
 }
 
@@ -160,30 +168,19 @@ pub(crate) struct Held {
     pub(crate) outcomes: Vec<VexOutcome>,
 }
 
-/// What is wrong with an image, by the database in use or that of a day, with VEX statements applied.
+/// What is wrong with an image, by the database in use or of another day, with VEX statements applied.
 pub(crate) fn held(
     context: &Context,
     image: &str,
     platform: Option<&str>,
-    at: Option<Timestamp>,
+    day: Day,
     statements: &Statements,
 ) -> Result<Held, Failure> {
     // Before the image, which takes longer to read.
     let documents = statements.read(context)?;
     let inventory = images::inventory(context, image, platform)?;
-    let folder = AdvisoryFolder::new(&context.settings.home.value);
-    let (snapshot, database) = folder
-        .open(at.map(statements::whole_day))
-        .map_err(PipelineError::from)?;
-    let fact = database_fact(&snapshot, &database);
-    let damaged = |source| kiln_pipeline::AdvisoryError::Database {
-        path: snapshot.path.display().to_string(),
-        source,
-    };
-    let mut findings = match_inventory(&inventory, &database, fact)
-        .map_err(damaged)
-        .map_err(PipelineError::from)?;
-    let options = statements.options(image, at);
+    let mut findings = day.findings(context, &inventory)?;
+    let options = statements.options(image, day.statements());
     let outcomes = vex::apply(&mut findings, &inventory, &documents, &options);
     Ok(Held {
         findings,
@@ -200,6 +197,9 @@ fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
 
 fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> String {
     let mut out = String::new();
+    if let Some(day) = &findings.at {
+        out.push_str(&format!("What was known on {}\n", day.at));
+    }
     for group in Group::ALL {
         let list: Vec<_> = group.findings(findings).collect();
         let title = format!("{} ({})", group.title(), list.len());

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::commands::scan;
 use crate::context::Context;
+use crate::day::Day;
 use crate::failure::Failure;
 use crate::images;
 use crate::render::{self, Table};
@@ -233,7 +234,7 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<(), Failure> {
         context,
         &args.image,
         args.platform.as_deref(),
-        args.db_date,
+        Day::of_database(args.db_date),
         &args.statements,
     )?;
     let mut statements = Vec::new();

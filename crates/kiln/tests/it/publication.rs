@@ -246,8 +246,8 @@ fn what_is_published_is_the_same_bytes_and_reaches_others_as_deltas() {
             "kev=vunnel-kev/valid-catalog-1.json",
         ])
         .env("KILN_NOW", "2030-03-03T00:00:00Z")
-        .status();
-    assert!(old.unwrap().success());
+        .output();
+    assert!(old.unwrap().status.success());
     let said = fourth
         .publish(4, 42, &["--database", "old.kilndb"])
         .1

@@ -356,3 +356,90 @@ fn a_statement_is_created_merged_and_read_back() {
         .failure(64);
     assert!(said.contains("has no digest"), "{said}");
 }
+
+/// Dates of publication, by NVD.
+const NVD: &str = r#"{"vulnerabilities":[
+  {"cve":{"id":"CVE-2030-0001","published":"2030-01-10T08:00:00.000"}},
+  {"cve":{"id":"CVE-2030-0003","published":"2030-01-12T08:00:00.000"}}]}"#;
+
+#[test]
+fn what_was_known_on_a_day_is_told_by_dates_and_what_has_none_is_named() {
+    let environment = environment("13");
+    environment.write("nvd.json", NVD);
+    environment.write(
+        "scores.csv",
+        "#model_version:v1,score_date:2030-02-10T00:00:00+0000\ncve,epss,percentile\nCVE-2030-0001,0.25,0.5\n",
+    );
+    let scores = [&BUILD[..], &["nvd=nvd.json", "epss=scores.csv"]].concat();
+    let build = |date: &str, feeds: &[&str]| {
+        let mut command = environment.command(feeds);
+        let output = command.env("KILN_NOW", date).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    build("2030-02-10T12:00:00Z", &scores);
+    build(
+        "2030-03-01T00:00:00Z",
+        &[&BUILD[..], &["nvd=nvd.json"]].concat(),
+    );
+    let at = |day: &str| {
+        let run = environment.run(&["scan", "rootfs:root", "--at", day, "--json"]);
+        let json: Value = serde_json::from_str(&run.stdout).unwrap();
+        (run, json)
+    };
+
+    let (run, json) = at("2030-01-09");
+    // CVE-2030-0002 has no date: it is named, and nothing is certain.
+    assert_eq!(run.code, Some(3), "{run}");
+    for part in [
+        "as known on 2030-01-09T23:59:59Z: 2 findings came later",
+        "no date says whether 1 vulnerabilities were known: CVE-2030-0002",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {run}");
+    }
+    assert_eq!(json["findings"].as_array().unwrap().len(), 0);
+    assert_eq!(json["at"]["later"], 2);
+    // Of the year before, nothing can have been known.
+    assert_eq!(at("2029-12-31").0.code, Some(0));
+
+    let (run, json) = at("2030-01-10");
+    let finding = &json["findings"][0];
+    assert_eq!(finding["vulnerability"]["id"], "CVE-2030-0001");
+    assert_eq!(finding["state"], "open");
+    assert!(finding["vulnerability"]["exploited"].is_null(), "{finding}");
+    assert!(
+        run.stderr
+            .contains("no date says when 1 were fixed, so they stand without a fix: CVE-2030-0001"),
+        "{run}"
+    );
+    assert!(run.stderr.contains("no EPSS scores of that day"), "{run}");
+    // Exploited since, and by the scores of that very day, which an older database has.
+    let (run, json) = at("2030-02-10");
+    let vulnerability = &json["findings"][0]["vulnerability"];
+    assert_eq!(vulnerability["exploited"]["added"], "2030-02-01");
+    assert_eq!(vulnerability["epss"]["probability"], 25_000);
+    assert!(run.stderr.contains("EPSS scores are of that day"), "{run}");
+    // What came after the database was built is not in it.
+    let (run, _) = at("2030-03-02");
+    assert_eq!(run.code, Some(3));
+    assert!(
+        run.stderr
+            .contains("the database is of 2030-03-01T00:00:00Z, before the end"),
+        "{run}"
+    );
+
+    let explain =
+        |id: &str, day: &str| environment.run(&["explain", id, "rootfs:root", "--at", day]);
+    let told = explain("CVE-2030-0001", "2030-01-10").success();
+    for part in [
+        "known on 2030-01-10T23:59:59Z, since 2030-01-10T08:00:00Z at least",
+        "open before 1.0-2 (fixed in 1.0-2, and no date says when)",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("exploited"), "{told}");
+    let said = explain("CVE-2030-0001", "2030-01-09").failure(3);
+    assert!(said.contains("was not known on 2030-01-09"), "{said}");
+    let run = explain("CVE-2030-0002", "2030-01-10");
+    assert_eq!(run.code, Some(3));
+    assert!(run.stdout.contains("no date says whether"), "{run}");
+}
