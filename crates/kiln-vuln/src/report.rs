@@ -2,12 +2,14 @@
 //! are escaped for their form.
 
 mod cyclonedx;
+mod day;
 mod html;
 mod markdown;
 mod sarif;
 mod services;
 
 pub use cyclonedx::cyclonedx_vex;
+pub use day::{is_day_known, of_day};
 pub use html::html;
 pub(crate) use html::{page_style, sort_script};
 pub(crate) use markdown::cell;

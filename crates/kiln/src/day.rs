@@ -2,15 +2,12 @@
 
 use clap::Args;
 use kiln_pipeline::{AdvisoryFolder, PipelineError, Snapshot, database_fact};
-use kiln_types::{DayFact, Findings, Inventory, Timestamp, UndatedPart};
+use kiln_types::{Findings, Inventory, Timestamp};
 use kiln_vuln::{Advisories as _, Database, match_inventory, match_inventory_at};
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::statements::whole_day;
-
-/// The most ids that are named in a line.
-const NAMED: usize = 20;
 
 /// Which day is asked about.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -103,58 +100,4 @@ fn scores_of(
         }
     }
     Ok(None)
-}
-
-/// What the answer leaves open, in words.
-pub(crate) fn told(day: &DayFact, built: Timestamp) -> Vec<String> {
-    let mut out = vec![format!(
-        "as known on {}: {} findings came later",
-        day.at, day.later
-    )];
-    if is_beyond(day, built) {
-        out.push(format!(
-            "not known: the database is of {built}, before the end of that day"
-        ));
-    }
-    let ids = |part| {
-        let ids = day.undated(part);
-        let more = ids.len().saturating_sub(NAMED);
-        let named = ids.get(..NAMED).unwrap_or(&ids).join(", ");
-        let rest = match more {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        (ids.len(), format!("{named}{rest}"))
-    };
-    let (count, named) = ids(UndatedPart::Advisory);
-    if count > 0 {
-        out.push(format!(
-            "not known: no date says whether {count} vulnerabilities were known: {named}"
-        ));
-    }
-    let (count, named) = ids(UndatedPart::Fix);
-    if count > 0 {
-        out.push(format!(
-            "no date says when {count} were fixed, so they stand without a fix: {named}"
-        ));
-    }
-    out.push(match &day.epss {
-        Some(_) => "EPSS scores are of that day; severities and reasons are today's".to_owned(),
-        None => {
-            "no EPSS scores of that day are here; severities and reasons are today's".to_owned()
-        }
-    });
-    out
-}
-
-/// Whether the day goes on after the database was built.
-fn is_beyond(day: &DayFact, built: Timestamp) -> bool {
-    whole_day(Timestamp::from_unix(
-        built.unix() - built.unix().rem_euclid(86_400),
-    )) < day.at
-}
-
-/// Whether it can be said at all what was known.
-pub(crate) fn is_known(day: &DayFact, built: Timestamp) -> bool {
-    day.undated(UndatedPart::Advisory).is_empty() && !is_beyond(day, built)
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use kiln_types::{Finding, Findings, RiskLevel, Timestamp};
 
 use super::sarif::link;
-use super::{Group, escape, fraction, remedy};
+use super::{Group, escape, fraction, of_day, remedy};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;\
 color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}\
@@ -51,6 +51,9 @@ pub fn html(findings: &Findings, now: Timestamp) -> String {
         findings.components,
         findings.database.built
     );
+    for line in of_day(findings) {
+        let _ = writeln!(out, "<p class=\"warn\">{}</p>", escape(&line));
+    }
     for blind in &findings.blind {
         let _ = writeln!(
             out,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kiln_types::Findings;
 
 use super::sarif::link;
-use super::{Group, remedy};
+use super::{Group, of_day, remedy};
 
 /// The report.
 #[must_use]
@@ -19,6 +19,9 @@ pub fn markdown(findings: &Findings) -> String {
         findings.components,
         findings.database.built
     );
+    for line in of_day(findings) {
+        let _ = writeln!(out, "> {}\n", cell(&line));
+    }
     for blind in &findings.blind {
         let _ = writeln!(
             out,

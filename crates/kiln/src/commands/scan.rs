@@ -10,7 +10,7 @@ use kiln_vuln::vex::{self, VexDocument, VexOutcome};
 
 use crate::commands::db::age_days;
 use crate::context::Context;
-use crate::day::{self, Day};
+use crate::day::Day;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
@@ -121,10 +121,8 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
             .with_context(|| format!("cannot write `{}`", path.display()))?,
         None => render::print(&document)?,
     }
-    if let Some(day) = &findings.at {
-        for line in day::told(day, findings.database.built) {
-            context.say(&render::printable(&line));
-        }
+    for line in report::of_day(&findings) {
+        context.say(&render::printable(&line));
     }
     let age = age_days(context, findings.database.built);
     if let Some(most) = args.max_age.filter(|most| age > *most) {
@@ -151,8 +149,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         }
         return Err(Failure::Answered(Exit::Unknown));
     }
-    let is_known = |day| day::is_known(day, findings.database.built);
-    if !findings.at.as_ref().is_none_or(is_known) {
+    if !report::is_day_known(&findings) {
         return Err(Failure::Answered(Exit::Unknown));
     }
     Ok(())

@@ -398,6 +398,21 @@ fn what_was_known_on_a_day_is_told_by_dates_and_what_has_none_is_named() {
     }
     assert_eq!(json["findings"].as_array().unwrap().len(), 0);
     assert_eq!(json["at"]["later"], 2);
+    for form in ["markdown", "html"] {
+        let scan = [
+            "scan",
+            "rootfs:root",
+            "--at",
+            "2030-01-09",
+            "--format",
+            form,
+        ];
+        let run = environment.run(&scan);
+        assert!(
+            run.stdout.contains("as known on 2030-01-09T23:59:59Z"),
+            "{run}"
+        );
+    }
     // Of the year before, nothing can have been known.
     assert_eq!(at("2029-12-31").0.code, Some(0));
 

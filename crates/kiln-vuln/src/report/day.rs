@@ -1,0 +1,64 @@
+//! What an answer about a past day leaves open.
+
+use kiln_types::{Findings, UndatedPart};
+
+/// The most ids that are named in a line.
+const NAMED: usize = 20;
+
+/// What findings of a past day leave open, in sentences; nothing where no day was asked about.
+#[must_use]
+pub fn of_day(findings: &Findings) -> Vec<String> {
+    let Some(day) = &findings.at else {
+        return Vec::new();
+    };
+    let mut out = vec![format!(
+        "as known on {}: {} findings came later",
+        day.at, day.later
+    )];
+    if is_beyond(findings) {
+        out.push(format!(
+            "not known: the database is of {}, before the end of that day",
+            findings.database.built
+        ));
+    }
+    let ids = |part| {
+        let ids = day.undated(part);
+        let named = ids.get(..NAMED).unwrap_or(&ids).join(", ");
+        let rest = match ids.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (ids.len(), format!("{named}{rest}"))
+    };
+    let (count, named) = ids(UndatedPart::Advisory);
+    if count > 0 {
+        out.push(format!(
+            "not known: no date says whether {count} vulnerabilities were known: {named}"
+        ));
+    }
+    let (count, named) = ids(UndatedPart::Fix);
+    if count > 0 {
+        out.push(format!(
+            "no date says when {count} were fixed, so they stand without a fix: {named}"
+        ));
+    }
+    let scores = match &day.epss {
+        Some(_) => "EPSS scores are of that day; severities and reasons are today's",
+        None => "no EPSS scores of that day are here; severities and reasons are today's",
+    };
+    out.push(scores.to_owned());
+    out
+}
+
+/// Whether findings of a past day say all that was known; those of no day do.
+#[must_use]
+pub fn is_day_known(findings: &Findings) -> bool {
+    let day = findings.at.as_ref();
+    day.is_none_or(|day| day.undated(UndatedPart::Advisory).is_empty()) && !is_beyond(findings)
+}
+
+/// Whether the day goes on after the day on which the database was built.
+fn is_beyond(findings: &Findings) -> bool {
+    let day = findings.at.as_ref();
+    day.is_some_and(|day| day.at.date() > findings.database.built.date())
+}
