@@ -213,6 +213,9 @@ impl PipelineError {
             Self::Advisory(crate::AdvisoryError::None { at: None }) => {
                 "make one with `kiln db update`, or take one over with `kiln db import`".to_owned()
             }
+            Self::Advisory(crate::AdvisoryError::None { at: Some(_) }) => {
+                "`kiln db status` lists the databases that are kept".to_owned()
+            }
             Self::NoStartProgram { .. } => {
                 "run `scripts/build-start` in kiln's source and build kiln again, or remove `start` and `init` from the definition".to_owned()
             }

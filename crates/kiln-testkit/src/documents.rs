@@ -136,6 +136,32 @@ fn commands(file: &Path, text: &str) -> Vec<DocumentCommand> {
     found
 }
 
+/// Puts the files that a document's commands work with into a folder: those of the folder beside the
+/// document that has its name. Says whether there are any.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn document_samples(file: &Path, folder: &Path) -> io::Result<bool> {
+    let samples = file.with_extension("");
+    if !samples.is_dir() {
+        return Ok(false);
+    }
+    let mut folders = vec![(samples, folder.to_path_buf())];
+    while let Some((from, to)) = folders.pop() {
+        fs::create_dir_all(&to)?;
+        for entry in fs::read_dir(&from)? {
+            let entry = entry?;
+            let to = to.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push((entry.path(), to));
+            } else {
+                fs::copy(entry.path(), to)?;
+            }
+        }
+    }
+    Ok(true)
+}
+
 /// README.md and all documents below `docs`, sorted.
 ///
 /// # Errors

@@ -37,7 +37,7 @@ mod server;
 pub use archive::{Compression, Entry, EntryKind, ar, tar};
 pub use deb::{Deb, DebBuilder};
 pub use debian::tiny_debian;
-pub use documents::{DocumentCommand, document_commands, markdown_files};
+pub use documents::{DocumentCommand, document_commands, document_samples, markdown_files};
 pub use environment::{Environment, Run};
 pub use inspect::{TarEntry, gzip_members, read_tar};
 pub use keys::{TestKey, keyring, keyring_binary};

@@ -51,7 +51,8 @@ fn message(digest: &Digest) -> String {
 /// # Errors
 /// When the key is none.
 pub fn sign(key: &str, digest: &Digest) -> Result<String, SignatureError> {
-    let bytes = pem(key, &PRIVATE).ok_or(SignatureError::PrivateKey)?;
+    let block = blocks(key).next().unwrap_or_default();
+    let bytes = pem(block, &PRIVATE).ok_or(SignatureError::PrivateKey)?;
     let signature = SigningKey::from_bytes(&bytes).sign(message(digest).as_bytes());
     let hex: String = signature
         .to_bytes()

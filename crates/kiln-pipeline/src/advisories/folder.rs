@@ -18,6 +18,9 @@ use super::{AdvisoryError, file_error, open_database};
 /// The largest database that is taken over.
 pub(super) const LARGEST_DATABASE: u64 = 1 << 30;
 
+/// The largest signature.
+pub(super) const LARGEST_SIGNATURE: u64 = 4 << 10;
+
 /// What follows a database's file name in that of its signature.
 pub const SIGNATURE_SUFFIX: &str = ".sig";
 
@@ -231,12 +234,17 @@ impl AdvisoryFolder {
         Ok(out)
     }
 
-    /// Takes over a database file that somebody else made. Where a key is given, the file must be
-    /// signed with it.
+    /// Takes over a database file that somebody else made. Where keys are given, one of them must have
+    /// signed the file. An older one than that in use is kept, and does not come into use.
     ///
     /// # Errors
-    /// When the signature is missing or wrong, or as [`AdvisoryFolder::install`].
-    pub fn import(&self, path: &Path, key: Option<&str>) -> Result<Snapshot, AdvisoryError> {
+    /// When the signature is missing or wrong, when the file is of a day that is to come, or as [`AdvisoryFolder::install`].
+    pub fn import(
+        &self,
+        path: &Path,
+        key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Snapshot, AdvisoryError> {
         let file = File::open(path).map_err(file_error(path))?;
         let mut bytes = Vec::new();
         file.take(LARGEST_DATABASE + 1)
@@ -251,12 +259,19 @@ impl AdvisoryFolder {
         if let Some(key) = key {
             let mut beside = path.as_os_str().to_owned();
             beside.push(SIGNATURE_SUFFIX);
-            let text = std::fs::read_to_string(&beside).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => AdvisoryError::Unsigned {
-                    path: path.display().to_string(),
-                },
-                _ => file_error(path)(error),
-            })?;
+            let mut text = String::new();
+            File::open(&beside)
+                .and_then(|file| file.take(LARGEST_SIGNATURE).read_to_string(&mut text))
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => AdvisoryError::Unsigned {
+                        path: path.display().to_string(),
+                    },
+                    io::ErrorKind::InvalidData => AdvisoryError::Signature {
+                        path: path.display().to_string(),
+                        source: signature::SignatureError::Form,
+                    },
+                    _ => file_error(Path::new(&beside))(error),
+                })?;
             signature::verify(key, &Digest::of(&bytes), &text).map_err(|source| {
                 AdvisoryError::Signature {
                     path: path.display().to_string(),
@@ -264,8 +279,26 @@ impl AdvisoryFolder {
                 }
             })?;
         }
+        let opened =
+            Database::open(bytes.as_slice()).map_err(|source| AdvisoryError::Database {
+                path: path.display().to_string(),
+                source,
+            })?;
+        let built = opened.meta().built;
+        if is_to_come(built, now) {
+            return Err(AdvisoryError::ToCome {
+                place: path.display().to_string(),
+                built,
+            });
+        }
         self.install(&bytes, false)
     }
+}
+
+/// Whether a database is of a day that is to come: it would make all that follow old. Clocks may
+/// differ by a day.
+pub(super) fn is_to_come(built: Timestamp, now: Timestamp) -> bool {
+    built.unix() > now.unix().saturating_add(86_400)
 }
 
 /// The files of a folder by name; none where there is no folder.

@@ -13,15 +13,12 @@ use kiln_oci::{Descriptor, Document, Index, from_json};
 use kiln_types::{Digest, Reporter, Stage, Timestamp};
 use kiln_vuln::{Database, pack_database, signature};
 
+use super::folder::{LARGEST_SIGNATURE, is_to_come};
 use super::publication::{Artifact, LARGEST_PACKED, PublicationPlace, tagged, unpack_sent};
 use super::{AdvisoryError, AdvisoryFolder, Snapshot, file_error};
 
 /// The largest index or manifest.
 const LARGEST_DOCUMENT: u64 = 1 << 20;
-/// The largest signature.
-const LARGEST_SIGNATURE: u64 = 4 << 10;
-/// How far a builder's clock may go ahead of ours.
-const AHEAD: i64 = 86_400;
 
 /// What becomes of a database that is older than the one in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,15 +91,19 @@ impl AdvisoryFolder {
         }
         let snapshots = self.snapshots()?;
         let in_use = self.in_use()?;
+        // One that was compiled here by a wrong clock is no reason to refuse what is right.
+        let is_wrong = |in_use: &Snapshot| is_to_come(in_use.built, wanted.now);
+        let back = wanted.older == Older::Use || in_use.as_ref().is_some_and(is_wrong);
+        let rival = in_use.as_ref().filter(|in_use| !is_wrong(in_use));
         let here = snapshots.iter().find(|one| one.digest == artifact.digest);
         // What is here is taken for itself only if it still is.
         if let Some(snapshot) = here
             && let Ok(bytes) = std::fs::read(&snapshot.path)
             && Digest::of(&bytes) == snapshot.digest
         {
-            acceptable(&place.name, snapshot.built, in_use.as_ref(), wanted)?;
+            acceptable(&place.name, snapshot.built, rival, wanted)?;
             return Ok(Taken {
-                snapshot: self.install(&bytes, wanted.older == Older::Use)?,
+                snapshot: self.install(&bytes, back)?,
                 is_there: true,
                 sent: 0,
                 is_delta: false,
@@ -125,9 +126,9 @@ impl AdvisoryFolder {
                 path: place.name.clone(),
                 source,
             })?;
-        acceptable(&place.name, database.meta().built, in_use.as_ref(), wanted)?;
+        acceptable(&place.name, database.meta().built, rival, wanted)?;
         Ok(Taken {
-            snapshot: self.install(&bytes, wanted.older == Older::Use)?,
+            snapshot: self.install(&bytes, back)?,
             is_there: false,
             sent,
             is_delta,
@@ -186,7 +187,7 @@ fn acceptable(
     in_use: Option<&Snapshot>,
     wanted: &Subscription<'_>,
 ) -> Result<(), AdvisoryError> {
-    if built.unix() > wanted.now.unix().saturating_add(AHEAD) {
+    if is_to_come(built, wanted.now) {
         return Err(AdvisoryError::ToCome {
             place: place.to_owned(),
             built,

@@ -333,7 +333,10 @@ fn complete(problems: &[String]) -> Result<(), Failure> {
 
 /// Puts a compiled database into use.
 fn in_use(context: &Context, folder: &AdvisoryFolder, bytes: &[u8]) -> Result<(), Failure> {
-    let snapshot = folder.install(bytes, false).map_err(failed)?;
+    // What a wrong clock made is no reason not to use what is compiled now.
+    let before = folder.in_use().map_err(failed)?;
+    let back = before.is_some_and(|before| before.built > context.clock.now());
+    let snapshot = folder.install(bytes, back).map_err(failed)?;
     said(context, folder, &snapshot)
 }
 

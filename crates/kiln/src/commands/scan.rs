@@ -53,7 +53,7 @@ pub(crate) struct ScanArgs {
     /// With `--fail-on`, only what an update cures counts
     #[arg(long)]
     only_fixable: bool,
-    /// End with 3 when the database is older than so many days
+    /// End with 3 when the database, or the content of a feed in it, is older than so many days
     #[arg(long, value_name = "DAYS")]
     max_age: Option<i64>,
     /// Show the suppressed findings one by one (the table only counts them)
@@ -125,9 +125,26 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         context.say(&render::printable(&line));
     }
     let age = age_days(context, findings.database.built);
-    if let Some(most) = args.max_age.filter(|most| age > *most) {
-        context.say(&format!("the database is {age} days old, more than {most}"));
-        return Err(Failure::Answered(Exit::Unknown));
+    if let Some(most) = args.max_age {
+        let mut old = Vec::new();
+        if age > most {
+            old.push(format!("the database is {age} days old, more than {most}"));
+        }
+        for source in &findings.database.sources {
+            let age = age_days(context, source.as_of);
+            if source.facts > 0 && age > most {
+                let name = &source.name;
+                old.push(format!(
+                    "what {name} says is {age} days old, more than {most}"
+                ));
+            }
+        }
+        for line in &old {
+            context.say(&render::printable(line));
+        }
+        if !old.is_empty() {
+            return Err(Failure::Answered(Exit::Unknown));
+        }
     }
     if let Some(worst) = args.fail_on {
         let is_counted = |finding: &&kiln_types::Finding| {

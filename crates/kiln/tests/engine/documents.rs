@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use kiln_testkit::{DocumentCommand, document_commands, markdown_files};
+use kiln_testkit::{DocumentCommand, document_commands, document_samples, markdown_files};
 
 use super::{Engine, text};
 
@@ -20,6 +20,7 @@ fn documents_show_what_happens() {
         // A reader has no lock of the catalog's images yet.
         let _ = std::fs::remove_dir_all(home.join("records/lock"));
         let folder = tempfile::tempdir().unwrap();
+        document_samples(&file, folder.path()).unwrap();
         for command in document_commands(&file).unwrap() {
             ran += 1;
             if let Some(problem) = problem_of(&command, folder.path(), &home) {

@@ -249,6 +249,23 @@ fn a_feed_that_cannot_be_had_keeps_its_content_and_says_its_age() {
         assert_eq!(run.code, Some(1));
         assert_eq!(world.as_of("kev"), "2030-03-01T00:00:00Z");
     }
+    // Neither does a feed look new because the others are.
+    world
+        .environment
+        .write("root/etc/os-release", "ID=debian\nVERSION_ID=13\n");
+    world.environment.write("root/var/lib/dpkg/status", "");
+    let scan = ["scan", "rootfs:root", "--max-age", "3"];
+    world.environment.run(&scan).success();
+    world.server.fault("tracker", ServerFault::Status(404));
+    world = world.at("2030-03-20T00:00:00Z");
+    let said = world.update().failure(1);
+    assert!(said.contains("debian-tracker"), "{said}");
+    let said = world.environment.run(&scan).failure(3);
+    assert!(
+        said.contains("what debian-tracker says is 10 days old"),
+        "{said}"
+    );
+    world.server.heal();
     // A redirect to the content is followed.
     fs::write(world._served.path().join("moved"), good).unwrap();
     let to = format!("{}/moved", world.server.url());

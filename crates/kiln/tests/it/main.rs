@@ -16,6 +16,7 @@ mod attacks;
 mod build;
 mod declared;
 mod gate;
+mod guides;
 mod hostile;
 mod input;
 mod interrupted;

@@ -458,3 +458,24 @@ fn what_was_known_on_a_day_is_told_by_dates_and_what_has_none_is_named() {
     assert_eq!(run.code, Some(3));
     assert!(run.stdout.contains("no date says whether"), "{run}");
 }
+
+#[test]
+fn a_verdict_is_replayed_by_the_database_that_it_names() {
+    let environment = environment("13");
+    environment.run(&BUILD).success();
+    let gate = ["gate", "rootfs:root", "-o", "verdict.json"];
+    let first = environment.run(&gate);
+    assert_ne!(first.code, Some(4), "{first}");
+    environment.write("tracker.json", TRACKER.replace("1.0-2", "1.0-3"));
+    let mut later = environment.command(&BUILD);
+    let output = later.env("KILN_NOW", "2030-03-05T00:00:00Z").output();
+    assert!(output.unwrap().status.success());
+    let replay = ["gate", "--replay", "verdict.json"];
+    assert_eq!(environment.run(&replay).code, first.code);
+    environment.run(&["db", "prune", "--keep", "1"]).success();
+    let said = environment.run(&replay).failure(3);
+    assert!(
+        said.contains("the advisories of 2030-03-01T09:00:00Z that the verdict used are not"),
+        "{said}"
+    );
+}

@@ -100,7 +100,9 @@ pub(super) fn import(
         }
         false => {
             let file = newest(directory)?;
-            folder.import(&file, keys.as_deref()).map_err(failed)?
+            folder
+                .import(&file, keys.as_deref(), context.clock.now())
+                .map_err(failed)?
         }
     };
     if keys.is_none() {
