@@ -282,13 +282,22 @@ fn ranges(ecosystem: &str, range: &Range) -> Vec<VersionRange> {
         };
         order.then(one_kind.cmp(other_kind))
     };
+    let is_same = |one: &str, other: &str| {
+        let order = scheme.and_then(|scheme| compare(scheme, one, other));
+        one == other || order == Some(Ordering::Equal)
+    };
     let events = sorted(events, &order);
     let mut out = Vec::new();
     let mut open: Option<&str> = None;
+    // An end that ended nothing. A beginning at the same version is a range that holds nothing, as
+    // RustSec's have them where a fix was there from the first release of a branch.
+    let mut ended: Option<&str> = None;
     for (version, kind) in events {
         let from = |open: &str| (open != "0").then(|| open.to_owned());
         match (kind, open) {
+            (1, None) if ended.is_some_and(|end| is_same(end, version)) => {}
             (1, None) => open = Some(version),
+            (0, None) => ended = Some(version),
             (0, Some(begin)) => {
                 out.push(VersionRange {
                     from: from(begin),

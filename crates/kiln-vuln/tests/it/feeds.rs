@@ -404,6 +404,44 @@ fn osv_ranges_aliases_and_withdrawals() {
     assert!(rated.aliases.contains("GHSA-q89x-f52w-6hj2"));
 }
 
+/// RustSec writes a branch that had the fix from its first release as a range that holds nothing.
+#[test]
+fn osv_ranges_that_hold_nothing_add_nothing() {
+    let ends = |events: &str| {
+        let record = format!(
+            r#"{{"id":"RUSTSEC-1-1","modified":"2026-01-01T00:00:00Z","affected":[{{"package":
+            {{"ecosystem":"crates.io","name":"a"}},"ranges":[{{"type":"SEMVER","events":{events}}}]}}]}}"#
+        );
+        let mut set = AdvisorySet::new();
+        read_osv("a.json", record.as_bytes(), &mut set).unwrap();
+        let facts = set.facts("cargo", "a").unwrap();
+        assert_eq!(facts.len(), 1);
+        facts[0]
+            .ranges
+            .iter()
+            .map(|range| format!("{:?} {:?}", range.from, range.end))
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    assert_eq!(
+        ends(
+            r#"[{"introduced":"0.23.0"},{"fixed":"0.23.0"},{"introduced":"0.23.13"},{"fixed":"0.23.18"}]"#
+        ),
+        r#"Some("0.23.13") Before("0.23.18")"#
+    );
+    assert_eq!(
+        ends(
+            r#"[{"introduced":"37.0.0"},{"fixed":"44.0.2"},{"introduced":"45.0.0"},{"fixed":"45.0.0"}]"#
+        ),
+        r#"Some("37.0.0") Before("44.0.2")"#
+    );
+    // An end and a beginning of two ranges that touch are another thing.
+    assert_eq!(
+        ends(r#"[{"introduced":"0"},{"fixed":"1.0.0"},{"introduced":"1.0.0"},{"fixed":"2.0.0"}]"#),
+        r#"None Before("1.0.0"); Some("1.0.0") Before("2.0.0")"#
+    );
+}
+
 /// OSV's form of Debian's and Alpine's data means the same as their own, and covers their releases.
 #[test]
 fn osv_samples_of_distributions_are_read_whole() {
