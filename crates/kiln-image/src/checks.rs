@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kiln_types::{EntryKind, FileEntry, PackageFormat, Plan, RelativePath};
+use kiln_types::{
+    EntryKind, FileEntry, PackageFormat, Plan, RelativePath, SHELLS, SYSTEM_PACKAGE_MANAGERS,
+};
 use serde::Serialize;
 
 use crate::AssembleError;
@@ -87,7 +89,7 @@ impl ImageFacts {
             if is_program(entry, &SHELLS) && !crate::start::is_gate(entry) {
                 facts.shells.push(entry.path.clone());
             }
-            if is_program(entry, &PACKAGE_MANAGERS) {
+            if is_program(entry, &SYSTEM_PACKAGE_MANAGERS) {
                 facts.package_managers.push(entry.path.clone());
             }
             // File capabilities give rights as setuid does (capabilities(7)).
@@ -141,52 +143,6 @@ impl ImageFacts {
         self.shell_callers.clone_from(&report.shell_callers);
     }
 }
-
-const SHELLS: [&str; 26] = [
-    "ash",
-    "bash",
-    "bash-static",
-    "busybox",
-    "csh",
-    "dash",
-    "elvish",
-    "fish",
-    "ksh",
-    "ksh93",
-    "lksh",
-    "mksh",
-    "mksh-static",
-    "nu",
-    "oksh",
-    "posh",
-    "rbash",
-    "rc",
-    "sash",
-    "sh",
-    "tcsh",
-    "toybox",
-    "xonsh",
-    "yash",
-    "zsh",
-    "zsh5",
-];
-
-const PACKAGE_MANAGERS: [&str; 14] = [
-    "apk",
-    "apt",
-    "apt-get",
-    "aptitude",
-    "dnf",
-    "dnf5",
-    "dpkg",
-    "dpkg-deb",
-    "dpkg-query",
-    "microdnf",
-    "rpm",
-    "rpm2cpio",
-    "yum",
-    "zypper",
-];
 
 /// Whether an entry is a program (or a link to one) of one of these names, in a place for programs.
 /// A link counts by its target's name too, wherever that is.

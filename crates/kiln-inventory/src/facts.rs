@@ -3,22 +3,15 @@
 use std::collections::BTreeSet;
 
 use kiln_oci::ImageConfig;
-use kiln_types::{AccountFact, FileFact, ImageFacts};
+use kiln_types::{
+    AccountFact, FileFact, ImageFacts, LANGUAGE_PACKAGE_MANAGERS, SHELLS, SYSTEM_PACKAGE_MANAGERS,
+};
 
 use crate::assemble::text;
 use crate::node::{Finding, Node, NodeKind};
 use crate::path::{name, parent};
 use crate::tree::Tree;
 
-const SHELLS: [&str; 15] = [
-    "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "ksh93", "lksh", "mksh", "rbash", "sh",
-    "tcsh", "toybox", "zsh",
-];
-const MANAGERS: [&str; 24] = [
-    "apk", "apt", "apt-get", "aptitude", "cargo", "composer", "conda", "dnf", "dnf5", "dpkg",
-    "gem", "microdnf", "npm", "opkg", "pacman", "pip", "pip3", "pnpm", "poetry", "rpm", "uv",
-    "yarn", "yum", "zypper",
-];
 const INTERPRETERS: [&str; 14] = [
     "awk", "bun", "deno", "gawk", "guile", "java", "lua", "mawk", "node", "perl", "php", "python",
     "ruby", "tclsh",
@@ -172,7 +165,10 @@ fn standing_out(facts: &mut ImageFacts, tree: &Tree<'_>, path: &str, node: &Node
     if SHELLS.contains(&base) {
         facts.shells.push(path.to_owned());
     }
-    if MANAGERS.contains(&base) || MANAGERS.contains(&stem) {
+    let is_manager = |name: &str| {
+        SYSTEM_PACKAGE_MANAGERS.contains(&name) || LANGUAGE_PACKAGE_MANAGERS.contains(&name)
+    };
+    if is_manager(base) || is_manager(stem) {
         facts.package_managers.push(path.to_owned());
     }
     if INTERPRETERS.contains(&stem) {

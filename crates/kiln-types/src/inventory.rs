@@ -13,7 +13,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Purl, Timestamp};
+use crate::{BuildFact, Digest, PackageOrigin, Purl, Timestamp};
 
 /// The place of a component in [`Inventory::components`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -207,6 +207,9 @@ pub struct Component {
     /// Digests of the package file that was installed, where a lock or database has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Digest>,
+    /// Where that file came from, for an image that kiln built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<PackageOrigin>,
     /// The files that speak for it, sorted.
     pub evidence: Vec<Evidence>,
     /// The package of the distribution that owns every file of the evidence: then the component
@@ -246,6 +249,7 @@ impl Component {
             summary: None,
             homepage: None,
             sha256: None,
+            origin: None,
             evidence: Vec::new(),
             owner: None,
             depends: Vec::new(),
@@ -436,6 +440,9 @@ pub struct DirectoryFact {
 pub struct Inventory {
     /// Which image.
     pub subject: Subject,
+    /// How it was built, for an image that kiln built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built: Option<BuildFact>,
     /// The distribution; absent where nothing names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<DistributionFact>,

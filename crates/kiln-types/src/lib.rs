@@ -10,6 +10,7 @@
 
 mod advisory;
 mod architecture;
+mod built;
 mod clock;
 mod diagnostic;
 mod digest;
@@ -23,6 +24,7 @@ mod member_text;
 mod names;
 mod plan;
 mod policy;
+mod programs;
 mod purl;
 mod reach;
 mod relation;
@@ -36,6 +38,7 @@ pub use advisory::{
     Vulnerability,
 };
 pub use architecture::{Architecture, Platform, PlatformError};
+pub use built::{BuildFact, BuiltFrom, BuiltPackage, PackageOrigin};
 pub use clock::{Clock, FixedClock, Timestamp, TimestampError};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use digest::{Digest, DigestError, HashReader, HashWriter, Sha256};
@@ -65,6 +68,7 @@ pub use policy::{
     Allowance, Condition, DatabaseRules, Demand, EndOfLifeRules, EvidenceDemand, ImageRules,
     LicenceRules, Policy, Support, VulnerabilityRules,
 };
+pub use programs::{LANGUAGE_PACKAGE_MANAGERS, SHELLS, SYSTEM_PACKAGE_MANAGERS};
 pub use purl::{Purl, PurlError};
 pub use reach::{Language, Load, ReachPlan, ShellCaller};
 pub use relation::{Alternatives, Comparison, Constraint, MultiArch, Provide, Relation};

@@ -58,7 +58,7 @@ pub enum Support {
     Extended,
 }
 
-/// What is demanded of the support of the distribution.
+/// What is demanded of the support of the distribution, and of runtimes that came without it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EndOfLifeRules {
     /// A release whose support has ended. With [`Demand::Allow`] nothing about it need be known.

@@ -12,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{
     Component, ComponentKind, Digest, DirectoryFact, FileFact, Finding, Findings, ImageFacts,
-    Inventory, LevelCounts, RiskLevel,
+    Inventory, LevelCounts, RiskLevel, Support,
 };
 use serde::Serialize;
 
+use crate::EndOfLife;
 use crate::ecosystem::{of_distribution, scheme_of};
+use crate::support::{last_day, runtimes};
 use crate::version::{Scheme, compare as order, sorted};
 
 pub use sheet::{Sheet, Table, sheet};
@@ -29,8 +31,8 @@ pub struct Subject<'a> {
     pub inventory: &'a Inventory,
     /// What is wrong with it; none where there are no advisories.
     pub findings: Option<&'a Findings>,
-    /// The last day of its distribution's support, where known.
-    pub end_of_life: Option<&'a str>,
+    /// The ends of support that the advisories know.
+    pub ends: &'a [EndOfLife],
 }
 
 /// What is looked at.
@@ -42,6 +44,17 @@ pub struct Filter {
     pub fixable: Option<bool>,
     /// Only packages of these kinds; empty: all.
     pub kinds: Vec<ComponentKind>,
+}
+
+/// A runtime that no package of the distribution owns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuntimeSupport {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The last day of the support of its line, where known.
+    pub end_of_life: Option<String>,
 }
 
 /// One side.
@@ -59,6 +72,8 @@ pub struct Side {
     pub distribution: Option<String>,
     /// The last day of that distribution's support.
     pub end_of_life: Option<String>,
+    /// Runtimes that came without the distribution.
+    pub runtimes: Vec<RuntimeSupport>,
     /// How many vulnerabilities; absent where there are no advisories.
     pub vulnerabilities: Option<LevelCounts>,
     /// How many of them an update cures.
@@ -310,7 +325,18 @@ fn side(subject: Subject<'_>, filter: &Filter) -> Side {
         platform: about.platform.clone(),
         created: about.created,
         distribution,
-        end_of_life: subject.end_of_life.map(str::to_owned),
+        end_of_life: inventory
+            .distribution
+            .as_ref()
+            .and_then(|distribution| last_day(distribution, subject.ends, Support::Extended)),
+        runtimes: runtimes(inventory, subject.ends, Support::Extended)
+            .into_iter()
+            .map(|runtime| RuntimeSupport {
+                name: runtime.component.name.clone(),
+                version: runtime.component.version.clone(),
+                end_of_life: runtime.last_day,
+            })
+            .collect(),
         vulnerabilities: count(false),
         fixable: count(true),
         packages: length(components(inventory, filter).count()),

@@ -9,6 +9,7 @@ mod allowances;
 mod licences;
 mod pattern;
 mod rules;
+mod support;
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,6 @@ use kiln_types::{
 
 use crate::EndOfLife;
 use allowances::Allowances;
-pub use rules::last_day;
 
 /// Everything that a verdict depends on.
 #[derive(Clone, Copy, Debug)]

@@ -17,6 +17,7 @@ mod rating;
 pub mod report;
 pub mod score;
 pub mod signature;
+pub mod support;
 pub mod version;
 pub mod vex;
 

@@ -11,7 +11,8 @@ use kiln_types::{
     Allowance, Clock as _, Digest, Effect, ErrorClass, Findings, Inventory, JudgedImage, Outcome,
     Policy, Support, Timestamp, UsedDatabase, UsedFile, Verdict, VerdictInputs,
 };
-use kiln_vuln::gate::{Case, inventory_digest, judge, last_day};
+use kiln_vuln::gate::{Case, inventory_digest, judge};
+use kiln_vuln::support::last_day;
 use kiln_vuln::vex::{self, VexDocument, VexOptions};
 use kiln_vuln::{EndOfLife, match_inventory};
 
@@ -297,6 +298,11 @@ impl Advice {
             ends: database.meta().ends.clone(),
             database: Some((snapshot, database)),
         })
+    }
+
+    /// The ends of support that the advisories know.
+    pub(crate) fn ends(&self) -> &[EndOfLife] {
+        &self.ends
     }
 
     /// The last day of the support of an image's distribution.

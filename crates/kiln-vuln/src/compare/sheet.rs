@@ -149,6 +149,23 @@ fn overview(from: &Side, to: &Side) -> Table {
         to.end_of_life.clone(),
         String::new(),
     );
+    let others = |side: &Side| {
+        let known = side.runtimes.iter().map(|runtime| {
+            let (name, version) = (&runtime.name, &runtime.version);
+            let day = runtime.end_of_life.as_deref().unwrap_or("not known");
+            format!("{name} {version}: {day}")
+        });
+        let known: Vec<String> = known.collect();
+        (!known.is_empty()).then(|| known.join(", "))
+    };
+    if !(from.runtimes.is_empty() && to.runtimes.is_empty()) {
+        row(
+            "runtimes supported until",
+            others(from),
+            others(to),
+            String::new(),
+        );
+    }
     let counts = |counts: Option<LevelCounts>| counts.map(letters);
     let delta = |one: Option<LevelCounts>, other: Option<LevelCounts>| match (one, other) {
         (Some(one), Some(other)) => difference(one.total(), other.total(), plain),

@@ -3,23 +3,22 @@
 use std::collections::BTreeSet;
 
 use kiln_types::{
-    Affected, ComponentKind, Demand, DistributionFact, Effect, EvidenceDemand, EvidenceKind,
-    FileFact, Finding, LevelCounts, Reason, RiskLevel, Support, Suppressed, Suppression, Timestamp,
+    Affected, ComponentKind, Demand, Effect, EvidenceDemand, EvidenceKind, FileFact, Finding,
+    LevelCounts, Reason, RiskLevel, Suppressed, Suppression, Timestamp,
 };
 
 use super::allowances::{About, about_reason, unjudged};
 use super::{Bench, licences, plain};
-use crate::EndOfLife;
 use crate::ecosystem::of_distribution;
 use crate::report::fraction;
 
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 fn days(from: Timestamp, to: Timestamp) -> i64 {
     (to.unix() - from.unix()).div_euclid(DAY)
 }
 
-fn effect(demand: Demand) -> Option<Effect> {
+pub(super) fn effect(demand: Demand) -> Option<Effect> {
     match demand {
         Demand::Deny => Some(Effect::Fail),
         Demand::Warn => Some(Effect::Warning),
@@ -211,7 +210,7 @@ impl Bench<'_> {
     }
 
     /// A reason that an entry may allow.
-    fn unless_allowed(&mut self, reason: Reason, about: &About<'_>) {
+    pub(super) fn unless_allowed(&mut self, reason: Reason, about: &About<'_>) {
         let Some(allowance) = self.allowances.find(about) else {
             self.reasons.insert(reason);
             return;
@@ -237,50 +236,6 @@ impl Bench<'_> {
         reason.place = path.map(str::to_owned);
         let copy = reason.clone();
         self.unless_allowed(reason, &about_reason(&copy));
-    }
-
-    pub(super) fn end_of_life(&mut self) {
-        let case = self.case;
-        let rules = &case.policy.end_of_life;
-        let Some(effect) = effect(rules.ended) else {
-            return;
-        };
-        // What is not known cannot be worse than what is feared.
-        let unknown = match effect {
-            Effect::Fail => Effect::Unknown,
-            effect => effect,
-        };
-        let Some(distribution) = &case.inventory.distribution else {
-            // What has no distribution cannot outlive one, unless its packages say that it has.
-            let has_packages = |one: &kiln_types::Component| one.kind.is_system();
-            if case.inventory.components.iter().any(has_packages) {
-                let message = "the distribution is not known, nor when its support ends";
-                self.firm(unknown, "end-of-life/unknown", None, message.to_owned());
-            }
-            return;
-        };
-        let Some((product, release)) = release(distribution) else {
-            return;
-        };
-        let name = format!("{product} {release}");
-        let day = last_day(distribution, case.ends, rules.support);
-        let parsed = day.as_ref().and_then(|day| day.parse::<Timestamp>().ok());
-        let (Some(day), Some(end)) = (day, parsed) else {
-            let message = format!("nothing says when the support of {name} ends");
-            self.firm(unknown, "end-of-life/unknown", None, message);
-            return;
-        };
-        // The last day is a day of support.
-        let left = end.unix() + DAY - case.now.unix();
-        if left <= 0 {
-            let message = format!("the support of {name} ended on {day}");
-            let reason = plain(effect, "end-of-life/ended", message);
-            let copy = reason.clone();
-            self.unless_allowed(reason, &about_reason(&copy));
-        } else if left < i64::from(rules.warn_days) * DAY {
-            let message = format!("the support of {name} ends on {day}");
-            self.firm(Effect::Warning, "end-of-life/soon", None, message);
-        }
     }
 
     pub(super) fn image(&mut self) {
@@ -546,39 +501,6 @@ impl Bench<'_> {
             self.firm(effect, code, Some(place), message);
         }
     }
-}
-
-/// The product and release that ends of support are listed under; none for a rolling distribution,
-/// which has no releases that could end.
-fn release(distribution: &DistributionFact) -> Option<(String, String)> {
-    let ecosystem = of_distribution(distribution);
-    match ecosystem.as_deref().map(|name| name.split_once(':')) {
-        Some(Some((product, release))) => Some((product.to_owned(), release.to_owned())),
-        Some(None) => None,
-        None => Some((
-            distribution.id.clone(),
-            distribution.version.clone().unwrap_or_default(),
-        )),
-    }
-}
-
-/// The last day of a distribution's support; none where no source knows it, or it has no end.
-#[must_use]
-pub fn last_day(
-    distribution: &DistributionFact,
-    ends: &[EndOfLife],
-    support: Support,
-) -> Option<String> {
-    let (product, release) = release(distribution)?;
-    let last = |end: &EndOfLife| match support {
-        Support::Regular => end.ends.clone(),
-        Support::Extended => end.extended.clone().max(end.ends.clone()),
-    };
-    // Of several sources the one that is later knows of an extension.
-    ends.iter()
-        .filter(|end| end.product == product && end.release == release)
-        .filter_map(last)
-        .max()
 }
 
 /// The components of which something is so, as `name version`.

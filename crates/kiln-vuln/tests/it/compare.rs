@@ -27,7 +27,7 @@ fn subject(inventory: &Inventory) -> Subject<'_> {
     Subject {
         inventory,
         findings: None,
-        end_of_life: None,
+        ends: &[],
     }
 }
 

@@ -12,6 +12,7 @@ mod database;
 mod feeds;
 mod gate;
 mod gate_entries;
+mod gate_support;
 mod matching;
 mod score;
 mod versions;

@@ -125,7 +125,6 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
     let now = context.clock.now();
     let from_findings = advice.findings(&args.from, &from, &vex, now)?;
     let to_findings = advice.findings(&args.to, &to, &vex, now)?;
-    let (from_end, to_end) = (advice.end_of_life(&from), advice.end_of_life(&to));
     let filter = Filter {
         levels: args.only_severity.clone(),
         fixable: match (args.only_fixed, args.only_unfixed) {
@@ -139,12 +138,12 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
         Subject {
             inventory: &from,
             findings: from_findings.as_ref(),
-            end_of_life: from_end.as_deref(),
+            ends: advice.ends(),
         },
         Subject {
             inventory: &to,
             findings: to_findings.as_ref(),
-            end_of_life: to_end.as_deref(),
+            ends: advice.ends(),
         },
         &filter,
     );

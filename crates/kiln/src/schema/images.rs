@@ -199,6 +199,18 @@ pub(super) struct Comparison {
     directories: Vec<DirectoryChange>,
 }
 
+/// A runtime that no package of the distribution owns.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct RuntimeSupport {
+    /// Its name.
+    name: String,
+    /// Its version.
+    version: String,
+    /// The last day of the support of its line, where known.
+    end_of_life: Option<String>,
+}
+
 /// One side of a comparison.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -215,6 +227,8 @@ struct Side {
     distribution: Option<String>,
     /// The last day of that distribution's support.
     end_of_life: Option<String>,
+    /// Runtimes that came without the distribution.
+    runtimes: Vec<RuntimeSupport>,
     /// How many vulnerabilities; null where there are no advisories.
     vulnerabilities: Option<Counts>,
     /// How many of them an update cures.
