@@ -83,6 +83,7 @@ pub fn assemble(subject: Subject, config: Option<&ImageConfig>, layers: &[LayerS
     let facts = facts::facts(&tree, config);
     Inventory {
         subject,
+        built: None,
         distribution,
         components,
         facts: Some(facts),

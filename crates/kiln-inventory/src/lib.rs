@@ -12,6 +12,7 @@
 //! the inventory's `incomplete`.
 
 mod assemble;
+mod built;
 mod catalogers;
 mod content;
 mod error;
@@ -26,6 +27,7 @@ mod tree;
 pub mod write;
 
 pub use assemble::assemble;
+pub use built::with_build;
 pub use error::InventoryError;
 pub use kiln_oci::Transport;
 pub use layer::{LayerScan, ScanLimits, scan_layer};

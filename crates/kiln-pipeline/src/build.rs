@@ -16,7 +16,8 @@ use kiln_image::{
 use kiln_oci::Descriptor;
 use kiln_store::{RecordKind, Stored};
 use kiln_types::{
-    Digest, Lock, LockedPackage, PackageFormat, PackageName, PackageVersion, Plan, Stage, Timestamp,
+    BuiltFrom, Digest, Lock, LockedPackage, PackageFormat, PackageName, PackageVersion, Plan,
+    Stage, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +123,8 @@ impl Pipeline<'_> {
         if let Some((_, bytes)) = &start {
             self.store.put(bytes)?;
         }
-        let (image, work) = assembly.run()?;
+        let (image, built, work) = assembly.run()?;
+        self.keep_built(&image, built)?;
         let bytes = serde_json::to_vec(&image)
             .map_err(|error| PipelineError::Internal(error.to_string()))?;
         self.store.record_put(RecordKind::Image, &key, &bytes)?;
@@ -267,17 +269,18 @@ fn image_key(
 /// The assembly of one image.
 pub(crate) struct Assembly<'a> {
     pipeline: &'a Pipeline<'a>,
-    plan: &'a Plan,
-    lock: &'a Lock,
-    packages: Vec<&'a LockedPackage>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) lock: &'a Lock,
+    pub(crate) packages: Vec<&'a LockedPackage>,
     options: &'a BuildOptions,
     format: &'static dyn PackageFormat,
 }
 
 impl Assembly<'_> {
-    fn run(&self) -> Result<(PlatformImage, Work), PipelineError> {
+    fn run(&self) -> Result<(PlatformImage, BuiltFrom, Work), PipelineError> {
         let mut work = Work::default();
         let (fragments, furnished, contested) = self.furnish(&mut work)?;
+        let built = self.built_from(&furnished.left);
         self.judge(&furnished.checks)?;
         let mut losses = contested.clone();
         for (index, paths) in &furnished.overridden {
@@ -290,7 +293,7 @@ impl Assembly<'_> {
         let fragments = self.fragments(&losses, &furnished.left, before, &mut work)?;
         let image = self.assemble(&fragments, furnished, &mut work)?;
         self.pipeline.reporter.end(Stage::Assemble);
-        Ok((image, work))
+        Ok((image, built, work))
     }
 
     /// Everything that comes before the layers: the fragments of all packages, what kiln makes

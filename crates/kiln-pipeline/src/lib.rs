@@ -17,6 +17,7 @@
 
 mod advisories;
 mod build;
+mod built;
 mod diff;
 mod error;
 mod examine;

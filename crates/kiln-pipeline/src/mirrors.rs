@@ -109,14 +109,19 @@ impl MirrorSettings {
             .candidates(source, today)
             .map(|candidates| candidates.urls)
             .unwrap_or_default();
-        let last_resort = as_of(lock, &source.archive)
-            .and_then(|at| snapshot_url(source, at))
-            .filter(|url| source.url.is_none() && !mirrors.contains(url));
+        let last_resort = kept_at(source, lock).filter(|url| !mirrors.contains(url));
         PackageAddresses {
             mirrors,
             last_resort,
         }
     }
+}
+
+/// Where the state of an archive that a lock names is kept for good, where somebody does.
+pub(crate) fn kept_at(source: &ArchiveSource, lock: &Lock) -> Option<String> {
+    as_of(lock, &source.archive)
+        .and_then(|at| snapshot_url(source, at))
+        .filter(|_| source.url.is_none())
 }
 
 /// A moment at which an archive held what a lock names: that of the snapshot which was read, or a

@@ -36,11 +36,13 @@ pub enum RecordKind {
     ReleaseSeen,
     /// An image by its name.
     Name,
+    /// What an image was made of, by the digest of its manifest.
+    Built,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Package,
         Self::Fragment,
         Self::Layer,
@@ -49,6 +51,7 @@ impl RecordKind {
         Self::Lock,
         Self::ReleaseSeen,
         Self::Name,
+        Self::Built,
     ];
 
     /// The name of the kind, which is that of its directory.
@@ -63,6 +66,7 @@ impl RecordKind {
             Self::Lock => "lock",
             Self::ReleaseSeen => "release-seen",
             Self::Name => "name",
+            Self::Built => "built",
         }
     }
 

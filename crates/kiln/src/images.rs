@@ -107,8 +107,11 @@ fn key(name: &str) -> String {
 /// What a document says is inside.
 fn from_document(file: &Path) -> Result<Inventory, Failure> {
     let describe = || format!("cannot read `{}`", file.display());
-    let mut bytes = Vec::new();
     let open = std::fs::File::open(file).with_context(describe)?;
+    // No more memory than the file has bytes: a vector that grows takes twice as much.
+    let length = open.metadata().map_or(0, |meta| meta.len());
+    let room = usize::try_from(length.min(MAX_DOCUMENT) + 1).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(room);
     // One byte more than is read tells a larger file.
     std::io::Read::take(open, MAX_DOCUMENT + 1)
         .read_to_end(&mut bytes)
@@ -141,6 +144,30 @@ pub(crate) fn of_index(
 ) -> Result<Vec<Image>, Failure> {
     let blobs: Arc<dyn BlobSource> = Arc::new(context.store()?);
     Ok(open_index(name, digest, size, &blobs)?)
+}
+
+/// Adds to the inventory of an image in the store what its lock says of it. Only a name in the store
+/// leads to a lock: the same file elsewhere gives the same document on every machine.
+pub(crate) fn add_build(
+    context: &Context,
+    image: &str,
+    inventory: &mut Inventory,
+) -> Result<(), Failure> {
+    let (false, Some(manifest)) = (Place::is_one(image), inventory.subject.manifest) else {
+        return Ok(());
+    };
+    let store = context.store()?;
+    let settings = context.pipeline_settings(&context.world.directory, None);
+    match context.pipeline(&store, &settings).built_from(&manifest)? {
+        Some(built) => Ok(kiln_inventory::with_build(inventory, &built)?),
+        None => {
+            context.say(&format!(
+                "the store does not know any more what `{image}` was made of, so that this is what its \
+                 layers say: build it again to have archives and digests of its packages"
+            ));
+            Ok(())
+        }
+    }
 }
 
 /// What is inside an image.

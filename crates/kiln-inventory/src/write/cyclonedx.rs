@@ -1,12 +1,12 @@
 //! CycloneDX 1.6 and 1.7 as JSON (ECMA-424).
 
-use kiln_types::{Component, Inventory, Licences};
+use kiln_types::{Component, Inventory, Licences, Purl, SourcePackage};
 use serde_json::{Map, Value, json};
 
 use super::party::{organisation, supplier};
-use super::spdx::{is_url, plain};
+use super::spdx::{built_source, is_url, plain};
 use super::{
-    DocumentOptions, completeness, content_digest, fingerprint, is_application, root_supplier,
+    DocumentOptions, comment, content_digest, fingerprint, is_application, root_supplier,
     root_version,
 };
 
@@ -73,9 +73,13 @@ pub fn cyclonedx(
         true => "unknown",
         false => "incomplete",
     };
+    let phase = match inventory.built {
+        Some(_) => "build",
+        None => "post-build",
+    };
     let mut metadata = json!({
         "timestamp": options.created.to_string(),
-        "lifecycles": [{ "phase": "post-build" }],
+        "lifecycles": [{ "phase": phase }],
         "tools": { "components": [{
             "type": "application",
             "name": "kiln",
@@ -88,7 +92,7 @@ pub fn cyclonedx(
             "name": plain(&inventory.subject.name),
             "version": root_version(inventory),
         },
-        "properties": [{ "name": "kiln:completeness", "value": plain(&completeness(inventory)) }],
+        "properties": [{ "name": "kiln:completeness", "value": plain(&comment(inventory)) }],
     });
     if let Some(name) = root_supplier(inventory, options) {
         let supplier = json!({ "name": plain(&organisation(&name).name) });
@@ -176,10 +180,15 @@ fn entry(inventory: &Inventory, component: &Component, reference: &str) -> Value
     if let Some(purl) = &component.purl {
         put("purl", json!(purl));
     }
-    if let Some(page) = component.homepage.as_deref().filter(|page| is_url(page)) {
+    let references = external_references(component);
+    if !references.is_empty() {
+        put("externalReferences", references.into());
+    }
+    if let Some(source) = built_source(component) {
+        // Not among the components: it is not in the image.
         put(
-            "externalReferences",
-            json!([{ "type": "website", "url": page }]),
+            "pedigree",
+            json!({ "ancestors": [ancestor(component, source)] }),
         );
     }
     let occurrences: Vec<Value> = component
@@ -192,6 +201,42 @@ fn entry(inventory: &Inventory, component: &Component, reference: &str) -> Value
     }
     put("properties", properties(inventory, component).into());
     Value::Object(fields)
+}
+
+fn external_references(component: &Component) -> Vec<Value> {
+    let mut references = Vec::new();
+    if let Some(page) = component.homepage.as_deref().filter(|page| is_url(page)) {
+        references.push(json!({ "type": "website", "url": page }));
+    }
+    let download = component
+        .origin
+        .as_ref()
+        .and_then(|origin| origin.download.as_deref());
+    if let Some(url) = download.filter(|url| is_url(url)) {
+        references.push(json!({ "type": "distribution", "url": url }));
+    }
+    references
+}
+
+/// The source package that a package was built from.
+fn ancestor(component: &Component, source: &SourcePackage) -> Value {
+    let mut ancestor = json!({
+        "type": "library",
+        "name": plain(&source.name),
+        "version": plain(&source.version),
+    });
+    let namespace = component.purl.as_ref().and_then(Purl::namespace);
+    let purl = Purl::new(
+        component.kind.as_str(),
+        namespace,
+        &source.name,
+        Some(&source.version),
+    )
+    .and_then(|purl| purl.with("arch", "source"));
+    if let (Ok(purl), Some(fields)) = (purl, ancestor.as_object_mut()) {
+        fields.insert("purl".to_owned(), json!(purl));
+    }
+    ancestor
 }
 
 fn properties(inventory: &Inventory, component: &Component) -> Vec<Value> {
@@ -215,6 +260,12 @@ fn properties(inventory: &Inventory, component: &Component) -> Vec<Value> {
         if let Some(layer) = layer {
             add("kiln:layer", &layer.diff_id.to_string());
         }
+    }
+    if let Some(origin) = &component.origin {
+        add("kiln:archive", &origin.archive);
+        add("kiln:suite", &origin.suite);
+        add("kiln:path", &origin.path);
+        add("kiln:size", &origin.size.to_string());
     }
     for (name, value) in &component.properties {
         add(&format!("kiln:{name}"), value);

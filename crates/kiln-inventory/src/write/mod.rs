@@ -100,5 +100,28 @@ fn completeness(inventory: &Inventory) -> String {
     }
 }
 
+/// The same, and how the image was made where kiln knows it.
+fn comment(inventory: &Inventory) -> String {
+    let completeness = completeness(inventory);
+    let Some(built) = &inventory.built else {
+        return completeness;
+    };
+    let indexes: Vec<String> = built
+        .indexes
+        .iter()
+        .map(|index| {
+            let (archive, suite) = (&index.archive, &index.suite);
+            format!("{archive} {suite} of {} ({})", index.date, index.release)
+        })
+        .collect();
+    format!(
+        "{completeness} Built by kiln as {} {} from a lock (inputs {}) over the indexes: {}.",
+        built.image,
+        built.target,
+        built.inputs,
+        indexes.join(", ")
+    )
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kiln_types::{Component, Inventory};
+use kiln_types::{Component, Digest, Inventory, PackageOrigin, SourcePackage};
 use serde_json::{Value, json};
 
 use super::party::{organisation, supplier};
 use super::{
-    DocumentOptions, completeness, content_digest, fingerprint, is_application, root_licence,
+    DocumentOptions, comment, content_digest, fingerprint, is_application, root_licence,
     root_supplier, root_version,
 };
 
@@ -22,6 +22,7 @@ pub fn spdx(inventory: &Inventory, options: &DocumentOptions) -> Value {
     let mut packages = vec![root(inventory, options)];
     let mut relations = vec![relation(DOCUMENT, "DESCRIBES", ROOT)];
     let mut texts = BTreeMap::new();
+    let mut sources = BTreeMap::new();
     for (component, own) in inventory.components.iter().zip(&ids) {
         packages.push(package(component, own));
         let owner = component.owner.map(|owner| id_of(place(owner)));
@@ -33,7 +34,17 @@ pub fn spdx(inventory: &Inventory, options: &DocumentOptions) -> Value {
         for (id, text) in &component.licences.texts {
             texts.entry(id).or_insert(text);
         }
+        if let Some(source) = built_source(component) {
+            let id = source_id(source);
+            relations.push(relation(own, "GENERATED_FROM", &id));
+            sources.entry(id).or_insert((source, component));
+        }
     }
+    packages.extend(
+        sources
+            .into_iter()
+            .map(|(id, (source, component))| source_package(&id, source, component)),
+    );
     let infos: Vec<Value> = texts
         .into_iter()
         .map(|(id, text)| {
@@ -52,7 +63,7 @@ pub fn spdx(inventory: &Inventory, options: &DocumentOptions) -> Value {
             "creators": ["Organization: kiln", format!("Tool: kiln-{}", options.tool_version)],
             "licenseListVersion": list_version(),
         },
-        "comment": format!("SBOM Type: Analyzed. {}", completeness(inventory)),
+        "comment": format!("SBOM Type: {}. {}", kind(inventory), comment(inventory)),
         "documentDescribes": [ROOT],
         "packages": packages,
         "relationships": relations,
@@ -67,6 +78,51 @@ pub fn spdx(inventory: &Inventory, options: &DocumentOptions) -> Value {
 
 fn place(id: kiln_types::ComponentId) -> usize {
     usize::try_from(id.0).unwrap_or(usize::MAX)
+}
+
+/// In the words of CISA's types of bills of materials.
+const fn kind(inventory: &Inventory) -> &'static str {
+    match inventory.built {
+        Some(_) => "Build",
+        None => "Analyzed",
+    }
+}
+
+/// The source package of a component that kiln installed.
+pub(super) fn built_source(component: &Component) -> Option<&SourcePackage> {
+    component.origin.as_ref().and(component.source.as_ref())
+}
+
+fn source_id(source: &SourcePackage) -> String {
+    let key = format!("{}\0{}", source.name, source.version);
+    let fingerprint: String = Digest::of(key.as_bytes()).hex().chars().take(16).collect();
+    let name: String = source
+        .name
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-'))
+        .take(60)
+        .collect();
+    format!("SPDXRef-Source-{name}-{fingerprint}")
+}
+
+/// What a package was built from. It has no package URL: it is not in the image, and readers that
+/// look for vulnerabilities would count it besides its binary packages.
+fn source_package(id: &str, source: &SourcePackage, component: &Component) -> Value {
+    let supplier =
+        supplier(component).map_or_else(|| "NOASSERTION".to_owned(), |party| party.spdx());
+    json!({
+        "SPDXID": id,
+        "name": plain(&source.name),
+        "versionInfo": plain(&source.version),
+        "supplier": plain(&supplier),
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": false,
+        "licenseConcluded": "NOASSERTION",
+        "licenseDeclared": "NOASSERTION",
+        "copyrightText": "NOASSERTION",
+        "primaryPackagePurpose": "SOURCE",
+        "comment": "The source package of packages in the image; it is not in the image itself.",
+    })
 }
 
 /// The version of the list of licences, in the two numbers that SPDX asks for.
@@ -189,6 +245,19 @@ fn package(component: &Component, id: &str) -> Value {
         let checksum = json!([{ "algorithm": "SHA256", "checksumValue": digest.hex() }]);
         fields.insert("checksums".to_owned(), checksum);
     }
+    if let Some(origin) = &component.origin {
+        if let Some(url) = origin.download.as_deref().filter(|url| is_url(url)) {
+            fields.insert("downloadLocation".to_owned(), plain(url).into());
+        }
+        if let Some(name) = origin
+            .path
+            .rsplit('/')
+            .next()
+            .filter(|name| !name.is_empty())
+        {
+            fields.insert("packageFileName".to_owned(), plain(name).into());
+        }
+    }
     if let Some(purl) = &component.purl {
         let reference = json!([{
             "referenceCategory": "PACKAGE-MANAGER",
@@ -218,7 +287,24 @@ fn origin(component: &Component) -> String {
             source.name, source.version
         ));
     }
+    if let Some(origin) = &component.origin {
+        text.push_str("; installed from ");
+        text.push_str(&whence(origin));
+    }
     text
+}
+
+/// Where a package file came from, in one line.
+pub(super) fn whence(origin: &PackageOrigin) -> String {
+    [
+        origin.archive.as_str(),
+        origin.suite.as_str(),
+        origin.path.as_str(),
+    ]
+    .into_iter()
+    .filter(|part| !part.is_empty())
+    .collect::<Vec<_>>()
+    .join(" ")
 }
 
 /// Whether a text is an address that every reader of SPDX takes.

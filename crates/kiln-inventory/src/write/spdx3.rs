@@ -7,9 +7,9 @@ use kiln_types::{Component, ComponentId, Inventory, LicenceText};
 use serde_json::{Map, Value, json};
 
 use super::party::{Party, organisation, supplier};
-use super::spdx::{is_url, namespace, plain};
+use super::spdx::{built_source, is_url, namespace, plain, whence};
 use super::{
-    DocumentOptions, completeness, fingerprint, is_application, root_licence, root_supplier,
+    DocumentOptions, comment, fingerprint, is_application, root_licence, root_supplier,
     root_version,
 };
 
@@ -60,6 +60,7 @@ pub fn spdx3(inventory: &Inventory, options: &DocumentOptions) -> Value {
             graph.relation(id, "hasConcludedLicense", &[licence]);
         }
     }
+    graph.sources(inventory, &ids, &mut packages);
     for (owner, parts) in contained {
         graph.relation(&owner, "contains", &parts);
     }
@@ -216,12 +217,24 @@ impl Graph {
         if let Some(page) = component.homepage.as_deref().filter(|page| is_url(page)) {
             put("software_homePage", page.into());
         }
-        if let Some(source) = &component.source {
-            let text = format!(
-                "built from the source package {} {}",
-                source.name, source.version
-            );
-            put("software_sourceInfo", plain(&text).into());
+        let source = component.source.as_ref().map(|source| {
+            let (name, version) = (&source.name, &source.version);
+            format!("built from the source package {name} {version}")
+        });
+        let origin = component
+            .origin
+            .as_ref()
+            .map(|origin| format!("installed from {}", whence(origin)));
+        let made: Vec<String> = source.into_iter().chain(origin).collect();
+        if !made.is_empty() {
+            put("software_sourceInfo", plain(&made.join("; ")).into());
+        }
+        let download = component
+            .origin
+            .as_ref()
+            .and_then(|origin| origin.download.as_deref());
+        if let Some(url) = download.filter(|url| is_url(url)) {
+            put("software_downloadLocation", url.into());
         }
         if let Some(digest) = component.sha256 {
             put("verifiedUsing", json!([hash(&digest.hex())]));
@@ -233,6 +246,36 @@ impl Graph {
         self.elements.push(Value::Object(fields));
     }
 
+    /// The source packages of what kiln installed, each once, and what was generated from them.
+    fn sources(&mut self, inventory: &Inventory, ids: &[String], packages: &mut Vec<String>) {
+        let mut generated: BTreeMap<(&str, &str), (&Component, Vec<String>)> = BTreeMap::new();
+        for (component, id) in inventory.components.iter().zip(ids) {
+            if let Some(source) = built_source(component) {
+                let key = (source.name.as_str(), source.version.as_str());
+                let (_, products) = generated.entry(key).or_insert((component, Vec::new()));
+                products.push(id.clone());
+            }
+        }
+        for (place, ((name, version), (component, products))) in generated.into_iter().enumerate() {
+            let id = self.id(&format!("source-{place}"));
+            let mut element = json!({
+                "type": "software_Package",
+                "spdxId": id,
+                "creationInfo": CREATION,
+                "name": plain(name),
+                "software_packageVersion": plain(version),
+                "software_primaryPurpose": "source",
+                "comment": "The source package of packages in the image; it is not in the image itself.",
+            });
+            if let (Some(party), Some(fields)) = (supplier(component), element.as_object_mut()) {
+                fields.insert("suppliedBy".to_owned(), self.agent(&party).into());
+            }
+            self.elements.push(element);
+            self.relation(&id, "generates", &products);
+            packages.push(id);
+        }
+    }
+
     fn finish(
         mut self,
         inventory: &Inventory,
@@ -241,6 +284,10 @@ impl Graph {
         root: &str,
         packages: &[String],
     ) -> Value {
+        let kind = match inventory.built {
+            Some(_) => "build",
+            None => "analyzed",
+        };
         let (document, bill, tool) = (self.id("document"), self.id("sbom"), self.id("tool"));
         let mut graph = vec![
             json!({
@@ -265,7 +312,7 @@ impl Graph {
             "creationInfo": CREATION,
             "rootElement": [root],
             "element": packages,
-            "software_sbomType": ["analyzed"],
+            "software_sbomType": [kind],
         }));
         let elements: BTreeSet<String> = graph
             .iter()
@@ -277,7 +324,7 @@ impl Graph {
             "spdxId": document,
             "creationInfo": CREATION,
             "name": plain(&inventory.subject.name),
-            "comment": completeness(inventory),
+            "comment": comment(inventory),
             "profileConformance": ["core", "software", "simpleLicensing"],
             "rootElement": [bill],
             "element": elements,

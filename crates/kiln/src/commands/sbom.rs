@@ -1,5 +1,6 @@
 //! `kiln sbom`.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -89,8 +90,12 @@ pub(crate) fn run(context: &Context, args: &SbomArgs) -> Result<(), Failure> {
              maven, gem, composer, nuget, binary or other"
         )));
     }
-    let inventory = images::inventory(context, &args.image, args.platform.as_deref())?;
-    let shown = filtered(&inventory, &filter);
+    let mut inventory = images::inventory(context, &args.image, args.platform.as_deref())?;
+    images::add_build(context, &args.image, &mut inventory)?;
+    let shown = match filter == Filter::default() {
+        true => Cow::Borrowed(&inventory),
+        false => Cow::Owned(filtered(&inventory, &filter)),
+    };
     let options = DocumentOptions {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         created: created(context, &inventory)?,

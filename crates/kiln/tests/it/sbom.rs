@@ -64,6 +64,85 @@ fn the_list_is_that_of_the_lock_wherever_the_image_is() {
 }
 
 #[test]
+fn the_document_of_a_stored_image_says_what_only_its_lock_knows() {
+    let world = World::new();
+    world
+        .kiln(&[
+            "build",
+            "image.yaml",
+            "--platform",
+            "linux/amd64",
+            "-o",
+            "oci:layout",
+        ])
+        .success();
+    let lock: serde_json::Value =
+        serde_json::from_str(&world.environment.read("image.lock")).unwrap();
+    let locked = lock["packages"].as_array().unwrap();
+    let json = |place: &str, format: &str| -> serde_json::Value {
+        let run = world.kiln(&["sbom", place, "--format", format]);
+        assert_eq!(run.code, Some(0), "{run}");
+        serde_json::from_str(&run.stdout).unwrap()
+    };
+    let (mut stored, scanned) = (json("tiny:1.26", "json"), json("oci:layout", "json"));
+    assert_eq!(stored["built"]["image"], "tiny");
+    assert_eq!(stored["built"]["inputs"], lock["inputs"]);
+    assert_eq!(stored["built"]["indexes"], lock["indexes"]);
+    // Every package has its archive, path and digest, and nothing else differs from a scan.
+    for component in stored["components"].as_array_mut().unwrap() {
+        let fields = component.as_object_mut().unwrap();
+        let (origin, digest) = (
+            fields.remove("origin").unwrap(),
+            fields.remove("sha256").unwrap(),
+        );
+        let package = locked
+            .iter()
+            .find(|package| package["sha256"] == digest)
+            .unwrap();
+        assert_eq!(package["name"], fields["name"]);
+        for field in ["archive", "suite", "path", "size"] {
+            assert_eq!(origin[field], package[field], "{field}");
+        }
+    }
+    stored.as_object_mut().unwrap().remove("built");
+    stored["subject"]["name"] = scanned["subject"]["name"].clone();
+    assert_eq!(stored, scanned);
+
+    let spdx = json("tiny:1.26", "spdx");
+    let relations = spdx["relationships"].as_array().unwrap();
+    let of_kind = |kind: &str| {
+        let is_one = |relation: &&serde_json::Value| relation["relationshipType"] == kind;
+        relations.iter().filter(is_one).count()
+    };
+    let sources = scanned["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|component| component.get("source").is_some())
+        .count();
+    assert_eq!(of_kind("GENERATED_FROM"), sources);
+    let comment = spdx["comment"].as_str().unwrap();
+    assert!(comment.starts_with("SBOM Type: Build."), "{comment}");
+    let cyclonedx = json("tiny:1.26", "cyclonedx");
+    assert_eq!(cyclonedx["metadata"]["lifecycles"][0]["phase"], "build");
+    let spdx3 = json("tiny:1.26", "spdx3");
+    let graph = spdx3["@graph"].as_array().unwrap();
+    let bill = graph
+        .iter()
+        .find(|element| element["type"] == "software_Sbom")
+        .unwrap();
+    assert_eq!(bill["software_sbomType"][0], "build");
+
+    // Where the record fell, the layers still speak, and that is said.
+    let records = world.environment.store().join("records/built");
+    fs::remove_dir_all(&records).unwrap();
+    let run = world.kiln(&["sbom", "tiny:1.26", "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(run.stderr.contains("build it again"), "{run}");
+    assert!(!run.stdout.contains("\"built\""), "{run}");
+}
+
+#[test]
 fn documents_are_the_same_twice_and_are_read_again() {
     let world = World::new();
     world
