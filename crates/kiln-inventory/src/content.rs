@@ -1,6 +1,7 @@
 //! Which files are looked into, and how much of them is kept.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memmem;
 
@@ -10,29 +11,54 @@ use crate::licence::copyright;
 use crate::node::{Finding, Node};
 use crate::path::{name, parent};
 
-/// What a layer may still keep.
-pub(crate) struct Budget {
-    pub(crate) limits: ScanLimits,
-    left: u64,
+/// What the layers of an image may still keep, together: they are read at the same time, and all of
+/// it is in memory at once.
+pub(crate) struct Remaining {
+    bytes: AtomicU64,
+    components: AtomicU64,
 }
 
-impl Budget {
+impl Remaining {
     pub(crate) fn new(limits: &ScanLimits) -> Self {
         Self {
+            bytes: AtomicU64::new(limits.captured),
+            components: AtomicU64::new(limits.components),
+        }
+    }
+}
+
+fn take(left: &AtomicU64, count: u64) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+        left.checked_sub(count)
+    })
+    .is_ok()
+}
+
+/// The same, as one layer sees it.
+pub(crate) struct Budget<'a> {
+    pub(crate) limits: ScanLimits,
+    left: &'a Remaining,
+}
+
+impl<'a> Budget<'a> {
+    pub(crate) const fn new(limits: &ScanLimits, left: &'a Remaining) -> Self {
+        Self {
             limits: *limits,
-            left: limits.captured,
+            left,
         }
     }
 
     /// Takes from what may be kept; false when too little is left.
-    pub(crate) fn take(&mut self, bytes: u64) -> bool {
-        match self.left.checked_sub(bytes) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => false,
-        }
+    pub(crate) fn take(&self, bytes: u64) -> bool {
+        take(&self.left.bytes, bytes)
+    }
+
+    /// Takes so many components; false when there would be too many.
+    fn take_components(&self, count: usize) -> bool {
+        take(
+            &self.left.components,
+            u64::try_from(count).unwrap_or(u64::MAX),
+        )
     }
 }
 
@@ -127,7 +153,7 @@ fn is_secret(path: &str) -> Option<&'static str> {
 pub(crate) fn examine(
     node: &Node,
     content: &mut dyn Read,
-    budget: &mut Budget,
+    budget: &Budget<'_>,
 ) -> io::Result<Vec<Finding>> {
     let mut findings = Vec::new();
     if let Some(what) = is_secret(&node.path) {
@@ -157,7 +183,24 @@ pub(crate) fn examine(
         }
         None => {}
     }
+    let count: usize = findings.iter().map(components).sum();
+    if count > 0 && !budget.take_components(count) {
+        findings.retain(|finding| components(finding) == 0);
+        let most = budget.limits.components;
+        findings.push(Finding::Unread(format!(
+            "its {count} components are left out: the image has more than {most}"
+        )));
+    }
     Ok(findings)
+}
+
+/// How many components a finding tells of.
+fn components(finding: &Finding) -> usize {
+    match finding {
+        Finding::Components(found) => found.len(),
+        Finding::Dpkg(stanzas) => stanzas.len(),
+        _ => 0,
+    }
 }
 
 /// Programs may be executed; libraries need not be.
@@ -168,7 +211,7 @@ fn may_be_program(node: &Node) -> bool {
 fn jar(
     node: &Node,
     content: &mut dyn Read,
-    budget: &mut Budget,
+    budget: &Budget<'_>,
     findings: &mut Vec<Finding>,
 ) -> io::Result<()> {
     let most = budget.limits.nested;
@@ -203,7 +246,7 @@ fn push(findings: &mut Vec<Finding>, cataloged: Cataloged) {
 fn whole(
     node: &Node,
     content: &mut dyn Read,
-    budget: &mut Budget,
+    budget: &Budget<'_>,
 ) -> io::Result<Result<Vec<u8>, String>> {
     let most = budget.limits.file;
     if node.size > most {
@@ -214,7 +257,7 @@ fn whole(
     }
     if !budget.take(node.size) {
         return Ok(Err(format!(
-            "the files of this layer that should be read have more than {} bytes",
+            "the files of the image that should be read have more than {} bytes",
             budget.limits.captured
         )));
     }

@@ -13,7 +13,7 @@ use kiln_archive::{ArchiveError, Limits, tar};
 use kiln_types::Incomplete;
 use serde::{Deserialize, Serialize};
 
-use crate::content::{self, Budget};
+use crate::content::{self, Budget, Remaining};
 use crate::node::{Finding, Node, NodeKind};
 use crate::path::{name, normalised, parent};
 
@@ -24,13 +24,18 @@ pub struct ScanLimits {
     pub layer: Limits,
     /// Bytes of one file that is read into memory as a whole.
     pub file: u64,
-    /// Bytes of what is kept of one layer's files.
+    /// Bytes of what is kept of the names and files of an image, all layers together.
     pub captured: u64,
+    /// Components of an image, all layers together.
+    pub components: u64,
     /// Bytes of an archive inside the image (a jar), and of what it unpacks to in memory.
     pub nested: u64,
     /// How deep archives may nest in archives.
     pub depth: usize,
 }
+
+/// More than any image has that people make, and as many as memory below the stated cap allows.
+pub(crate) const MOST_COMPONENTS: u64 = 50_000;
 
 impl Default for ScanLimits {
     fn default() -> Self {
@@ -38,6 +43,7 @@ impl Default for ScanLimits {
             layer: Limits::default(),
             file: 32 << 20,
             captured: 256 << 20,
+            components: MOST_COMPONENTS,
             nested: 256 << 20,
             depth: 4,
         }
@@ -63,14 +69,19 @@ pub struct LayerScan {
 /// incomplete, and is no error: whether the bytes are those promised is for the caller to see, who
 /// reads `input` to its end for that.
 pub fn scan_layer(input: impl Read, limits: &ScanLimits) -> LayerScan {
+    scan_layer_within(input, &Budget::new(limits, &Remaining::new(limits)))
+}
+
+/// The same for one of several layers, which share what may be kept.
+pub(crate) fn scan_layer_within(input: impl Read, budget: &Budget<'_>) -> LayerScan {
     let mut scan = LayerScan::default();
-    let mut reader = tar::Reader::new(BufReader::with_capacity(256 << 10, input), &limits.layer);
-    let mut budget = Budget::new(limits);
+    let limits = &budget.limits.layer;
+    let mut reader = tar::Reader::new(BufReader::with_capacity(256 << 10, input), limits);
     loop {
         match reader.next() {
             Ok(None) => break,
             Ok(Some(entry)) => {
-                let result = take_entry(&mut scan, entry, &mut reader, &mut budget);
+                let result = take_entry(&mut scan, entry, &mut reader, budget);
                 if let Err(error) = result {
                     scan.miss_layer(&ArchiveError::from(error));
                     break;
@@ -116,7 +127,7 @@ impl LayerScan {
         &mut self,
         mut node: Node,
         content: &mut dyn Read,
-        budget: &mut Budget,
+        budget: &Budget<'_>,
     ) -> io::Result<()> {
         node.findings = content::examine(&node, content, budget)?;
         for finding in &node.findings {
@@ -133,7 +144,7 @@ fn take_entry<R: Read>(
     scan: &mut LayerScan,
     entry: tar::Entry,
     reader: &mut tar::Reader<R>,
-    budget: &mut Budget,
+    budget: &Budget<'_>,
 ) -> io::Result<()> {
     let Some(path) = normalised(&entry.path) else {
         let shown: String = String::from_utf8_lossy(&entry.path)

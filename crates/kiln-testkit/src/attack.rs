@@ -9,11 +9,14 @@ mod archives;
 mod control;
 mod documents;
 mod forge;
+mod images;
 mod indexes;
 mod trees;
 
 use crate::archive::Compression;
 use crate::deb::Deb;
+
+pub use images::{IMAGE_ATTACKS, ImageAttack};
 
 /// A hostile fixture.
 #[derive(Clone, Copy)]

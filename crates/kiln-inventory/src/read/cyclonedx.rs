@@ -9,9 +9,9 @@ use crate::licence::Collector;
 #[derive(Deserialize)]
 struct Document {
     metadata: Option<Metadata>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::bounded")]
     components: Vec<Entry>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::bounded_relations")]
     dependencies: Vec<Dependency>,
 }
 
@@ -40,7 +40,7 @@ struct Entry {
     #[serde(default)]
     properties: Vec<Property>,
     evidence: Option<Proof>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::bounded")]
     components: Vec<Entry>,
 }
 

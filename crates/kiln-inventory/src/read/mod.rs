@@ -11,6 +11,7 @@ mod spdx3;
 mod syft;
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use kiln_types::{
     Component, ComponentId, ComponentKind, DistributionFact, Evidence, EvidenceKind, Incomplete,
@@ -21,9 +22,13 @@ use serde::Deserialize;
 use crate::InventoryError;
 
 /// Bytes of one document.
-pub const MAX_DOCUMENT: u64 = 256 << 20;
+pub const MAX_DOCUMENT: u64 = 128 << 20;
 /// Components of one document.
-const MOST: usize = 1_000_000;
+const MOST: usize = 50_000;
+/// Relations of one document: Syft names one for each file of a package.
+const MOST_RELATIONS: usize = 500_000;
+/// Bytes of one text in a document. Copyright notices have some hundred thousand.
+const LONGEST: usize = 4 << 20;
 
 /// What tells the formats apart.
 #[derive(Deserialize)]
@@ -49,6 +54,11 @@ pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
         return Err(wrong(format!("it is larger than {MAX_DOCUMENT} bytes")));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Some(place) = long_text(bytes) {
+        return Err(wrong(format!(
+            "the text at byte {place} has more than {LONGEST} bytes"
+        )));
+    }
     let shape: Shape = serde_json::from_slice(bytes)
         .map_err(|error| wrong(format!("it is no JSON document about components: {error}")))?;
     let mut builder = Builder::default();
@@ -95,6 +105,28 @@ pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
     Ok(inventory)
 }
 
+/// Where a text of JSON (RFC 8259, section 7) begins that is longer than any may be: before it is
+/// copied into every field that it may end up in.
+fn long_text(bytes: &[u8]) -> Option<usize> {
+    let mut begun: Option<usize> = None;
+    let mut at = 0;
+    while let Some(next) = bytes
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
+    {
+        let place = at + next;
+        let is_quote = bytes.get(place) == Some(&b'"');
+        at = place + if is_quote { 1 } else { 2 };
+        begun = match begun {
+            _ if !is_quote => begun,
+            None => Some(place),
+            Some(begin) if place - begin > LONGEST + 1 => return Some(begin),
+            Some(_) => None,
+        };
+    }
+    begun.filter(|begin| bytes.len() - begin > LONGEST + 1)
+}
+
 /// Collects what a document says.
 #[derive(Default)]
 struct Builder {
@@ -103,6 +135,46 @@ struct Builder {
     entries: Vec<(String, Component)>,
     /// Which needs which, by those names.
     needs: Vec<(String, String)>,
+}
+
+/// A list that ends with an error before it costs more than it may.
+fn bounded<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_seq(List(MOST, PhantomData))
+}
+
+/// The same for relations.
+fn bounded_relations<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_seq(List(MOST_RELATIONS, PhantomData))
+}
+
+struct List<T>(usize, PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for List<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a list of at most {} entries", self.0)
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut out = Vec::new();
+        while let Some(item) = list.next_element()? {
+            if out.len() == self.0 {
+                let reason = format!("a list has more than {} entries", self.0);
+                return Err(serde::de::Error::custom(reason));
+            }
+            out.push(item);
+        }
+        Ok(out)
+    }
 }
 
 impl Builder {

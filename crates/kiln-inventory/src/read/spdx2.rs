@@ -1,5 +1,7 @@
 //! SPDX 2.2 and 2.3 as JSON.
 
+use std::borrow::Cow;
+
 use kiln_types::SourcePackage;
 use serde::Deserialize;
 
@@ -8,13 +10,13 @@ use crate::licence;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Document {
+struct Document<'a> {
     name: Option<String>,
     creation_info: Option<Creation>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::bounded")]
     packages: Vec<Package>,
-    #[serde(default)]
-    relationships: Vec<Relation>,
+    #[serde(borrow, default, deserialize_with = "super::bounded_relations")]
+    relationships: Vec<Relation<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -48,14 +50,17 @@ struct Reference {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Relation {
-    spdx_element_id: String,
-    relationship_type: String,
-    related_spdx_element: String,
+struct Relation<'a> {
+    #[serde(borrow)]
+    spdx_element_id: Cow<'a, str>,
+    #[serde(borrow)]
+    relationship_type: Cow<'a, str>,
+    #[serde(borrow)]
+    related_spdx_element: Cow<'a, str>,
 }
 
 pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json::Error> {
-    let document: Document = serde_json::from_slice(bytes)?;
+    let document: Document<'_> = serde_json::from_slice(bytes)?;
     builder.inventory.subject.name = document.name.unwrap_or_default();
     builder.inventory.subject.created = document
         .creation_info
@@ -66,11 +71,12 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
     }
     for relation in document.relationships {
         let (from, to) = (relation.spdx_element_id, relation.related_spdx_element);
-        match relation.relationship_type.as_str() {
-            "DEPENDS_ON" => builder.needs.push((from, to)),
-            "DEPENDENCY_OF" => builder.needs.push((to, from)),
-            _ => {}
-        }
+        let (from, to) = match &*relation.relationship_type {
+            "DEPENDS_ON" => (from, to),
+            "DEPENDENCY_OF" => (to, from),
+            _ => continue,
+        };
+        builder.needs.push((from.into_owned(), to.into_owned()));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::spdx2::source;
 
 #[derive(Deserialize)]
 struct Document {
-    #[serde(rename = "@graph")]
+    #[serde(rename = "@graph", deserialize_with = "super::bounded_relations")]
     graph: Vec<Element>,
 }
 

@@ -1,5 +1,7 @@
 //! Syft's own JSON.
 
+use std::borrow::Cow;
+
 use kiln_types::{DistributionFact, SourcePackage};
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,10 +11,11 @@ use crate::licence::Collector;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Document {
+struct Document<'a> {
+    #[serde(deserialize_with = "super::bounded")]
     artifacts: Vec<Artifact>,
-    #[serde(default)]
-    artifact_relationships: Vec<Relation>,
+    #[serde(borrow, default, deserialize_with = "super::bounded_relations")]
+    artifact_relationships: Vec<Relation<'a>>,
     distro: Option<Distro>,
     source: Option<Source>,
 }
@@ -37,11 +40,13 @@ struct Location {
 }
 
 #[derive(Deserialize)]
-struct Relation {
-    parent: String,
-    child: String,
-    #[serde(rename = "type")]
-    kind: String,
+struct Relation<'a> {
+    #[serde(borrow)]
+    parent: Cow<'a, str>,
+    #[serde(borrow)]
+    child: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +65,7 @@ struct Source {
 }
 
 pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json::Error> {
-    let document: Document = serde_json::from_slice(bytes)?;
+    let document: Document<'_> = serde_json::from_slice(bytes)?;
     if let Some(distro) = document.distro
         && let Some(id) = distro.id.filter(|id| !id.is_empty())
     {
@@ -122,7 +127,10 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
     }
     for relation in document.artifact_relationships {
         if relation.kind == "dependency-of" {
-            builder.needs.push((relation.child, relation.parent));
+            let (child, parent) = (relation.child, relation.parent);
+            builder
+                .needs
+                .push((child.into_owned(), parent.into_owned()));
         }
     }
     Ok(())

@@ -109,3 +109,15 @@ fn what_is_no_such_document_is_refused_and_a_broken_purl_is_reported() {
     assert_eq!(inventory.components[0].kind, ComponentKind::Other);
     assert!(!inventory.is_complete());
 }
+
+#[test]
+fn a_text_without_end_is_found_before_it_is_copied() {
+    let long = "x".repeat(LONGEST);
+    let found = |text: &str| long_text(text.as_bytes());
+    assert_eq!(found("{\"a\":\"b\",\"c\":\"\\\"\\\\\"}"), None);
+    assert_eq!(found(&format!("{{\"a\":\"{long}\"}}")), None);
+    assert_eq!(found(&format!("{{\"a\":\"{long}x\"}}")), Some(5));
+    assert_eq!(found(&format!("{{\"a\":\"{long}\\\"x\"}}")), Some(5));
+    assert_eq!(found(&format!("\"{long}xx")), Some(0));
+    assert_eq!(found(&format!("{long} {long}")), None);
+}

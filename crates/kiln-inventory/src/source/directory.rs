@@ -11,7 +11,7 @@ use kiln_types::Subject;
 
 use super::{Files, Image};
 use crate::InventoryError;
-use crate::content::Budget;
+use crate::content::{Budget, Remaining};
 use crate::layer::{LayerScan, ScanLimits};
 use crate::node::{Node, NodeKind};
 use crate::path::normalised;
@@ -47,11 +47,12 @@ pub(super) fn image(directory: &Path) -> Result<Image, InventoryError> {
 /// Reads all files, in the order of their names.
 pub(super) fn scan(directory: &Path, limits: &ScanLimits) -> Result<LayerScan, InventoryError> {
     let mut scan = LayerScan::default();
-    let mut budget = Budget::new(limits);
+    let left = Remaining::new(limits);
+    let budget = Budget::new(limits, &left);
     let mut walk = Walk {
         root: directory.to_owned(),
         scan: &mut scan,
-        budget: &mut budget,
+        budget: &budget,
         seen: BTreeSet::new(),
         entries: 0,
         most: limits.layer.max_entries,
@@ -63,7 +64,7 @@ pub(super) fn scan(directory: &Path, limits: &ScanLimits) -> Result<LayerScan, I
 struct Walk<'a> {
     root: PathBuf,
     scan: &'a mut LayerScan,
-    budget: &'a mut Budget,
+    budget: &'a Budget<'a>,
     /// Device and inode of files with several names.
     seen: BTreeSet<(u64, u64)>,
     entries: u64,

@@ -16,7 +16,8 @@ use kiln_archive::{ArchiveError, Limits};
 use kiln_oci::{Descriptor, ImageConfig, Transport, media_type};
 use kiln_types::{BlobSource, Digest, HashReader, Inventory, LayerFact, Subject};
 
-use crate::layer::{LayerScan, ScanLimits, scan_layer};
+use crate::content::{Budget, Remaining};
+use crate::layer::{LayerScan, ScanLimits, scan_layer_within};
 use crate::{InventoryError, assemble};
 
 /// Where an image is.
@@ -141,8 +142,9 @@ impl Image {
             }
             Files::Layers(layers) => layers,
         };
+        let left = Remaining::new(limits);
         let (mut scans, mut facts) = (Vec::new(), Vec::new());
-        for result in in_parallel(layers, threads, |layer| layer.scan(limits)) {
+        for result in in_parallel(layers, threads, |layer| layer.scan(limits, &left)) {
             let (scan, fact) = result?;
             scans.push(scan);
             facts.push(fact);
@@ -206,7 +208,11 @@ fn in_parallel<T: Sync, R: Send>(
 }
 
 impl Layer {
-    fn scan(&self, limits: &ScanLimits) -> Result<(LayerScan, LayerFact), InventoryError> {
+    fn scan(
+        &self,
+        limits: &ScanLimits,
+        left: &Remaining,
+    ) -> Result<(LayerScan, LayerFact), InventoryError> {
         let read_error = |source: io::Error| InventoryError::Read {
             path: PathBuf::from(&self.subject),
             source,
@@ -220,7 +226,10 @@ impl Layer {
         limits.layer.max_unpacked =
             Limits::unpacked_of(self.size, 200, 1 << 30, limits.layer.max_unpacked);
         let (mut scan, unpacked) = match codec {
-            Codec::None => (scan_layer(&mut input, &limits), None),
+            Codec::None => (
+                scan_layer_within(&mut input, &Budget::new(&limits, left)),
+                None,
+            ),
             codec => match decoder(codec, &mut input, &limits.layer) {
                 Err(error) => {
                     let mut scan = LayerScan::default();
@@ -229,7 +238,8 @@ impl Layer {
                 }
                 Ok(content) => {
                     let mut content = HashReader::new(content);
-                    let mut scan = scan_layer(&mut content, &limits);
+                    let budget = Budget::new(&limits, left);
+                    let mut scan = scan_layer_within(&mut content, &budget);
                     match io::copy(&mut content, &mut io::sink()) {
                         Ok(_) => {
                             let (digest, length, _) = content.finish();

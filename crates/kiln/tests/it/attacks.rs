@@ -17,9 +17,9 @@ use kiln_testkit::attack::{Attack, Hostile, attacks, hostile_package};
 use crate::world::{DEFINITION, World, repository, without_digests};
 
 /// The most memory that any of them may make kiln hold, in MiB. The document says the same number.
-const MEMORY: u64 = 256;
+pub(crate) const MEMORY: u64 = 256;
 /// The most seconds, on a machine that does other things too.
-const SECONDS: u64 = 60;
+pub(crate) const SECONDS: u64 = 60;
 
 /// What a fixture gave.
 struct Row {
@@ -70,15 +70,15 @@ fn every_attack_gets_an_answer_and_nothing_else() {
     }
     assert!(faults.is_empty(), "{faults}");
     if only.is_none() {
-        compare(&table);
+        compare(("<!-- what each gave -->\n", "<!-- end -->\n"), &table);
     }
 }
 
-/// The table of the document, between the two comments.
-fn compare(table: &str) {
+/// A table of the document, between two comments.
+pub(crate) fn compare(marks: (&str, &str), table: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/hostile-input.md");
     let text = fs::read_to_string(&path).unwrap();
-    let (begin, end) = ("<!-- what each gave -->\n", "<!-- end -->\n");
+    let (begin, end) = marks;
     let (before, rest) = text.split_once(begin).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
     let head = "\n| attack | command | code | answer |\n|---|---|---|---|\n";
@@ -115,7 +115,7 @@ fn run(attack: Attack) -> Result<Row, String> {
     }
     let before = files(world.environment.folder());
     let started = Instant::now();
-    let (code, stderr, memory) = measured(&world, &arguments);
+    let (code, stderr, memory) = measured(&world, "attack", &arguments);
     let seconds = started.elapsed().as_secs();
     if std::env::var_os("KILN_ATTACK").is_some() {
         eprintln!(
@@ -213,9 +213,13 @@ fn world(hostile: Hostile) -> World {
 }
 
 /// Exit code, standard error, and the most memory in MiB (as GNU time sees it, where it is).
-fn measured(world: &World, arguments: &[&str]) -> (Option<i32>, String, Option<u64>) {
+pub(crate) fn measured(
+    world: &World,
+    name: &str,
+    arguments: &[&str],
+) -> (Option<i32>, String, Option<u64>) {
     let plain = world.environment.command(arguments);
-    let record = world.environment.folder().join("time.txt");
+    let record = world.environment.folder().join(format!("{name}.time"));
     let time = Path::new("/usr/bin/time");
     let mut command = if time.exists() {
         let mut command = Command::new(time);
@@ -249,7 +253,7 @@ fn measured(world: &World, arguments: &[&str]) -> (Option<i32>, String, Option<u
 }
 
 /// Everything below a folder.
-fn files(folder: &Path) -> BTreeSet<PathBuf> {
+pub(crate) fn files(folder: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut open = vec![folder.to_owned()];
     while let Some(directory) = open.pop() {
@@ -264,7 +268,7 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// The first line that says what is wrong, short enough for a table.
-fn answer(stderr: &str, code: i32) -> String {
+pub(crate) fn answer(stderr: &str, code: i32) -> String {
     let text = without_digests(stderr);
     let mut lines = text
         .lines()

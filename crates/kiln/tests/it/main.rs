@@ -18,6 +18,7 @@ mod declared;
 mod gate;
 mod guides;
 mod hostile;
+mod image_attacks;
 mod input;
 mod interrupted;
 mod layout;
