@@ -1,5 +1,6 @@
 //! Which files are looked into, and how much of them is kept.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,6 +26,25 @@ impl Remaining {
             components: AtomicU64::new(limits.components),
         }
     }
+
+    /// Takes what a layer took before; false, and nothing is taken, when too little is left.
+    pub(crate) fn take(&self, taken: Taken) -> bool {
+        if !take(&self.bytes, taken.bytes) {
+            return false;
+        }
+        let is_taken = take(&self.components, taken.components);
+        if !is_taken {
+            self.bytes.fetch_add(taken.bytes, Ordering::Relaxed);
+        }
+        is_taken
+    }
+}
+
+/// What one layer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) bytes: u64,
+    pub(crate) components: u64,
 }
 
 fn take(left: &AtomicU64, count: u64) -> bool {
@@ -38,6 +58,7 @@ fn take(left: &AtomicU64, count: u64) -> bool {
 pub(crate) struct Budget<'a> {
     pub(crate) limits: ScanLimits,
     left: &'a Remaining,
+    taken: Cell<Taken>,
 }
 
 impl<'a> Budget<'a> {
@@ -45,20 +66,33 @@ impl<'a> Budget<'a> {
         Self {
             limits: *limits,
             left,
+            taken: Cell::new(Taken {
+                bytes: 0,
+                components: 0,
+            }),
         }
+    }
+
+    /// What was taken until now.
+    pub(crate) fn taken(&self) -> Taken {
+        self.taken.get()
     }
 
     /// Takes from what may be kept; false when too little is left.
     pub(crate) fn take(&self, bytes: u64) -> bool {
+        let mut taken = self.taken.get();
+        taken.bytes = taken.bytes.saturating_add(bytes);
+        self.taken.set(taken);
         take(&self.left.bytes, bytes)
     }
 
     /// Takes so many components; false when there would be too many.
     fn take_components(&self, count: usize) -> bool {
-        take(
-            &self.left.components,
-            u64::try_from(count).unwrap_or(u64::MAX),
-        )
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let mut taken = self.taken.get();
+        taken.components = taken.components.saturating_add(count);
+        self.taken.set(taken);
+        take(&self.left.components, count)
     }
 }
 

@@ -7,6 +7,8 @@
 //! - [`read`] takes the documents that other tools wrote about an image;
 //! - [`write`] gives the inventory as SPDX, CycloneDX and lists.
 //!
+//! A layer that was read before need not be read again: what it says is kept by a [`LayerMemory`].
+//!
 //! Nothing is executed, nothing is unpacked to a disk, no network, no clock. Images are hostile:
 //! everything is bounded, every promised digest is checked, and what could not be read stands in
 //! the inventory's `incomplete`.
@@ -19,6 +21,7 @@ mod error;
 mod facts;
 mod layer;
 mod licence;
+mod memory;
 mod node;
 mod path;
 pub mod read;
@@ -31,4 +34,5 @@ pub use built::with_build;
 pub use error::InventoryError;
 pub use kiln_oci::Transport;
 pub use layer::{LayerScan, ScanLimits, scan_layer};
+pub use memory::{LayerMemory, NoMemory};
 pub use source::{Image, Place, Scanned, open, open_index};

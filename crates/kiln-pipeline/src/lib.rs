@@ -28,6 +28,7 @@ mod indexes;
 mod lock_stage;
 mod mirrors;
 mod releases;
+mod remembered;
 mod rootfs;
 mod write;
 
@@ -56,6 +57,7 @@ pub use kiln_store::{
 };
 pub use lock_stage::{LockOutcome, Tolerated};
 pub use mirrors::{MirrorSettings, apt_mirrors};
+pub use remembered::RememberedLayers;
 pub use write::{Output, OutputError};
 
 /// What the machine and its people set.

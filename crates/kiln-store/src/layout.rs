@@ -226,7 +226,9 @@ impl Store {
         self.inner.sync
     }
 
-    pub(crate) fn boot(&self) -> Option<u64> {
+    /// A number for this boot of the machine; absent where the kernel does not tell.
+    #[must_use]
+    pub fn boot(&self) -> Option<u64> {
         self.inner.boot
     }
 

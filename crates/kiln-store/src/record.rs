@@ -38,11 +38,15 @@ pub enum RecordKind {
     Name,
     /// What an image was made of, by the digest of its manifest.
     Built,
+    /// What a layer of any image says. It holds texts of foreign images, and refers to no blob.
+    Scan,
+    /// Bytes outside the store that were read and found to have a digest.
+    Seen,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Package,
         Self::Fragment,
         Self::Layer,
@@ -52,6 +56,8 @@ impl RecordKind {
         Self::ReleaseSeen,
         Self::Name,
         Self::Built,
+        Self::Scan,
+        Self::Seen,
     ];
 
     /// The name of the kind, which is that of its directory.
@@ -67,7 +73,14 @@ impl RecordKind {
             Self::ReleaseSeen => "release-seen",
             Self::Name => "name",
             Self::Built => "built",
+            Self::Scan => "scan",
+            Self::Seen => "seen",
         }
+    }
+
+    /// Whether what looks like a [`Stored`](crate::Stored) in a record of this kind is one.
+    pub(crate) const fn refers_to_blobs(self) -> bool {
+        !matches!(self, Self::Scan | Self::Seen)
     }
 
     /// Whether records of this kind are state that cannot be made again: never pruned.

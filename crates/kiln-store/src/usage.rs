@@ -292,7 +292,10 @@ impl Store {
                     continue;
                 };
                 let blobs = match self.record_at(&path) {
-                    Ok(content) => content.map(|content| crate::Stored::named_in(&content)),
+                    Ok(content) => content.map(|content| match kind.refers_to_blobs() {
+                        true => crate::Stored::named_in(&content),
+                        false => Vec::new(),
+                    }),
                     Err(StoreError::TooLarge { .. }) => None,
                     Err(error) => return Err(error),
                 };

@@ -6,8 +6,8 @@ use std::io::{self, Read, Seek};
 use std::sync::Arc;
 
 use crate::{
-    Alternatives, Classify, Comparison, Digest, ErrorClass, FileEntry, MultiArch, PackageName,
-    PackageVersion, Provide, Relation, RelativePath,
+    Alternatives, Classify, Comparison, Digest, ErrorClass, FileEntry, Mark, MultiArch,
+    PackageName, PackageVersion, Provide, Relation, RelativePath,
 };
 
 /// A package version in a [`Universe`]; an index that means nothing outside it.
@@ -290,4 +290,14 @@ pub trait BlobSource: Send + Sync {
     /// # Errors
     /// When the blob is not there or cannot be read.
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>>;
+
+    /// The mark of a blob as it lies there now; `None` where nobody can tell whether it was written
+    /// to. Two equal marks say that the bytes are the same, not that they are right.
+    ///
+    /// # Errors
+    /// When the blob cannot be looked at.
+    fn mark(&self, digest: &Digest) -> io::Result<Option<Mark>> {
+        let _ = digest;
+        Ok(None)
+    }
 }

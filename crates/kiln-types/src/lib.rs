@@ -20,6 +20,7 @@ mod file_entry;
 mod findings;
 mod inventory;
 mod lock;
+mod mark;
 mod member_text;
 mod names;
 mod plan;
@@ -59,6 +60,7 @@ pub use inventory::{
     SourcePackage, Subject,
 };
 pub use lock::{Lock, LockedIndex, LockedPackage, TargetId};
+pub use mark::Mark;
 pub use names::{ImageName, NameError, PackageName, PackageVersion};
 pub use plan::{
     Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kiln_inventory::read::{MAX_DOCUMENT, document};
-use kiln_inventory::{Image, Place, ScanLimits, Transport, open, open_index};
+use kiln_inventory::{Image, NoMemory, Place, ScanLimits, Transport, open, open_index};
+use kiln_pipeline::RememberedLayers;
 use kiln_types::{BlobSource, Digest, Inventory};
 
 use crate::context::Context;
@@ -170,10 +171,25 @@ pub(crate) fn add_build(
     }
 }
 
+/// What the store remembers of layers. A store that cannot be opened remembers nothing, which keeps
+/// nobody from reading an image that lies elsewhere.
+fn remembered(context: &Context) -> Option<RememberedLayers> {
+    use kiln_types::Clock as _;
+    if !context.settings.scan_cache.value {
+        return None;
+    }
+    let store = context.store().ok()?;
+    Some(RememberedLayers::new(store, context.clock.now()))
+}
+
 /// What is inside an image.
 pub(crate) fn read(context: &Context, image: Image) -> Result<Inventory, Failure> {
     let threads = context.settings.jobs.value.max(1);
-    Ok(image.inventory(&ScanLimits::default(), threads)?)
+    let limits = ScanLimits::default();
+    Ok(match remembered(context) {
+        Some(memory) => image.inventory(&limits, threads, &memory)?,
+        None => image.inventory(&limits, threads, &NoMemory)?,
+    })
 }
 
 /// An image of the local engine, which its client saves into a temporary file.

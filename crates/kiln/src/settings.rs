@@ -69,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) parallel: Setting<usize>,
     /// Whether blobs are flushed to the disk as they come in.
     pub(crate) sync: Setting<bool>,
+    /// Whether layers of images that were read are remembered.
+    pub(crate) scan_cache: Setting<bool>,
     /// Where feeds of advisories are, by kind, where that is not the default; an empty list leaves a
     /// feed out.
     pub(crate) feeds: Setting<BTreeMap<String, Vec<String>>>,
@@ -98,6 +100,7 @@ struct File {
     stall_seconds: Option<u64>,
     parallel: Option<usize>,
     sync: Option<bool>,
+    scan_cache: Option<bool>,
     feeds: Option<BTreeMap<String, Vec<String>>>,
     advisory_key: Option<PathBuf>,
     advisory_source: Option<String>,
@@ -307,6 +310,13 @@ impl Settings {
             )?,
             parallel: source.pick(None, &["KILN_PARALLEL"], number, |file| file.parallel, 8)?,
             sync: source.pick(None, &["KILN_SYNC"], boolean, |file| file.sync, false)?,
+            scan_cache: source.pick(
+                None,
+                &["KILN_SCAN_CACHE"],
+                boolean,
+                |file| file.scan_cache,
+                true,
+            )?,
             feeds: source.pick(
                 None,
                 &["KILN_FEEDS"],

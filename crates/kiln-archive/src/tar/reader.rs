@@ -1,6 +1,6 @@
 //! The streaming reader.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use super::number::{parse, parse_unsigned};
 use super::pax::Extensions;
@@ -116,6 +116,13 @@ impl<R: Read> Reader<R> {
     #[must_use]
     pub fn remaining(&self) -> u64 {
         self.remaining
+    }
+
+    /// Bytes of the archive before the next one: where the content of the entry begins that
+    /// [`next`](Self::next) has just given.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The reader below, wherever it stands.
@@ -378,6 +385,27 @@ impl<R: Read> Reader<R> {
                 .in_entry(&self.current)
                 .at(self.offset));
         }
+        Ok(())
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Goes past the current entry's content without reading it, in an input of so many bytes.
+    ///
+    /// # Errors
+    /// When the input ends before the content does.
+    pub fn seek_past(&mut self, length: u64) -> Result<(), ArchiveError> {
+        let left = self.remaining.saturating_add(self.padding);
+        let next = self.offset.saturating_add(left);
+        if next > length {
+            self.state = State::Failed;
+            return Err(ArchiveError::truncated("the content of an entry")
+                .in_entry(&self.current)
+                .at(length));
+        }
+        self.input.seek(SeekFrom::Start(next))?;
+        self.offset = next;
+        (self.remaining, self.padding) = (0, 0);
         Ok(())
     }
 }

@@ -3,15 +3,14 @@
 //! The archive is walked once to learn where each file begins. A compressed archive has no places
 //! to jump to: there, opening a file reads everything before it again.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use kiln_archive::decompress::{Codec, decoder};
 use kiln_archive::{Limits, tar};
+use kiln_types::Mark;
 
 use crate::InventoryError;
 use crate::path::{join, normalised, parent};
@@ -34,27 +33,50 @@ pub(super) struct Archive {
     members: BTreeMap<String, Member>,
 }
 
-/// Counts what was read.
-struct Counted<R> {
-    input: R,
-    count: Rc<Cell<u64>>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(buffer)?;
-        self.count
-            .set(self.count.get().saturating_add(count as u64));
-        Ok(count)
-    }
-}
-
 fn limits() -> Limits {
     Limits {
         max_entries: MOST,
         max_unpacked: 256 << 30,
         ..Limits::default()
     }
+}
+
+/// Takes in an entry whose content begins at an offset.
+fn add(
+    members: &mut BTreeMap<String, Member>,
+    path: &Path,
+    entry: &tar::Entry,
+    offset: u64,
+) -> Result<(), InventoryError> {
+    let Some(name) = normalised(&entry.path) else {
+        return Ok(());
+    };
+    let member = match entry.kind {
+        tar::Kind::File => Member::At {
+            offset,
+            size: entry.size,
+        },
+        // Old versions of Docker write a layer that stands twice as a link.
+        tar::Kind::Symlink | tar::Kind::Hardlink => {
+            let target = String::from_utf8_lossy(&entry.link);
+            let base = match entry.kind {
+                tar::Kind::Symlink => parent(&name),
+                _ => "",
+            };
+            match join(base, &target) {
+                Some(target) => Member::Link(target),
+                None => return Ok(()),
+            }
+        }
+        _ => return Ok(()),
+    };
+    if members.insert(name.clone(), member).is_some() {
+        return Err(InventoryError::malformed(
+            path.display().to_string(),
+            format!("it holds `{name}` twice"),
+        ));
+    }
+    Ok(())
 }
 
 impl Archive {
@@ -69,43 +91,23 @@ impl Archive {
             source,
         };
         let file = File::open(path).map_err(read)?;
-        let mut input = BufReader::with_capacity(1 << 20, file);
+        let length = file.metadata().map_err(read)?.len();
+        let mut input = BufReader::with_capacity(64 << 10, file);
         let codec = Codec::from_magic(input.fill_buf().map_err(read)?);
-        let count = Rc::new(Cell::new(0));
-        let counted = Counted {
-            input: decoder(codec, input, &limits()).map_err(broken)?,
-            count: Rc::clone(&count),
-        };
-        let mut reader = tar::Reader::new(counted, &limits());
         let mut members = BTreeMap::new();
-        while let Some(entry) = reader.next().map_err(broken)? {
-            let Some(name) = normalised(&entry.path) else {
-                continue;
-            };
-            let member = match entry.kind {
-                tar::Kind::File => Member::At {
-                    offset: count.get(),
-                    size: entry.size,
-                },
-                // Old versions of Docker write a layer that stands twice as a link.
-                tar::Kind::Symlink | tar::Kind::Hardlink => {
-                    let target = String::from_utf8_lossy(&entry.link);
-                    let base = match entry.kind {
-                        tar::Kind::Symlink => parent(&name),
-                        _ => "",
-                    };
-                    match join(base, &target) {
-                        Some(target) => Member::Link(target),
-                        None => continue,
-                    }
-                }
-                _ => continue,
-            };
-            if members.insert(name.clone(), member).is_some() {
-                return Err(InventoryError::malformed(
-                    path.display().to_string(),
-                    format!("it holds `{name}` twice"),
-                ));
+        if codec == Codec::None {
+            // Nothing is read but the headers: whoever opens a file reads it.
+            let mut reader = tar::Reader::new(input, &limits());
+            while let Some(entry) = reader.next().map_err(broken)? {
+                let offset = reader.offset();
+                add(&mut members, path, &entry, offset)?;
+                reader.seek_past(length).map_err(broken)?;
+            }
+        } else {
+            let content = decoder(codec, input, &limits()).map_err(broken)?;
+            let mut reader = tar::Reader::new(content, &limits());
+            while let Some(entry) = reader.next().map_err(broken)? {
+                add(&mut members, path, &entry, reader.offset())?;
             }
         }
         Ok(Self {
@@ -125,6 +127,15 @@ impl Archive {
             }
         }
         None
+    }
+
+    /// The mark of a file: that of the archive as it lies there now, and the place in it.
+    pub(super) fn mark(&self, name: &str) -> io::Result<Option<Mark>> {
+        let Some((offset, size)) = self.find(name) else {
+            return Ok(None);
+        };
+        let meta = std::fs::metadata(&self.path)?;
+        Ok(Some(Mark::of(&meta).part(offset, size)))
     }
 
     /// Opens a file.

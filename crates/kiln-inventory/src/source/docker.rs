@@ -62,10 +62,12 @@ pub(super) fn archive(
                 format!("it lacks the layer `{name}`"),
             ));
         };
-        let (archive, name) = (Arc::clone(&archive), name.clone());
+        let (opened, marked) = (Arc::clone(&archive), Arc::clone(&archive));
+        let (open_name, mark_name) = (name.clone(), name.clone());
         layers.push(Layer {
             subject: format!("layer {diff_id}"),
-            open: Box::new(move || archive.reader(&name)),
+            open: Box::new(move || opened.reader(&open_name)),
+            mark: Box::new(move || marked.mark(&mark_name)),
             blob: None,
             diff_id: Some(*diff_id),
             size,

@@ -3,21 +3,21 @@
 mod archive;
 mod directory;
 mod docker;
+mod layer;
 mod oci;
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kiln_archive::decompress::{Codec, decoder};
-use kiln_archive::{ArchiveError, Limits};
 use kiln_oci::{Descriptor, ImageConfig, Transport, media_type};
-use kiln_types::{BlobSource, Digest, HashReader, Inventory, LayerFact, Subject};
+use kiln_types::{BlobSource, Digest, Inventory, LayerFact, Mark, Subject};
 
-use crate::content::{Budget, Remaining};
-use crate::layer::{LayerScan, ScanLimits, scan_layer_within};
+use crate::content::Remaining;
+use crate::layer::{LayerScan, ScanLimits};
+use crate::memory::LayerMemory;
 use crate::{InventoryError, assemble};
 
 /// Where an image is.
@@ -61,11 +61,15 @@ impl Place {
 /// Opens the bytes of a layer anew.
 type Opener = Box<dyn Fn() -> io::Result<Box<dyn Read>> + Send + Sync>;
 
+/// The mark of the bytes of a layer as they lie there now.
+type Marker = Box<dyn Fn() -> io::Result<Option<Mark>> + Send + Sync>;
+
 /// A layer that has not been read yet.
 struct Layer {
     /// For messages.
     subject: String,
     open: Opener,
+    mark: Marker,
     /// The digest of the bytes as they come, where one is promised.
     blob: Option<Digest>,
     /// The digest of the archive inside.
@@ -128,11 +132,17 @@ pub fn open_index(
 }
 
 impl Image {
-    /// Reads everything, with so many threads.
+    /// Reads everything that `memory` does not know, with so many threads. The answer is the same as
+    /// that of reading everything.
     ///
     /// # Errors
     /// When bytes cannot be read or have another digest than was promised.
-    pub fn scan(&self, limits: &ScanLimits, threads: usize) -> Result<Scanned, InventoryError> {
+    pub fn scan(
+        &self,
+        limits: &ScanLimits,
+        threads: usize,
+        memory: &dyn LayerMemory,
+    ) -> Result<Scanned, InventoryError> {
         let layers = match &self.files {
             Files::Directory(directory) => {
                 return Ok(Scanned {
@@ -144,7 +154,8 @@ impl Image {
         };
         let left = Remaining::new(limits);
         let (mut scans, mut facts) = (Vec::new(), Vec::new());
-        for result in in_parallel(layers, threads, |layer| layer.scan(limits, &left)) {
+        let read = |layer: &Layer| layer.recalled(limits, &left, memory);
+        for result in in_parallel(layers, threads, read) {
             let (scan, fact) = result?;
             scans.push(scan);
             facts.push(fact);
@@ -163,8 +174,9 @@ impl Image {
         &self,
         limits: &ScanLimits,
         threads: usize,
+        memory: &dyn LayerMemory,
     ) -> Result<Inventory, InventoryError> {
-        let scanned = self.scan(limits, threads)?;
+        let scanned = self.scan(limits, threads, memory)?;
         let mut subject = self.subject.clone();
         subject.layers = scanned.facts;
         Ok(assemble(subject, self.config.as_ref(), &scanned.layers))
@@ -205,95 +217,6 @@ fn in_parallel<T: Sync, R: Send>(
     });
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
-}
-
-impl Layer {
-    fn scan(
-        &self,
-        limits: &ScanLimits,
-        left: &Remaining,
-    ) -> Result<(LayerScan, LayerFact), InventoryError> {
-        let read_error = |source: io::Error| InventoryError::Read {
-            path: PathBuf::from(&self.subject),
-            source,
-        };
-        let raw = (self.open)().map_err(read_error)?;
-        // One byte more than promised tells a longer blob from a right one.
-        let raw = raw.take(self.size.saturating_add(1));
-        let mut input = BufReader::with_capacity(256 << 10, HashReader::new(raw));
-        let codec = Codec::from_magic(input.fill_buf().map_err(read_error)?);
-        let mut limits = *limits;
-        limits.layer.max_unpacked =
-            Limits::unpacked_of(self.size, 200, 1 << 30, limits.layer.max_unpacked);
-        let (mut scan, unpacked) = match codec {
-            Codec::None => (
-                scan_layer_within(&mut input, &Budget::new(&limits, left)),
-                None,
-            ),
-            codec => match decoder(codec, &mut input, &limits.layer) {
-                Err(error) => {
-                    let mut scan = LayerScan::default();
-                    scan.miss_layer(&error);
-                    (scan, None)
-                }
-                Ok(content) => {
-                    let mut content = HashReader::new(content);
-                    let budget = Budget::new(&limits, left);
-                    let mut scan = scan_layer_within(&mut content, &budget);
-                    match io::copy(&mut content, &mut io::sink()) {
-                        Ok(_) => {
-                            let (digest, length, _) = content.finish();
-                            (scan, Some((digest, length)))
-                        }
-                        Err(error) => {
-                            scan.miss_layer(&ArchiveError::from(error));
-                            (scan, None)
-                        }
-                    }
-                }
-            },
-        };
-        io::copy(&mut input, &mut io::sink()).map_err(read_error)?;
-        let (blob, size, _) = input.into_inner().finish();
-        if size != self.size {
-            let more = if size > self.size { " or more" } else { "" };
-            return Err(InventoryError::malformed(
-                &self.subject,
-                format!("it has {size}{more} bytes, expected {}", self.size),
-            ));
-        }
-        self.expect(self.blob, blob)?;
-        let unpacked = match codec {
-            Codec::None => Some((blob, size)),
-            _ => unpacked,
-        };
-        scan.name_layer(&self.subject);
-        if let Some((digest, length)) = unpacked {
-            self.expect(self.diff_id, digest)?;
-            scan.unpacked = length;
-        }
-        let fact = LayerFact {
-            diff_id: self
-                .diff_id
-                .or(unpacked.map(|(digest, _)| digest))
-                .unwrap_or(blob),
-            blob: self.blob,
-            size,
-            unpacked: scan.unpacked,
-        };
-        Ok((scan, fact))
-    }
-
-    fn expect(&self, promised: Option<Digest>, found: Digest) -> Result<(), InventoryError> {
-        match promised {
-            Some(expected) if expected != found => Err(InventoryError::Lies {
-                subject: self.subject.clone(),
-                expected,
-                found,
-            }),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// The platform and the time that a configuration names.

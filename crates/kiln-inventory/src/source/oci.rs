@@ -11,7 +11,7 @@ use kiln_oci::{
 use kiln_types::{BlobSource, Digest, Subject};
 
 use super::archive::Archive;
-use super::{Files, Image, Layer, Opener, describe, expect_as_many};
+use super::{Files, Image, Layer, Marker, Opener, describe, expect_as_many};
 use crate::InventoryError;
 
 /// How deep indexes may nest, and how many images one may name in all.
@@ -51,9 +51,13 @@ pub(super) fn archive(file: &Path, tag: Option<&str>) -> Result<Vec<Image>, Inve
     let descriptor = chosen(&subject, index.manifests, tag)?;
     let name = name_of(file, &descriptor);
     let archive = Arc::new(archive);
-    let opener = |digest: Digest| -> Opener {
-        let archive = Arc::clone(&archive);
-        Box::new(move || archive.reader(&blob_name(&digest)))
+    let opener = |digest: Digest| -> (Opener, Marker) {
+        let (archive, marked) = (Arc::clone(&archive), Arc::clone(&archive));
+        let open = move || archive.reader(&blob_name(&digest));
+        (
+            Box::new(open),
+            Box::new(move || marked.mark(&blob_name(&digest))),
+        )
     };
     images_by(
         &name,
@@ -136,9 +140,10 @@ pub(super) fn images(
     descriptor: &Descriptor,
     blobs: &Arc<dyn BlobSource>,
 ) -> Result<Vec<Image>, InventoryError> {
-    let opener = |digest: Digest| -> Opener {
-        let blobs = Arc::clone(blobs);
-        Box::new(move || Ok(blobs.open(&digest)?))
+    let opener = |digest: Digest| -> (Opener, Marker) {
+        let (blobs, marked) = (Arc::clone(blobs), Arc::clone(blobs));
+        let open: Opener = Box::new(move || Ok(blobs.open(&digest)?));
+        (open, Box::new(move || marked.mark(&digest)))
     };
     images_by(name, descriptor, blobs.as_ref(), &opener)
 }
@@ -147,7 +152,7 @@ fn images_by(
     name: &str,
     descriptor: &Descriptor,
     blobs: &dyn BlobSource,
-    opener: &dyn Fn(Digest) -> Opener,
+    opener: &dyn Fn(Digest) -> (Opener, Marker),
 ) -> Result<Vec<Image>, InventoryError> {
     let mut manifests = Vec::new();
     collect(descriptor, blobs, 0, &mut manifests)?;
@@ -215,7 +220,7 @@ fn image(
     descriptor: &Descriptor,
     manifest: &Manifest,
     blobs: &dyn BlobSource,
-    opener: &dyn Fn(Digest) -> Opener,
+    opener: &dyn Fn(Digest) -> (Opener, Marker),
 ) -> Result<Image, InventoryError> {
     let config: ImageConfig = {
         let digest = manifest.config.digest;
@@ -237,12 +242,16 @@ fn image(
         .layers
         .iter()
         .zip(&config.rootfs.diff_ids)
-        .map(|(layer, diff_id)| Layer {
-            subject: format!("layer {}", layer.digest),
-            open: opener(layer.digest),
-            blob: Some(layer.digest),
-            diff_id: Some(*diff_id),
-            size: layer.size,
+        .map(|(layer, diff_id)| {
+            let (open, mark) = opener(layer.digest);
+            Layer {
+                subject: format!("layer {}", layer.digest),
+                open,
+                mark,
+                blob: Some(layer.digest),
+                diff_id: Some(*diff_id),
+                size: layer.size,
+            }
         })
         .collect();
     let mut subject = Subject {

@@ -5,4 +5,6 @@ mod attacks;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod places;

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use kiln_archive::deflate::SegmentWriter;
 use kiln_archive::gzip::GzipStitcher;
-use kiln_inventory::{InventoryError, Place, ScanLimits, open};
+use kiln_inventory::{InventoryError, NoMemory, Place, ScanLimits, open};
 use kiln_types::{Classify as _, ComponentKind, Digest, ErrorClass, Inventory};
 
 use crate::image::*;
 
 /// An archive as `docker save` writes it.
-fn docker_archive(layers: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn docker_archive(layers: &[Vec<u8>]) -> Vec<u8> {
     let config = config(layers);
     let name = format!("{}.json", Digest::of(&config).hex());
     let paths: Vec<String> = (0..layers.len())
@@ -28,7 +28,7 @@ fn docker_archive(layers: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A layout whose layers are compressed with gzip.
-fn layout(directory: &Path, layers: &[Vec<u8>]) {
+pub(crate) fn layout(directory: &Path, layers: &[Vec<u8>]) {
     let blobs = directory.join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     let put = |bytes: &[u8]| {
@@ -61,7 +61,7 @@ fn layout(directory: &Path, layers: &[Vec<u8>]) {
     .unwrap();
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut writer = SegmentWriter::new(Vec::new(), 6);
     writer.write_all(bytes).unwrap();
     let (segment, compressed) = writer.finish().unwrap();
@@ -77,7 +77,7 @@ fn read(place: &str) -> Result<Inventory, InventoryError> {
         panic!("{place} is a document");
     };
     let images = open(&transport)?;
-    images[0].inventory(&ScanLimits::default(), 2)
+    images[0].inventory(&ScanLimits::default(), 2, &NoMemory)
 }
 
 #[test]

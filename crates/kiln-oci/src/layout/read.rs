@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use kiln_types::{BlobSource, Digest, Platform};
+use kiln_types::{BlobSource, Digest, Mark, Platform};
 
 use super::write::read_small;
 use super::{INDEX, MARKER, Marker, REF_NAME};
@@ -157,13 +157,22 @@ impl Layout {
     }
 }
 
-impl BlobSource for Layout {
-    fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {
-        let path = self
-            .directory
+impl Layout {
+    fn path_of(&self, digest: &Digest) -> PathBuf {
+        self.directory
             .join("blobs")
             .join("sha256")
-            .join(digest.hex());
-        Ok(Box::new(File::open(path)?))
+            .join(digest.hex())
+    }
+}
+
+impl BlobSource for Layout {
+    fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(File::open(self.path_of(digest))?))
+    }
+
+    fn mark(&self, digest: &Digest) -> io::Result<Option<Mark>> {
+        let meta = std::fs::metadata(self.path_of(digest))?;
+        Ok(Some(Mark::of(&meta)))
     }
 }

@@ -99,6 +99,16 @@ fn size(context: &Context) -> Result<(), Failure> {
         .iter()
         .map(|(name, tally)| kind(name, tally.count, tally.bytes))
         .collect();
+    // These records are what is kept, and refer to no blob.
+    for (name, records) in [
+        ("scan", "layers that were read"),
+        ("seen", "files that were hashed"),
+    ] {
+        kinds.retain(|kind| kind.kind != name);
+        if let Some(tally) = usage.records.get(name) {
+            kinds.push(kind(records, tally.count, tally.bytes));
+        }
+    }
     kinds.push(kind(
         "unfinished downloads",
         usage.partial.count,

@@ -13,8 +13,8 @@ use crate::render::Table;
     kiln/config.toml below XDG_CONFIG_HOME (~/.config), else it has its default. Variables:\n\
     KILN_HOME, KILN_JOBS, KILN_OFFLINE, KILN_SNAPSHOT, KILN_MIRRORS, KILN_APT_DIR (apt-sources),\n\
     KILN_HTTP_PROXY, KILN_HTTPS_PROXY, KILN_NO_PROXY, KILN_CA_FILE, KILN_RETRIES,\n\
-    KILN_STALL_SECONDS, KILN_PARALLEL, KILN_SYNC, KILN_FEEDS, KILN_ADVISORY_KEY,\n\
-    KILN_ADVISORY_SOURCE, KILN_ADVISORY_SNAPSHOTS.\n\n\
+    KILN_STALL_SECONDS, KILN_PARALLEL, KILN_SYNC, KILN_SCAN_CACHE, KILN_FEEDS,\n\
+    KILN_ADVISORY_KEY, KILN_ADVISORY_SOURCE, KILN_ADVISORY_SNAPSHOTS.\n\n\
     Examples:\n  \
     kiln config show\n  \
     KILN_MIRRORS=\"debian=http://mirror.example/debian\" kiln config show"

@@ -1,0 +1,50 @@
+//! Marks of bytes that lie on a disk: how to know without reading them that nobody has written to
+//! them since they were read.
+//!
+//! A mark holds what the kernel changes with every write and every rename: device, inode, size, time
+//! of modification and time of change. Nobody sets the time of change but the kernel, so equal marks
+//! mean the same bytes, with two exceptions: a write within the same tick of the kernel's clock as
+//! the one before (whoever believes a mark must see that it was old enough, [`Mark::changed_ns`]),
+//! and somebody who sets the machine's clock or writes to the disk below the file system, which only
+//! root can.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+
+/// What was seen of bytes on a disk without reading them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// Equal for the same bytes at the same place, and another one when somebody has written there.
+    pub text: String,
+    /// When they were last written to or renamed, in nanoseconds since the epoch.
+    pub changed_ns: i64,
+}
+
+impl Mark {
+    /// The mark of a file.
+    #[must_use]
+    pub fn of(meta: &Metadata) -> Self {
+        let nanoseconds =
+            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        let modified = nanoseconds(meta.mtime(), meta.mtime_nsec());
+        let changed = nanoseconds(meta.ctime(), meta.ctime_nsec());
+        Self {
+            text: format!(
+                "file:{}:{}:{}:{modified}:{changed}",
+                meta.dev(),
+                meta.ino(),
+                meta.size()
+            ),
+            changed_ns: modified.max(changed),
+        }
+    }
+
+    /// The mark of a part of the bytes.
+    #[must_use]
+    pub fn part(&self, offset: u64, size: u64) -> Self {
+        Self {
+            text: format!("{}:{offset}:{size}", self.text),
+            changed_ns: self.changed_ns,
+        }
+    }
+}
