@@ -9,7 +9,7 @@ use kiln_inventory::{ScanLimits, assemble, scan_layer};
 use kiln_types::{Subject, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 22] = [
     "var/lib/dpkg/status",
     "var/lib/dpkg/info/a.list",
     "lib/apk/db/installed",
@@ -28,6 +28,10 @@ const NAMES: [&str; 18] = [
     "bin/a",
     "jre/release",
     "a.pem",
+    "usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "usr/lib/sysimage/rpm/Packages.db",
+    "var/lib/rpm/Packages",
+    "var/lib/rpmmanifest/container-manifest-2",
 ];
 
 fuzz_target!(|input: (u8, &[u8])| {

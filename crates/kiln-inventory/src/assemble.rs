@@ -10,11 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use kiln_oci::ImageConfig;
 use kiln_types::{
     Component, ComponentId, ComponentKind, DistributionFact, Evidence, EvidenceKind, Incomplete,
-    Inventory, Licences, Purl, SourcePackage, Subject,
+    Inventory, Licences, SourcePackage, Subject,
 };
 
 use crate::catalogers::dpkg::{DpkgStanza, listed_paths};
 use crate::content;
+use crate::distribution::{distribution, rpm_purl, system_purl};
 use crate::facts;
 use crate::layer::LayerScan;
 use crate::node::{Finding, Found, NodeKind};
@@ -100,57 +101,6 @@ pub(crate) fn text<'a>(tree: &Tree<'a>, path: &str) -> Option<&'a str> {
     })
 }
 
-/// os-release(5): `/etc/os-release`, and where that is missing `/usr/lib/os-release`.
-fn distribution(tree: &Tree<'_>) -> Option<DistributionFact> {
-    let release = text(tree, "etc/os-release").or_else(|| text(tree, "usr/lib/os-release"))?;
-    let mut fields = BTreeMap::new();
-    for line in release.lines() {
-        let line = line.trim();
-        if let Some((name, value)) = line.split_once('=')
-            && !name.starts_with('#')
-        {
-            fields.insert(name.trim(), unquoted(value.trim()));
-        }
-    }
-    let mut field = |name: &str| fields.remove(name).filter(|value| !value.is_empty());
-    let id = field("ID")?.to_lowercase();
-    let codename = field("VERSION_CODENAME").or_else(|| {
-        // testing and unstable: `forky/sid`.
-        let version = text(tree, "etc/debian_version")?.trim().to_owned();
-        let is_name = id == "debian" && version.starts_with(|letter: char| letter.is_alphabetic());
-        is_name.then_some(version)
-    });
-    Some(DistributionFact {
-        id_like: field("ID_LIKE")
-            .map(|like| {
-                like.split_ascii_whitespace()
-                    .map(str::to_lowercase)
-                    .collect()
-            })
-            .unwrap_or_default(),
-        version: field("VERSION_ID"),
-        codename,
-        pretty_name: field("PRETTY_NAME"),
-        id,
-    })
-}
-
-/// A value of os-release: as a shell would read it.
-fn unquoted(value: &str) -> String {
-    let inner = ['"', '\'']
-        .iter()
-        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-    let mut text = String::new();
-    let mut letters = inner.unwrap_or(value).chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' if !value.starts_with('\'') => text.extend(letters.next()),
-            letter => text.push(letter),
-        }
-    }
-    text
-}
-
 fn drafts(
     tree: &Tree<'_>,
     distribution: Option<&DistributionFact>,
@@ -210,18 +160,33 @@ fn plain(
 ) -> Draft {
     let mut component = found.component.clone();
     component.evidence = vec![evidence];
-    if component.kind == ComponentKind::Apk && found.kind == EvidenceKind::Database {
-        component.purl = system_purl(&component, distribution, "alpine");
+    if found.kind == EvidenceKind::Database {
+        match component.kind {
+            ComponentKind::Apk => {
+                component.purl = system_purl(&component, distribution, "alpine");
+            }
+            ComponentKind::Rpm => component.purl = rpm_purl(&component, distribution),
+            _ => {}
+        }
     }
     Draft {
         component,
-        root: root_of(path, &["usr/lib/apk/db", "lib/apk/db"]),
+        root: root_of(path, DATABASES),
         needs: found.needs.iter().map(|name| vec![name.clone()]).collect(),
         provides: found.provides.clone(),
         lists: Vec::new(),
         files: found.files.clone(),
     }
 }
+
+/// Where the databases of apk and rpm are.
+const DATABASES: &[&str] = &[
+    "usr/lib/apk/db",
+    "lib/apk/db",
+    "usr/lib/sysimage/rpm",
+    "usr/share/rpm",
+    "var/lib/rpm",
+];
 
 /// The root that a database belongs to: what stands before its usual place.
 fn root_of(path: &str, usual: &[&str]) -> String {
@@ -297,34 +262,6 @@ fn debian(
         lists,
         files: Vec::new(),
     }
-}
-
-/// The package URL of a distribution's package: architecture and distribution as qualifiers.
-fn system_purl(
-    component: &Component,
-    distribution: Option<&DistributionFact>,
-    usual: &str,
-) -> Option<Purl> {
-    let id = distribution.map_or(usual, |distribution| distribution.id.as_str());
-    let mut purl = Purl::new(
-        component.kind.as_str(),
-        Some(id),
-        &component.name,
-        Some(&component.version),
-    )
-    .ok()?;
-    if let Some(architecture) = &component.architecture {
-        purl = purl.with("arch", architecture).ok()?;
-    }
-    if let Some(distribution) = distribution {
-        let named = match (&distribution.version, &distribution.codename) {
-            (Some(version), _) => format!("{id}-{version}"),
-            (None, Some(codename)) => format!("{id}-{codename}"),
-            (None, None) => id.to_owned(),
-        };
-        purl = purl.with("distro", &named).ok()?;
-    }
-    Some(purl)
 }
 
 /// One draft for what is one component; sorted.

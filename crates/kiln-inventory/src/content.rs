@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memmem;
 
-use crate::catalogers::{Cataloged, apk, composer, dotnet, dpkg, gem, java, npm, program, python};
+use crate::catalogers::{
+    Cataloged, apk, composer, dotnet, dpkg, gem, java, npm, program, python, rpm,
+};
 use crate::layer::ScanLimits;
 use crate::licence::copyright;
 use crate::node::{Finding, Node};
@@ -103,6 +105,10 @@ enum Interest {
     DpkgStatus,
     /// apk's database.
     Apk,
+    /// rpm's database.
+    Rpm(rpm::Form),
+    /// Changes to rpm's database that are not in it yet.
+    RpmLog,
     /// Debian's copyright file.
     Copyright,
     /// An installed package of npm.
@@ -132,6 +138,13 @@ fn interest(path: &str) -> Option<Interest> {
     Some(match base {
         "status" if folder.ends_with("lib/dpkg") => Interest::DpkgStatus,
         "installed" if folder.ends_with("lib/apk/db") => Interest::Apk,
+        "rpmdb.sqlite" if is_rpm(folder) => Interest::Rpm(rpm::Form::Sqlite),
+        "rpmdb.sqlite-wal" if is_rpm(folder) => Interest::RpmLog,
+        "Packages.db" if is_rpm(folder) => Interest::Rpm(rpm::Form::Native),
+        "Packages" if is_rpm(folder) => Interest::Rpm(rpm::Form::Berkeley),
+        "container-manifest-2" if folder.ends_with("lib/rpmmanifest") => {
+            Interest::Rpm(rpm::Form::Manifest)
+        }
         "copyright" if parent(folder).ends_with("share/doc") => Interest::Copyright,
         "os-release" if matches!(folder, "etc" | "usr/lib" | "lib") => Interest::Text,
         "passwd" | "debian_version" if folder == "etc" => Interest::Text,
@@ -154,6 +167,14 @@ fn interest(path: &str) -> Option<Interest> {
             _ => return None,
         },
     })
+}
+
+/// Where rpm keeps its database: before it moved below `/usr`, since then, and where files below
+/// `/usr` come with the operating system.
+fn is_rpm(folder: &str) -> bool {
+    ["lib/rpm", "lib/sysimage/rpm", "share/rpm"]
+        .iter()
+        .any(|place| folder.ends_with(place))
 }
 
 /// Whether a database or package would be missed if `path` were another name of a file `other`, which
@@ -197,7 +218,13 @@ pub(crate) fn examine(
         Some(Interest::Java) if node.size > 0 => jar(node, content, budget, &mut findings)?,
         // A key has a few kilobytes; what is larger is something else.
         Some(Interest::Key) if node.size > 64 << 10 => {}
-        Some(interest) => match whole(node, content, budget)? {
+        // Its header alone, or nothing, is what a database that was closed leaves.
+        Some(Interest::RpmLog) if node.size <= 32 => {}
+        Some(Interest::RpmLog) => {
+            let reason = "it may hold packages that are not in the database yet";
+            findings.push(Finding::Unread(reason.to_owned()));
+        }
+        Some(interest) => match whole(interest, node, content, budget)? {
             Ok(bytes) => read(interest, &node.path, &bytes, &mut findings),
             Err(reason) => findings.push(Finding::Unread(reason)),
         },
@@ -278,11 +305,16 @@ fn push(findings: &mut Vec<Finding>, cataloged: Cataloged) {
 
 /// The whole content, or why not.
 fn whole(
+    interest: Interest,
     node: &Node,
     content: &mut dyn Read,
     budget: &Budget<'_>,
 ) -> io::Result<Result<Vec<u8>, String>> {
-    let most = budget.limits.file;
+    let most = match interest {
+        // The headers of a thousand packages have a hundred megabytes, of which little is kept.
+        Interest::Rpm(_) => budget.limits.nested,
+        _ => budget.limits.file,
+    };
     if node.size > most {
         return Ok(Err(format!(
             "it has {} bytes, more than the {most} that are read of such a file",
@@ -330,12 +362,17 @@ fn read(interest: Interest, path: &str, bytes: &[u8], findings: &mut Vec<Finding
             findings.extend(wrong.into_iter().map(Finding::Unread));
             Ok(found)
         }
+        Interest::Rpm(form) => {
+            let (found, wrong) = rpm::installed(form, bytes);
+            findings.extend(wrong.into_iter().map(Finding::Unread));
+            Ok(found)
+        }
         Interest::Npm => npm::package(bytes),
         Interest::Python => python::distribution(bytes),
         Interest::Gem => gem::specification(bytes),
         Interest::Composer => composer::installed(bytes),
         Interest::Dotnet => dotnet::dependencies(bytes),
-        Interest::Java => return,
+        Interest::Java | Interest::RpmLog => return,
     };
     push(findings, cataloged);
 }

@@ -17,6 +17,7 @@ mod assemble;
 mod built;
 mod catalogers;
 mod content;
+mod distribution;
 mod error;
 mod facts;
 mod layer;

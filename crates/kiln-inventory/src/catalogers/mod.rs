@@ -11,6 +11,7 @@ pub(crate) mod java;
 pub(crate) mod npm;
 pub(crate) mod program;
 pub(crate) mod python;
+pub(crate) mod rpm;
 pub(crate) mod rust;
 
 use kiln_types::{Component, ComponentKind, Purl};

@@ -20,6 +20,7 @@ use kiln_types::{
 use serde::Deserialize;
 
 use crate::InventoryError;
+use crate::catalogers::rpm::source_package;
 
 /// Bytes of one document.
 pub const MAX_DOCUMENT: u64 = 128 << 20;
@@ -211,7 +212,12 @@ impl Builder {
         };
         let version = purl.version().unwrap_or(version);
         let full = match purl.qualifier("epoch") {
-            Some(epoch) if epoch != "0" && !version.contains(':') => format!("{epoch}:{version}"),
+            // rpm's zero is written out, as it is where rpm's database has it.
+            Some(epoch)
+                if (epoch != "0" || kind == ComponentKind::Rpm) && !version.contains(':') =>
+            {
+                format!("{epoch}:{version}")
+            }
             _ => version.to_owned(),
         };
         let mut component = Component::new(kind, name, full);
@@ -220,12 +226,15 @@ impl Builder {
             && let Some(upstream) = purl.qualifier("upstream")
         {
             let (name, version) = upstream.split_once('@').unwrap_or((upstream, ""));
-            component.source = Some(SourcePackage {
-                name: name.to_owned(),
-                version: match version {
-                    "" => component.version.clone(),
-                    version => version.to_owned(),
-                },
+            let file = source_package(upstream).filter(|_| kind == ComponentKind::Rpm);
+            component.source = file.or_else(|| {
+                Some(SourcePackage {
+                    name: name.to_owned(),
+                    version: match version {
+                        "" => component.version.clone(),
+                        version => version.to_owned(),
+                    },
+                })
             });
         }
         if kind.is_system() && self.inventory.distribution.is_none() {

@@ -314,3 +314,39 @@ fn places_that_hold_no_image_say_so() {
     let error = read(&format!("docker-archive:{}", path.display())).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Integrity);
 }
+
+#[test]
+fn packages_of_rpm_are_named_as_others_name_them() {
+    let database = include_bytes!("../fixtures/rpmdb.sqlite.gz");
+    let mut bytes = Vec::new();
+    let codec = kiln_archive::decompress::Codec::Gzip;
+    let limits = kiln_archive::Limits::default();
+    let mut content = kiln_archive::decompress::decoder(codec, &database[..], &limits).unwrap();
+    std::io::Read::read_to_end(&mut content, &mut bytes).unwrap();
+    let inventory = inside(&[tar(&[
+        file("etc/os-release", b"ID=fedora\nVERSION_ID=40\n"),
+        file("usr/lib/sysimage/rpm/rpmdb.sqlite", &bytes),
+        file("usr/lib/sysimage/rpm/rpmdb.sqlite-wal", b""),
+        symlink("var/lib/rpm", "../../usr/lib/sysimage/rpm"),
+        program("usr/bin/kilntest", b"no program"),
+        file("usr/share/kilntest-c/file-100", b""),
+    ])]);
+    assert!(inventory.is_complete(), "{:?}", inventory.incomplete);
+    let purls: Vec<String> = inventory
+        .components
+        .iter()
+        .map(|component| component.purl.as_ref().unwrap().to_string())
+        .collect();
+    // As Syft 1.57.0 names them.
+    assert_eq!(
+        purls,
+        [
+            "pkg:rpm/fedora/kilntest-a@1.2.3-4.el9?arch=x86_64&distro=fedora-40&epoch=2&upstream=kilntest-a-1.2.3-4.el9.src.rpm",
+            "pkg:rpm/fedora/kilntest-a-libs@1.2.3-4.el9?arch=x86_64&distro=fedora-40&epoch=2&upstream=kilntest-a-1.2.3-4.el9.src.rpm",
+            "pkg:rpm/fedora/kilntest-b@2.0~rc1-1?arch=noarch&distro=fedora-40&upstream=kilntest-b-2.0~rc1-1.src.rpm",
+            "pkg:rpm/fedora/kilntest-c@1.0-1?arch=noarch&distro=fedora-40&epoch=0&upstream=kilntest-c-1.0-1.src.rpm",
+        ]
+    );
+    let log = inside(&[tar(&[file("var/lib/rpm/rpmdb.sqlite-wal", &[0; 100])])]);
+    assert!(!log.is_complete());
+}
