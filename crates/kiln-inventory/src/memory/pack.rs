@@ -125,7 +125,10 @@ pub(crate) fn unpacked(bytes: &[u8]) -> Option<Kept> {
             node.findings.push(findings.next()?);
         }
     }
-    findings.next().is_none().then_some(Kept { scan, size, taken })
+    findings
+        .next()
+        .is_none()
+        .then_some(Kept { scan, size, taken })
 }
 
 fn number(out: &mut Vec<u8>, mut value: u64) {
