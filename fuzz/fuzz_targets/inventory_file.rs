@@ -9,7 +9,7 @@ use kiln_inventory::{ScanLimits, assemble, scan_layer};
 use kiln_types::{Subject, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 26] = [
     "var/lib/dpkg/status",
     "var/lib/dpkg/info/a.list",
     "lib/apk/db/installed",
@@ -32,6 +32,10 @@ const NAMES: [&str; 22] = [
     "usr/lib/sysimage/rpm/Packages.db",
     "var/lib/rpm/Packages",
     "var/lib/rpmmanifest/container-manifest-2",
+    "app/bom.json",
+    "bin/redis-server",
+    "usr/local/go/VERSION",
+    "bin/perl",
 ];
 
 fuzz_target!(|input: (u8, &[u8])| {

@@ -78,7 +78,7 @@ pub fn assemble(subject: Subject, config: Option<&ImageConfig>, layers: &[LayerS
         }
     }
     let drafts = drafts(&tree, distribution.as_ref(), has_layers);
-    let mut drafts = without_notes(&tree, joined(drafts));
+    let mut drafts = without_notes(&tree, vouched(joined(drafts)));
     lend_licences(&mut drafts);
     let components = connected(&tree, drafts);
     let facts = facts::facts(&tree, config);
@@ -265,7 +265,9 @@ fn debian(
 }
 
 /// One draft for what is one component; sorted.
-fn joined(drafts: Vec<Draft>) -> Vec<Draft> {
+fn joined(mut drafts: Vec<Draft>) -> Vec<Draft> {
+    // What a document says fills only what others leave open.
+    drafts.sort_by_key(is_told);
     type Key = (ComponentKind, String, String, Option<String>, String);
     let mut by_key: BTreeMap<Key, Draft> = BTreeMap::new();
     for draft in drafts {
@@ -290,6 +292,71 @@ fn joined(drafts: Vec<Draft>) -> Vec<Draft> {
         draft.component.evidence.dedup();
     }
     drafts
+}
+
+/// Whether nothing but documents speaks for a component.
+fn is_told(draft: &Draft) -> bool {
+    let mut evidence = draft.component.evidence.iter();
+    evidence.all(|evidence| evidence.kind == EvidenceKind::Document)
+}
+
+/// Documents are somebody's word. Where the package manager of the distribution has a database, a
+/// package that is in a document only is not there; and a component that is there under another
+/// spelling of its name (`Flask_Login`) is that one, with one more evidence.
+fn vouched(drafts: Vec<Draft>) -> Vec<Draft> {
+    if !drafts.iter().any(is_told) {
+        return drafts;
+    }
+    type Name = (String, Option<String>, String, Option<String>);
+    let name = |draft: &Draft| -> Option<Name> {
+        let purl = draft.component.purl.as_ref()?;
+        Some((
+            purl.kind().to_owned(),
+            purl.namespace().map(str::to_owned),
+            purl.name().to_owned(),
+            purl.version().map(str::to_owned),
+        ))
+    };
+    let databases: BTreeSet<ComponentKind> = drafts
+        .iter()
+        .filter(|draft| {
+            let mut evidence = draft.component.evidence.iter();
+            evidence.any(|evidence| evidence.kind == EvidenceKind::Database)
+        })
+        .map(|draft| draft.component.kind)
+        .collect();
+    let (told, mut seen): (Vec<Draft>, Vec<Draft>) = drafts.into_iter().partition(is_told);
+    let mut places: BTreeMap<Name, usize> = BTreeMap::new();
+    for (place, draft) in seen.iter().enumerate() {
+        if let Some(name) = name(draft) {
+            places.entry(name).or_insert(place);
+        }
+    }
+    for draft in told {
+        let same = name(&draft).and_then(|name| places.get(&name));
+        if let Some(first) = same.and_then(|place| seen.get_mut(*place)) {
+            absorb(first, draft);
+            first.component.evidence.sort();
+            first.component.evidence.dedup();
+        } else if !databases.contains(&draft.component.kind) || !draft.component.kind.is_system() {
+            seen.push(draft);
+        }
+    }
+    // The order of a finished inventory.
+    seen.sort_by(|left, right| {
+        let key = |draft: &Draft| {
+            let component = &draft.component;
+            (
+                component.kind,
+                component.name.clone(),
+                component.version.clone(),
+                component.architecture.clone(),
+                draft.root.clone(),
+            )
+        };
+        key(left).cmp(&key(right))
+    });
+    seen
 }
 
 /// What one file leaves open another may say.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memchr::memmem;
 
 use crate::catalogers::{
-    Cataloged, apk, composer, dotnet, dpkg, gem, java, npm, program, python, rpm,
+    Cataloged, apk, classifier, composer, documents, dotnet, dpkg, gem, java, locks, npm, program,
+    python, rpm,
 };
 use crate::layer::ScanLimits;
 use crate::licence::copyright;
@@ -61,6 +62,8 @@ pub(crate) struct Budget<'a> {
     pub(crate) limits: ScanLimits,
     left: &'a Remaining,
     taken: Cell<Taken>,
+    /// Whether lock files say what is there.
+    reads_locks: bool,
 }
 
 impl<'a> Budget<'a> {
@@ -72,7 +75,15 @@ impl<'a> Budget<'a> {
                 bytes: 0,
                 components: 0,
             }),
+            reads_locks: false,
         }
+    }
+
+    /// The same for the directory of a project.
+    pub(crate) const fn of_project(limits: &ScanLimits, left: &'a Remaining) -> Self {
+        let mut budget = Self::new(limits, left);
+        budget.reads_locks = true;
+        budget
     }
 
     /// What was taken until now.
@@ -121,6 +132,12 @@ enum Interest {
     Composer,
     /// The packages of a .NET program.
     Dotnet,
+    /// A document about components.
+    Document,
+    /// The lock file of a project.
+    Lock(locks::Lock),
+    /// The release of Erlang, and of Go.
+    Release,
     /// A Java archive.
     Java,
     /// Something that may be a private key.
@@ -164,6 +181,8 @@ fn interest(path: &str) -> Option<Interest> {
             "json" if base.ends_with(".deps.json") => Interest::Dotnet,
             "pem" | "key" => Interest::Key,
             _ if java::is_archive(base) => Interest::Java,
+            _ if documents::is_document(path) => Interest::Document,
+            _ if classifier::release_of(path).is_some() => Interest::Release,
             _ => return None,
         },
     })
@@ -214,7 +233,11 @@ pub(crate) fn examine(
     if let Some(what) = is_secret(&node.path) {
         findings.push(Finding::Secret(what.to_owned()));
     }
-    match interest(&node.path) {
+    let interest = interest(&node.path).or_else(|| {
+        let lock = budget.reads_locks.then(|| locks::kind(&node.path));
+        lock.flatten().map(Interest::Lock)
+    });
+    match interest {
         Some(Interest::Java) if node.size > 0 => jar(node, content, budget, &mut findings)?,
         // A key has a few kilobytes; what is larger is something else.
         Some(Interest::Key) if node.size > 64 << 10 => {}
@@ -367,6 +390,9 @@ fn read(interest: Interest, path: &str, bytes: &[u8], findings: &mut Vec<Finding
             findings.extend(wrong.into_iter().map(Finding::Unread));
             Ok(found)
         }
+        Interest::Document => documents::components(path, bytes),
+        Interest::Lock(lock) => locks::components(lock, bytes),
+        Interest::Release => classifier::release(path, bytes),
         Interest::Npm => npm::package(bytes),
         Interest::Python => python::distribution(bytes),
         Interest::Gem => gem::specification(bytes),

@@ -36,4 +36,4 @@ pub use error::InventoryError;
 pub use kiln_oci::Transport;
 pub use layer::{LayerScan, ScanLimits, scan_layer};
 pub use memory::{LayerMemory, NoMemory};
-pub use source::{Image, Place, Scanned, open, open_index};
+pub use source::{Image, Place, Scanned, open, open_index, open_project};

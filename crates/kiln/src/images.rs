@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kiln_inventory::read::{MAX_DOCUMENT, document};
-use kiln_inventory::{Image, NoMemory, Place, ScanLimits, Transport, open, open_index};
+use kiln_inventory::{
+    Image, NoMemory, Place, ScanLimits, Transport, open, open_index, open_project,
+};
 use kiln_pipeline::RememberedLayers;
 use kiln_types::{BlobSource, Digest, Inventory};
 
@@ -38,6 +40,7 @@ fn opened(context: &Context, image: &str) -> Result<Opened, Failure> {
             Place::Transport(Transport::DockerDaemon { reference }) => {
                 return from_engine(context, &reference.to_string());
             }
+            Place::Project(directory) => vec![open_project(&directory)?],
             Place::Transport(transport) => open(&transport)?,
         }
     } else {

@@ -14,10 +14,43 @@ pub(crate) struct Class {
     files: &'static [&'static str],
     /// What stands before the version.
     pub(crate) mark: &'static [u8],
+    /// How the version is found.
+    form: Form,
     /// The licence of every version.
     licence: Option<&'static str>,
     /// Who makes it.
     supplier: &'static str,
+}
+
+/// How a version is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// After the mark.
+    After,
+    /// After the mark, up to a zero or blank: the mark also stands in lists of versions.
+    Alone,
+    /// After a mark of which so many bytes at its end belong to the version.
+    Shared(usize),
+    /// The highest of all versions of three numbers that stand alone between zeros: programs that
+    /// list since when they have each command list no version above their own.
+    Highest,
+}
+
+/// A class without a mark, see [`Form::Highest`].
+const fn highest(
+    name: &'static str,
+    files: &'static [&'static str],
+    licence: Option<&'static str>,
+    supplier: &'static str,
+) -> Class {
+    Class {
+        name,
+        files,
+        mark: b"",
+        form: Form::Highest,
+        licence,
+        supplier,
+    }
 }
 
 const fn class(
@@ -31,8 +64,16 @@ const fn class(
         name,
         files,
         mark,
+        form: Form::After,
         licence,
         supplier,
+    }
+}
+
+impl Class {
+    const fn with(mut self, form: Form) -> Self {
+        self.form = form;
+        self
     }
 }
 
@@ -132,7 +173,8 @@ pub(crate) const CLASSES: &[Class] = &[
     class(
         "haproxy",
         &["haproxy"],
-        b"HAProxy version ",
+        // In sentences about other versions stands what is not its own.
+        b"\0 version ",
         None,
         "HAProxy project",
     ),
@@ -143,7 +185,140 @@ pub(crate) const CLASSES: &[Class] = &[
         Some("curl"),
         "curl project",
     ),
+    highest("redis", &["redis-server", "redis-cli"], None, "Redis"),
+    highest(
+        "sqlite",
+        &["sqlite3", "libsqlite3.so*"],
+        Some("blessing"),
+        "SQLite project",
+    ),
+    highest("xz", &["liblzma.so*"], None, "The Tukaani Project"),
+    highest("git", &["git"], Some("GPL-2.0-only"), "Git project"),
+    highest("erlang", &["beam.smp"], Some("Apache-2.0"), "Ericsson"),
+    class("xz", &["xz"], b"(XZ Utils) ", None, "The Tukaani Project"),
+    class("zstd", &["zstd"], b"\0v1.", None, "Meta Platforms").with(Form::Shared(2)),
+    class(
+        "perl",
+        &["perl*", "libperl.so*"],
+        b"\0v5.",
+        Some("Artistic-1.0-Perl OR GPL-1.0-or-later"),
+        "The Perl Foundation",
+    )
+    .with(Form::Shared(2)),
+    class(
+        "lua",
+        &["lua*", "liblua*"],
+        b"$LuaVersion: Lua ",
+        Some("MIT"),
+        "Lua.org",
+    ),
+    class(
+        "mariadb",
+        &["mariadbd", "mysqld"],
+        b"\0MariaDB ",
+        Some("GPL-2.0-only"),
+        "MariaDB Foundation",
+    )
+    .with(Form::Alone),
+    class(
+        "varnish",
+        &["varnishd"],
+        b"\0varnish-",
+        Some("BSD-2-Clause"),
+        "Varnish Software",
+    ),
+    class(
+        "lighttpd",
+        &["lighttpd"],
+        b"\0lighttpd/",
+        Some("BSD-3-Clause"),
+        "lighttpd project",
+    ),
+    class(
+        "dnsmasq",
+        &["dnsmasq"],
+        b"\0dnsmasq-",
+        Some("GPL-2.0-only OR GPL-3.0-only"),
+        "Simon Kelley",
+    ),
+    class(
+        "openssh",
+        &["ssh", "sshd"],
+        b"\0OpenSSH_",
+        None,
+        "OpenSSH project",
+    )
+    .with(Form::Alone),
 ];
+
+/// Files beside a program in which its version stands alone: the component, its licence and supplier.
+pub(crate) fn release_of(path: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    let (folder, base) = path.rsplit_once('/')?;
+    if base == "VERSION" && (folder == "go" || folder.ends_with("/go")) {
+        return Some(("go", "BSD-3-Clause", "Go project"));
+    }
+    let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+    let is_erlang = base == "OTP_VERSION" && above.ends_with("erlang/releases");
+    is_erlang.then_some(("erlang", "Apache-2.0", "Ericsson"))
+}
+
+/// The component that such a file is about.
+pub(crate) fn release(path: &str, bytes: &[u8]) -> super::Cataloged {
+    let text = String::from_utf8_lossy(bytes.get(..bytes.len().min(256)).unwrap_or_default());
+    let line = text.lines().next().unwrap_or_default().trim();
+    let version = line.strip_prefix("go").unwrap_or(line);
+    let is_version = version.starts_with(|letter: char| letter.is_ascii_digit())
+        && version.len() < 40
+        && version
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '.');
+    let Some((name, licence, supplier)) = release_of(path).filter(|_| is_version) else {
+        return Ok(Vec::new());
+    };
+    let mut component = component(ComponentKind::Binary, None, name, name, version);
+    component.licences.expression = Some(licence.to_owned());
+    component.supplier = Some(supplier.to_owned());
+    Ok(vec![Found::new(component, EvidenceKind::Metadata)])
+}
+
+/// Versions of three numbers between zeros, as long as they are higher than the one before.
+#[derive(Default)]
+pub(crate) struct Versions(Option<[u32; 3]>);
+
+impl Versions {
+    /// Looks at what follows a zero.
+    pub(crate) fn look(&mut self, after_zero: &[u8]) {
+        let text = after_zero.strip_prefix(b"v").unwrap_or(after_zero);
+        let mut numbers = [0_u32; 3];
+        let mut place = 0;
+        let mut digits = 0;
+        for byte in text.iter().take(12) {
+            match byte {
+                b'0'..=b'9' if digits < 3 => {
+                    digits += 1;
+                    if let Some(number) = numbers.get_mut(place) {
+                        *number = *number * 10 + u32::from(byte - b'0');
+                    }
+                }
+                b'.' if digits > 0 && place < 2 => {
+                    place += 1;
+                    digits = 0;
+                }
+                0 if digits > 0 && place == 2 => {
+                    self.0 = self.0.max(Some(numbers));
+                    return;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The component of a class with the highest of them.
+    pub(crate) fn found(&self, class: &Class) -> Option<Found> {
+        let [major, minor, patch] = self.0?;
+        Some(class.component(&format!("{major}.{minor}.{patch}")))
+    }
+}
 
 /// The classes that a file of this name may belong to.
 pub(crate) fn classes(file: &str) -> Vec<&'static Class> {
@@ -175,6 +350,9 @@ impl Class {
     /// What to look for in a file of this name: for Python the version's first two numbers are part
     /// of the name.
     pub(crate) fn needle(&self, file: &str) -> Option<Vec<u8>> {
+        if self.form == Form::Highest {
+            return None;
+        }
         if self.name != "python" {
             return Some(self.mark.to_vec());
         }
@@ -193,7 +371,14 @@ impl Class {
     pub(crate) fn found(&self, from_needle: &[u8]) -> Option<Found> {
         let text = match self.name {
             "python" => from_needle.get(1..)?,
-            _ => from_needle.strip_prefix(self.mark)?,
+            _ => {
+                from_needle.strip_prefix(self.mark)?;
+                let shared = match self.form {
+                    Form::Shared(shared) => shared,
+                    _ => 0,
+                };
+                from_needle.get(self.mark.len().checked_sub(shared)?..)?
+            }
         };
         let length = text
             .iter()
@@ -207,10 +392,18 @@ impl Class {
         let begins = version.starts_with(|letter: char| letter.is_ascii_digit());
         // A program that merely mentions a version has it in the middle of a sentence; the version of
         // Python stands alone between two zeros.
-        let stands_alone = self.name != "python" || text.get(length) == Some(&0);
+        let stands_alone = match (self.name, self.form) {
+            ("python", _) | (_, Form::Shared(_)) => text.get(length) == Some(&0),
+            (_, Form::Alone) => matches!(text.get(length), Some(0 | b' ')),
+            _ => true,
+        };
         if !begins || !(2..=4).contains(&numbers) || !stands_alone {
             return None;
         }
+        Some(self.component(version))
+    }
+
+    fn component(&self, version: &str) -> Found {
         let mut component = component(ComponentKind::Binary, None, self.name, self.name, version);
         // OpenSSL changed its licence with version 3.
         let licence = match self.name {
@@ -219,7 +412,12 @@ impl Class {
         };
         component.licences.expression = licence.map(str::to_owned);
         component.supplier = Some(self.supplier.to_owned());
-        Some(Found::new(component, EvidenceKind::BinaryText))
+        Found::new(component, EvidenceKind::BinaryText)
+    }
+
+    /// Whether its version is the highest of all, see [`Versions`].
+    pub(crate) fn is_highest(&self) -> bool {
+        self.form == Form::Highest
     }
 }
 
@@ -264,7 +462,107 @@ mod tests {
                 found.map(|found| format!("{} {}", found.component.name, found.component.version));
             assert_eq!(found.as_deref(), expected, "{file}");
         }
+        // What stands in programs of Debian 12 around the version.
+        for (file, text, expected) in [
+            (
+                "perl5.36.0",
+                &b"\0v5.36.0\0panic: sysconf"[..],
+                Some("perl 5.36.0"),
+            ),
+            ("xz", b"\0xz (XZ Utils) 5.4.1\0", Some("xz 5.4.1")),
+            (
+                "zstd",
+                b"Enabled\0v1.5.4\0Zstandard CLI",
+                Some("zstd 1.5.4"),
+            ),
+            (
+                "lua5.4",
+                b"$LuaVersion: Lua 5.4.4  Copyright",
+                Some("lua 5.4.4"),
+            ),
+            (
+                "liblua5.4.so.0.0.0",
+                b"$LuaVersion: Lua 5.4.4  Copyright",
+                Some("lua 5.4.4"),
+            ),
+            (
+                "mariadbd",
+                b"\0MariaDB 10.11.19\0",
+                Some("mariadb 10.11.19"),
+            ),
+            (
+                "varnishd",
+                b"\0varnish-7.1.1 revision 7cee",
+                Some("varnish 7.1.1"),
+            ),
+            ("lighttpd", b"\0lighttpd/1.4.69\0", Some("lighttpd 1.4.69")),
+            ("dnsmasq", b"\0dnsmasq-2.90\0", Some("dnsmasq 2.90")),
+            ("ssh", b"\0OpenSSH_9.2p1 Debian-2", Some("openssh 9.2p1")),
+            ("ssh", b"\0OpenSSH_7.0*,OpenSSH_7.1*", None),
+            (
+                "haproxy",
+                b"\0 version 2.6.12-1+deb12u4, released",
+                Some("haproxy 2.6.12"),
+            ),
+            ("haproxy", b"any more since HAProxy version 2.5.\0", None),
+        ] {
+            let found = classes(file).iter().find_map(|class| {
+                let needle = class.needle(file)?;
+                let at = memchr::memmem::find(text, &needle)?;
+                class.found(text.get(at..)?)
+            });
+            let found =
+                found.map(|found| format!("{} {}", found.component.name, found.component.version));
+            assert_eq!(found.as_deref(), expected, "{file}");
+        }
         assert!(classes("nodemon").is_empty());
         assert!(classes("python-config").is_empty());
+    }
+
+    #[test]
+    fn the_highest_version_that_stands_alone_counts() {
+        let mut versions = Versions::default();
+        for text in [
+            &b"1.0.0\0"[..],
+            b"7.0.15\0c11-builtin",
+            b"7.0.151790282056\0",
+            b"6.2.0\0",
+            b"9.9\0",
+            b"8.1.2.3\0",
+            b"9.0.0 is new\0",
+            b"9.0.",
+            b"",
+        ] {
+            versions.look(text);
+        }
+        let class = classes("redis-server")[0];
+        assert!(class.is_highest());
+        let found = versions.found(class).unwrap();
+        assert_eq!(found.component.version, "7.0.15");
+        assert!(Versions::default().found(class).is_none());
+    }
+
+    #[test]
+    fn releases_in_files_of_their_own() {
+        for (path, text, expected) in [
+            (
+                "usr/local/go/VERSION",
+                &b"go1.26.8\ntime 2026-08-28"[..],
+                Some("go 1.26.8"),
+            ),
+            (
+                "usr/lib/erlang/releases/25/OTP_VERSION",
+                b"25.2.3\n",
+                Some("erlang 25.2.3"),
+            ),
+            ("usr/local/go/VERSION", b"devel +abc", None),
+            ("app/VERSION", b"1.0", None),
+        ] {
+            let found = release(path, text).unwrap();
+            let found = found
+                .first()
+                .map(|found| format!("{} {}", found.component.name, found.component.version));
+            assert_eq!(found.as_deref(), expected, "{path}");
+        }
     }
 }

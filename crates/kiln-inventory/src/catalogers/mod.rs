@@ -3,11 +3,13 @@
 pub(crate) mod apk;
 pub(crate) mod classifier;
 pub(crate) mod composer;
+pub(crate) mod documents;
 pub(crate) mod dotnet;
 pub(crate) mod dpkg;
 pub(crate) mod gem;
 pub(crate) mod golang;
 pub(crate) mod java;
+pub(crate) mod locks;
 pub(crate) mod npm;
 pub(crate) mod program;
 pub(crate) mod python;

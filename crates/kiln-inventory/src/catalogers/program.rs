@@ -10,7 +10,7 @@ use kiln_types::{ComponentKind, EvidenceKind, SourcePackage};
 use memchr::memmem::Finder;
 use serde::Deserialize;
 
-use super::classifier::{self, Class};
+use super::classifier::{self, Class, Versions};
 use super::{Cataloged, component, golang, is_sane, rust};
 use crate::node::Found;
 
@@ -62,6 +62,10 @@ pub(crate) fn scan(
             Some((class, Finder::new(&needle).into_owned()))
         })
         .collect();
+    let highest = classifier::classes(file)
+        .into_iter()
+        .find(|class| class.is_highest());
+    let mut versions = Versions::default();
     let go = Finder::new(golang::MAGIC);
     let note = Finder::new(NOTE);
     let mut captures: Vec<Capture> = Vec::new();
@@ -138,6 +142,13 @@ pub(crate) fn scan(
                 open(at, Mark::Text(class), 96);
             }
         }
+        if highest.is_some() {
+            for at in memchr::memchr_iter(0, part).map(|at| at + seen) {
+                if at < until {
+                    versions.look(window.get(at + 1..).unwrap_or_default());
+                }
+            }
+        }
         if ended {
             break;
         }
@@ -147,7 +158,8 @@ pub(crate) fn scan(
         offset += keep;
         seen = until - keep;
     }
-    let (found, mut wrong) = understood(captures);
+    let (mut found, mut wrong) = understood(captures);
+    found.extend(highest.and_then(|class| versions.found(class)));
     if is_evasive {
         wrong.push(
             "it holds so many begins of compressed data that it was not searched for crates to its end"

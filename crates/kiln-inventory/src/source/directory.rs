@@ -20,7 +20,7 @@ use crate::path::normalised;
 const DEEPEST: usize = 512;
 
 /// The image that a directory is.
-pub(super) fn image(directory: &Path) -> Result<Image, InventoryError> {
+pub(super) fn image(directory: &Path, is_project: bool) -> Result<Image, InventoryError> {
     let error = |source| InventoryError::Read {
         path: directory.to_owned(),
         source,
@@ -40,15 +40,22 @@ pub(super) fn image(directory: &Path) -> Result<Image, InventoryError> {
             ..Subject::default()
         },
         config: None,
-        files: Files::Directory(directory.to_owned()),
+        files: Files::Directory(directory.to_owned(), is_project),
     })
 }
 
 /// Reads all files, in the order of their names.
-pub(super) fn scan(directory: &Path, limits: &ScanLimits) -> Result<LayerScan, InventoryError> {
+pub(super) fn scan(
+    directory: &Path,
+    is_project: bool,
+    limits: &ScanLimits,
+) -> Result<LayerScan, InventoryError> {
     let mut scan = LayerScan::default();
     let left = Remaining::new(limits);
-    let budget = Budget::new(limits, &left);
+    let budget = match is_project {
+        true => Budget::of_project(limits, &left),
+        false => Budget::new(limits, &left),
+    };
     let mut walk = Walk {
         root: directory.to_owned(),
         scan: &mut scan,

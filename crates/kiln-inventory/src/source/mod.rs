@@ -7,7 +7,7 @@ mod layer;
 mod oci;
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +28,8 @@ pub enum Place {
     Transport(Transport),
     /// A document that lists components.
     Document(PathBuf),
+    /// A directory, with what its lock files say.
+    Project(PathBuf),
 }
 
 impl FromStr for Place {
@@ -38,9 +40,7 @@ impl FromStr for Place {
             return Ok(Self::Document(file.into()));
         }
         if let Some(directory) = text.strip_prefix("dir:").filter(|file| !file.is_empty()) {
-            return Ok(Self::Transport(Transport::RootFs {
-                directory: directory.into(),
-            }));
+            return Ok(Self::Project(directory.into()));
         }
         text.parse()
             .map(Self::Transport)
@@ -80,7 +80,8 @@ struct Layer {
 /// What an image's files are.
 enum Files {
     Layers(Vec<Layer>),
-    Directory(PathBuf),
+    /// Whether it is a project's, whose lock files are read.
+    Directory(PathBuf, bool),
 }
 
 /// An image on one platform, found but not read.
@@ -110,11 +111,19 @@ pub fn open(place: &Transport) -> Result<Vec<Image>, InventoryError> {
         Transport::Oci { directory, tag } => oci::directory(directory, tag.as_deref()),
         Transport::OciArchive { file, tag } => oci::archive(file, tag.as_deref()),
         Transport::DockerArchive { file, reference } => docker::archive(file, reference.as_ref()),
-        Transport::RootFs { directory } => Ok(vec![directory::image(directory)?]),
+        Transport::RootFs { directory } => Ok(vec![directory::image(directory, false)?]),
         Transport::DockerDaemon { .. } | Transport::Registry { .. } => Err(InventoryError::Place {
             reason: format!("`{place}`: images there are not read from here"),
         }),
     }
+}
+
+/// The directory of a project as an image: its files, and what its lock files say.
+///
+/// # Errors
+/// When there is none.
+pub fn open_project(directory: &Path) -> Result<Image, InventoryError> {
+    directory::image(directory, true)
 }
 
 /// Finds the images of an OCI index whose blobs somebody keeps, one a platform.
@@ -144,9 +153,9 @@ impl Image {
         memory: &dyn LayerMemory,
     ) -> Result<Scanned, InventoryError> {
         let layers = match &self.files {
-            Files::Directory(directory) => {
+            Files::Directory(directory, is_project) => {
                 return Ok(Scanned {
-                    layers: vec![directory::scan(directory, limits)?],
+                    layers: vec![directory::scan(directory, *is_project, limits)?],
                     facts: Vec::new(),
                 });
             }

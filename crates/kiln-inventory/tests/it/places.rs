@@ -4,8 +4,8 @@ use std::path::Path;
 
 use kiln_archive::deflate::SegmentWriter;
 use kiln_archive::gzip::GzipStitcher;
-use kiln_inventory::{InventoryError, NoMemory, Place, ScanLimits, open};
-use kiln_types::{Classify as _, ComponentKind, Digest, ErrorClass, Inventory};
+use kiln_inventory::{InventoryError, NoMemory, Place, ScanLimits, open, open_project};
+use kiln_types::{Classify as _, ComponentKind, Digest, ErrorClass, EvidenceKind, Inventory};
 
 use crate::image::*;
 
@@ -349,4 +349,78 @@ fn packages_of_rpm_are_named_as_others_name_them() {
     );
     let log = inside(&[tar(&[file("var/lib/rpm/rpmdb.sqlite-wal", &[0; 100])])]);
     assert!(!log.is_complete());
+}
+
+const BOM: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
+    {"type":"library","name":"a","version":"1.0.0","purl":"pkg:npm/a@1.0.0"},
+    {"type":"library","name":"only-told","version":"3.0","purl":"pkg:npm/only-told@3.0"},
+    {"type":"library","name":"zlib1g","version":"1:1.3-1+b1","purl":"pkg:deb/debian/zlib1g@1:1.3-1%2Bb1?arch=amd64"},
+    {"type":"library","name":"backdoor","version":"1","purl":"pkg:deb/debian/backdoor@1?arch=amd64"}]}"#;
+
+#[test]
+fn documents_in_an_image_add_evidence_and_no_package() {
+    let told = tar(&[file("opt/app/bom.json", BOM.as_bytes())]);
+    let inventory = inside(&[debian(), told.clone()]);
+    assert!(inventory.is_complete(), "{:?}", inventory.incomplete);
+    assert_eq!(
+        names(&inventory),
+        [
+            "node-a 1.0-1",
+            "zlib1g 1:1.3-1+b1",
+            "a 1.0.0",
+            "b 2.0.0",
+            "only-told 3.0"
+        ]
+    );
+    let find = |name: &str| {
+        let mut components = inventory.components.iter();
+        components.find(|component| component.name == name).unwrap()
+    };
+    let kinds = |name: &str| -> Vec<EvidenceKind> {
+        find(name)
+            .evidence
+            .iter()
+            .map(|evidence| evidence.kind)
+            .collect()
+    };
+    assert_eq!(kinds("a"), [EvidenceKind::Document, EvidenceKind::Metadata]);
+    assert_eq!(
+        kinds("zlib1g"),
+        [EvidenceKind::Document, EvidenceKind::Database]
+    );
+    assert_eq!(kinds("only-told"), [EvidenceKind::Document]);
+    assert_eq!(find("zlib1g").licences.expression.as_deref(), Some("Zlib"));
+    // Without a database a document is all there is.
+    let alone = inside(&[told]);
+    assert_eq!(alone.components.len(), 4);
+    let broken = inside(&[tar(&[file(
+        "a.cdx.json",
+        br#"{"bomFormat":"CycloneDX","specVersion":"9"}"#,
+    )])]);
+    assert!(!broken.is_complete());
+}
+
+#[test]
+fn lock_files_count_in_the_directory_of_a_project_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = "[[package]]\nname = \"serde\"\nversion = \"1.0.0\"\nsource = \"registry+x\"\n";
+    fs::write(folder.path().join("Cargo.lock"), lock).unwrap();
+    let project = folder.path().display();
+    let Place::Project(directory) = format!("dir:{project}").parse().unwrap() else {
+        panic!("`dir:` is a project");
+    };
+    let image = open_project(&directory).unwrap();
+    let inventory = image
+        .inventory(&ScanLimits::default(), 1, &NoMemory)
+        .unwrap();
+    assert_eq!(names(&inventory), ["serde 1.0.0"]);
+    assert_eq!(
+        names(&read(&format!("rootfs:{project}")).unwrap()),
+        Vec::<String>::new()
+    );
+    assert!(
+        inside(&[tar(&[file("app/Cargo.lock", lock.as_bytes())])])
+            .components
+            .is_empty()
+    );
 }
