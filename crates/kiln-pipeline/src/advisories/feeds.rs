@@ -48,8 +48,8 @@ pub struct FeedFetch<'a> {
     pub now: Timestamp,
     /// Hears of progress.
     pub reporter: &'a dyn Reporter,
-    /// Hears of each feed that came, in words.
-    pub tell: &'a dyn Fn(&str),
+    /// Hears of each feed that came: its address, and whether it has other content than before.
+    pub tell: &'a dyn Fn(&str, bool),
 }
 
 /// A feed that could not be fetched, or not be read.
@@ -180,10 +180,7 @@ async fn one(
                 let why = (error.class(), error.to_string());
                 return (last.as_ref().map(file), Err(failure(why)));
             }
-            (wanted.tell)(&match is_new {
-                true => format!("fetched {shown}"),
-                false => format!("{shown} is as it was"),
-            });
+            (wanted.tell)(&shown, is_new);
             (Some(file(&record)), Ok(is_new))
         }
     }

@@ -46,8 +46,14 @@ const CREATED: &str = "org.opencontainers.image.created";
 /// The tag of the newest.
 const LATEST: &str = "latest";
 
-/// How much is made of compressing: a database is published once and fetched often.
-const LEVEL: i32 = 19;
+/// How much is made of compressing. A database is published once and fetched often, but beyond so many
+/// bytes the best level takes minutes and saves a twentieth.
+const fn level(packed: &[u8]) -> i32 {
+    match packed.len() {
+        0..=0x0100_0000 => 19,
+        _ => 12,
+    }
+}
 
 /// The largest packed database.
 pub(super) const LARGEST_PACKED: u64 = LARGEST_DATABASE / 2;
@@ -173,7 +179,7 @@ pub fn publish(
         });
     }
     let mut blobs = Blobs::default();
-    let compressed = compress(&packed, LEVEL, &[]).map_err(file_error(directory))?;
+    let compressed = compress(&packed, level(&packed), &[]).map_err(file_error(directory))?;
     let mut database = blobs.add(DATABASE, compressed);
     database
         .annotations
@@ -182,7 +188,7 @@ pub fn publish(
     let mut deltas = Vec::new();
     for old in before.iter().filter(|old| old.database != digest) {
         let base = old.packed(directory)?;
-        let delta = compress(&packed, LEVEL, &base).map_err(file_error(directory))?;
+        let delta = compress(&packed, level(&packed), &base).map_err(file_error(directory))?;
         // One that spares little is not worth a second way to the same thing.
         if delta.len() as u64 > database.size / 2 {
             continue;
@@ -272,12 +278,13 @@ fn published(directory: &Path) -> Result<Vec<Old>, AdvisoryError> {
     let layout = Layout::open(directory)?;
     let mut out: BTreeMap<(Timestamp, Digest), Old> = BTreeMap::new();
     for root in layout.roots() {
-        if root.descriptor.artifact_type.as_deref() != Some(ARTIFACT) {
-            continue;
-        }
+        // What copies artifacts leaves their type out of the index.
         let Document::Manifest(manifest) = read_document(&root.descriptor, &layout)? else {
             continue;
         };
+        if manifest.artifact_type.as_deref() != Some(ARTIFACT) {
+            continue;
+        }
         let artifact = Artifact::of(&directory.display().to_string(), &manifest)?;
         let built = manifest.annotations.get(CREATED);
         let built =

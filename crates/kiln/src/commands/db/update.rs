@@ -107,7 +107,10 @@ fn from_feeds(context: &Context, folder: &AdvisoryFolder) -> Result<Vec<String>,
             net: &net,
             now: context.clock.now(),
             reporter: &context.progress,
-            tell: &|line| context.say_more(&render::printable(line)),
+            tell: &|url, is_new| match is_new {
+                true => context.say(&format!("fetched {}", render::printable(url))),
+                false => context.say_more(&format!("{} is as it was", render::printable(url))),
+            },
         })
         .map_err(failed)?;
     let problems = told(context, &fetched);
