@@ -188,7 +188,7 @@ pub(crate) const CLASSES: &[Class] = &[
     highest("redis", &["redis-server", "redis-cli"], None, "Redis"),
     highest(
         "sqlite",
-        &["sqlite3", "libsqlite3.so*"],
+        &["libsqlite3.so*"],
         Some("blessing"),
         "SQLite project",
     ),
