@@ -11,6 +11,7 @@ mod layers;
 mod machine;
 mod measure;
 mod report;
+mod scan;
 mod store;
 
 use std::path::{Path, PathBuf};
@@ -32,38 +33,57 @@ const CHANGING: [(&str, usize); 2] = [("curl", 9), ("libc6", 5)];
 /// What the solver is asked for.
 const REQUESTS: [&str; 2] = ["curl", "nginx,nodejs"];
 
-/// Measures, and writes `docs/benchmarks.md`.
+/// Measures, and writes `docs/benchmarks.md`; with `scan` only the section about scanning, and leaves
+/// the others as they are. With `scan --built COMMIT` it measures the release build that is there,
+/// which was made of this commit.
 ///
 /// # Errors
 /// When something cannot be built, started or understood.
 pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
-    if !arguments.is_empty() {
-        return Err("`bench` takes no arguments".to_owned());
-    }
+    let (only_scan, built) = match arguments {
+        [] => (false, None),
+        ["scan"] => (true, None),
+        ["scan", "--built", commit] => (true, Some(*commit)),
+        _ => return Err("`bench` takes nothing, `scan`, or `scan --built COMMIT`".to_owned()),
+    };
     let work = root.join(".cache/bench");
     std::fs::create_dir_all(&work)
         .map_err(|error| format!("cannot make `{}`: {error}", work.display()))?;
-    crate::cargo(
-        root,
-        &[
-            "build",
-            "--quiet",
-            "--release",
-            "--locked",
-            "--package",
-            "kiln",
-            "--package",
-            "kiln-pipeline",
-            "--bin",
-            "kiln",
-            "--example",
-            "measure",
-        ],
-    )?;
+    if built.is_none() {
+        crate::cargo(
+            root,
+            &[
+                "build",
+                "--quiet",
+                "--release",
+                "--locked",
+                "--package",
+                "kiln",
+                "--package",
+                "kiln-pipeline",
+                "--bin",
+                "kiln",
+                "--example",
+                "measure",
+            ],
+        )?;
+    }
+    let measure = root.join("target/release/examples/measure");
+    let path = root.join("docs/benchmarks.md");
+    let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", path.display());
+    if only_scan {
+        let mut machine = machine::describe(root);
+        if let Some(commit) = built {
+            commit.clone_into(&mut machine.commit);
+        }
+        let section = scan::section(root, &machine)?;
+        let document = std::fs::read_to_string(&path).map_err(failed)?;
+        return std::fs::write(&path, scan::put(&document, &section)).map_err(failed);
+    }
     let machine = machine::describe(root);
     let bench = Bench {
         kiln: Kiln::new(root, &work),
-        measure: root.join("target/release/examples/measure"),
+        measure: measure.clone(),
         definition: root.join("benches/curl-set/image.yaml"),
         lock: work.join("image.lock"),
         target: "13/standard/amd64",
@@ -87,10 +107,8 @@ pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
         threads: machine.threads,
     };
     let report = bench.all(machine, &large, &large::catalog(root)?)?;
-    let text = report.markdown();
-    let path = root.join("docs/benchmarks.md");
-    std::fs::write(&path, text)
-        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+    let section = scan::section(root, &machine::describe(root))?;
+    std::fs::write(&path, scan::put(&report.markdown(), &section)).map_err(failed)
 }
 
 /// What all measurements share.

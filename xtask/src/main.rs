@@ -16,7 +16,7 @@ usage: cargo xtask TASK
   check             the rules of the house: floors, owners, forbidden calls, sizes, words, links
   schemas [--check] write the committed JSON schemas again, or fail where one is out of date
   docs-test         run the commands that the documents show
-  bench             measure, and write docs/benchmarks.md
+  bench [scan]      measure, and write docs/benchmarks.md, or its section about scanning
   catalog           build all images, and write docs/catalog.md
 ";
 

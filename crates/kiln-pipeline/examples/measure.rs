@@ -4,6 +4,8 @@
 //! ```text
 //! measure floor STORE LOCK TARGET THREADS TIMES [PACKAGE]
 //! measure solve STORE TIMES NAME[,NAME]...
+//! measure inflate FILE...
+//! measure hash FILE...
 //! ```
 //!
 //! `floor` is what cannot be left out of a build of packages that lie in the store: it decodes every
@@ -13,6 +15,10 @@
 //!
 //! `solve` opens the largest compiled index of the store and resolves the request, from the opening
 //! of the file to the set of packages.
+//!
+//! `inflate` decompresses gzip files with zlib-rs through a small buffer and drops what comes out;
+//! `hash` reads files and makes their SHA-256: what a scan of layers cannot leave out. The times are
+//! those of the whole process, which the caller takes.
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
 use std::collections::BTreeMap;
@@ -51,10 +57,52 @@ fn main() -> Outcome<()> {
         ["solve", store, times, requests @ ..] => {
             solve(Path::new(store), times.parse()?, requests)?
         }
+        ["inflate", files @ ..] => json!({ "bytes": inflate(files)? }),
+        ["hash", files @ ..] => json!({ "bytes": hash(files)? }),
         _ => return Err("usage: see the head of examples/measure.rs".into()),
     };
     println!("{answer}");
     Ok(())
+}
+
+/// Bytes that come out of gzip files.
+fn inflate(files: &[&str]) -> Outcome<u64> {
+    let limits = Limits {
+        max_unpacked: u64::MAX,
+        ..Limits::default()
+    };
+    let mut bytes = 0;
+    for file in files {
+        let mut content = decoder(Codec::Gzip, File::open(file)?, &limits)?;
+        bytes += drained(&mut content, |_| ())?;
+    }
+    Ok(bytes)
+}
+
+/// Bytes of files that were hashed.
+fn hash(files: &[&str]) -> Outcome<u64> {
+    let mut bytes = 0;
+    for file in files {
+        let mut writer = HashWriter::new(io::sink());
+        bytes += drained(&mut File::open(file)?, |piece| {
+            // A sink takes everything.
+            let _ = writer.write_all(piece);
+        })?;
+    }
+    Ok(bytes)
+}
+
+fn drained(input: &mut impl io::Read, mut with: impl FnMut(&[u8])) -> io::Result<u64> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut bytes = 0;
+    loop {
+        let read = input.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(bytes);
+        }
+        with(buffer.get(..read).unwrap_or_default());
+        bytes += read as u64;
+    }
 }
 
 /// A package: its compressed data, and the bytes that kiln keeps of it.

@@ -308,7 +308,7 @@ impl Report {
 }
 
 /// `12 (11–13, 7)`, with as many digits as say something.
-fn spread(sample: &Sample, unit: &str) -> String {
+pub(super) fn spread(sample: &Sample, unit: &str) -> String {
     let median = plain(sample.median(), unit);
     if sample.count() <= 1 {
         return median;
