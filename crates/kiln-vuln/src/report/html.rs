@@ -15,6 +15,8 @@ caption{text-align:left;font-weight:600;padding:.3rem 0}th,td{text-align:left;pa
 border-bottom:1px solid #ccc;vertical-align:top;overflow-wrap:anywhere}th button{font:inherit;border:0;\
 background:none;padding:0;cursor:pointer;color:inherit}th[aria-sort=ascending] button:after{content:' ▲'}\
 th[aria-sort=descending] button:after{content:' ▼'}.bar{display:inline-block;height:1rem;background:#8a1c1c}\
+.chart th:last-child,.chart td:last-child{width:60%}.chart th:first-child{width:25%}\
+.sort caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}\
 .warn{border-left:.4rem solid #8a1c1c;padding:.5rem 1rem;background:#fbeaea}\
 @media(prefers-color-scheme:dark){body{color:#eee;background:#111}.warn{background:#2c1414}\
 .bar{background:#e06666}a{color:#9cf}th,td{border-color:#444}}";
@@ -146,7 +148,7 @@ fn chart(out: &mut String, title: &str, rows: &[(String, u64)]) {
         .max(1);
     let _ = writeln!(
         out,
-        "<table><caption>{title}</caption><thead><tr><th scope=\"col\">what</th>\
+        "<table class=\"chart\"><caption>{title}</caption><thead><tr><th scope=\"col\">what</th>\
          <th scope=\"col\">how many</th><th scope=\"col\" aria-hidden=\"true\"></th></tr></thead><tbody>"
     );
     for (name, count) in rows {
