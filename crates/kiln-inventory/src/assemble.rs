@@ -2,8 +2,8 @@
 //!
 //! - components that several files speak for become one, with all the evidence;
 //! - packages of the distribution get their licences, their dependencies and their files;
-//! - a component all of whose evidence belongs to one package of the distribution has that package
-//!   as its owner.
+//! - a component all of whose evidence belongs to packages of the distribution has the first of
+//!   them as its owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -570,12 +570,12 @@ fn owners(tree: &Tree<'_>, drafts: &[Draft]) -> Vec<Option<ComponentId>> {
             if is_owner(draft) {
                 return None;
             }
+            // A program and the library it is linked with speak for one component and may be of two
+            // packages: the distribution answers for both. The first is named.
             let mut owner = None;
             for evidence in &draft.component.evidence {
                 let found = *owner_of.get(on_disk(&evidence.path))?;
-                if *owner.get_or_insert(found) != found && !is_noted(draft) {
-                    return None;
-                }
+                owner.get_or_insert(found);
             }
             owner
         })

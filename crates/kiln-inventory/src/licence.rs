@@ -50,7 +50,19 @@ impl Collector {
             Some(expression) => expression,
             None => match known(said) {
                 Some(id) => id,
-                None => self.reference(said, text),
+                None => match with_references(said) {
+                    Some((expression, references)) => {
+                        for name in references {
+                            let entry = LicenceText {
+                                name: name.clone(),
+                                text: text.unwrap_or(&name).to_owned(),
+                            };
+                            self.texts.entry(name).or_insert(entry);
+                        }
+                        expression
+                    }
+                    None => self.reference(said, text),
+                },
             },
         };
         self.expressions.insert(expression);
@@ -237,6 +249,21 @@ fn valid(text: &str) -> Option<String> {
         .requirements()
         .any(|requirement| requirement.req.license.id().is_none());
     (!has_reference).then_some(written)
+}
+
+/// An expression that refers to licences outside the list, as documents have them (SPDX 2.3,
+/// annex D), with those references.
+fn with_references(text: &str) -> Option<(String, Vec<String>)> {
+    if !text.contains("LicenseRef-") || text.len() > 4096 || text.matches('(').count() > 64 {
+        return None;
+    }
+    let expression = spdx::Expression::parse(text).ok()?;
+    let references = expression
+        .requirements()
+        .filter(|requirement| requirement.req.license.id().is_none())
+        .map(|requirement| requirement.req.license.to_string())
+        .collect();
+    Some((expression.to_string(), references))
 }
 
 /// The identifier of a licence by the names that Debian, npm, Python and others write.

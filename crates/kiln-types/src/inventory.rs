@@ -212,8 +212,8 @@ pub struct Component {
     pub origin: Option<PackageOrigin>,
     /// The files that speak for it, sorted.
     pub evidence: Vec<Evidence>,
-    /// The package of the distribution that owns every file of the evidence: then the component
-    /// came with that package, and the distribution answers for it.
+    /// The package of the distribution that owns the first file of the evidence, where packages of
+    /// it own them all: then the component came with them, and the distribution answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ComponentId>,
     /// The components that it says it needs and that are here, sorted.

@@ -42,7 +42,8 @@ pub struct VulnerabilityRules {
 pub struct DatabaseRules {
     /// The most days since the database was built.
     pub max_age_days: u32,
-    /// The most days since each of its sources was current; none: not asked.
+    /// The most days since each of its sources of advisories was current; none: not asked. Ends of
+    /// support are no advisories: they are known years before.
     pub source_max_age_days: Option<u32>,
     /// Ecosystems and kinds that may be without advisories (`binary`).
     pub may_lack: Vec<String>,
@@ -228,7 +229,7 @@ impl Default for Policy {
             },
             database: DatabaseRules {
                 max_age_days: 7,
-                source_max_age_days: None,
+                source_max_age_days: Some(7),
                 may_lack: Vec::new(),
             },
             end_of_life: EndOfLifeRules {

@@ -78,6 +78,9 @@ pub struct Side {
     pub vulnerabilities: Option<LevelCounts>,
     /// How many of them an update cures.
     pub fixable: Option<LevelCounts>,
+    /// Whether there may be more: of some components no advisory speaks, or something could not be
+    /// read.
+    pub is_lower_bound: bool,
     /// How many packages.
     pub packages: u64,
     /// Bytes of its layers as a registry stores them.
@@ -339,6 +342,10 @@ fn side(subject: Subject<'_>, filter: &Filter) -> Side {
             .collect(),
         vulnerabilities: count(false),
         fixable: count(true),
+        is_lower_bound: !inventory.incomplete.is_empty()
+            || subject
+                .findings
+                .is_some_and(|findings| !findings.blind.is_empty()),
         packages: length(components(inventory, filter).count()),
         compressed: is_packed.then(|| sum(|layer| layer.size)),
         unpacked: match has_layers {

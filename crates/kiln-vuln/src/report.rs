@@ -86,6 +86,14 @@ pub fn remedy(finding: &Finding) -> String {
     }
 }
 
+/// The same as a part of a sentence.
+pub(crate) fn cure(finding: &Finding) -> String {
+    match (&finding.suppressed, &finding.fixed_version) {
+        (None, Some(version)) => format!("fixed in {version}"),
+        _ => remedy(finding),
+    }
+}
+
 /// A probability or percentile in hundred-thousandths, as `0.00383`.
 #[must_use]
 pub fn fraction(value: u32) -> String {

@@ -131,12 +131,30 @@ fn from_store(context: &Context, name: &str) -> Result<Vec<Image>, Failure> {
     let settings = context.pipeline_settings(&folder, None);
     let named = context.pipeline(&store, &settings).named(&key)?;
     let Some(named) = named else {
+        if let Some(place) = place_of(&folder.join(name)) {
+            return Err(Failure::Usage(format!(
+                "the store has no image `{key}`, but `{name}` is a file or directory: did you mean \
+                 `{place}:{name}`?"
+            )));
+        }
         return Err(Failure::Usage(format!(
             "the store has no image `{key}`: build it with `kiln build`, or name a place such as \
              `oci:DIR`, `docker-archive:FILE` or `rootfs:DIR`"
         )));
     };
     of_index(context, &key, named.index.digest, named.index.size)
+}
+
+/// What a path that is there would be named by.
+fn place_of(path: &Path) -> Option<&'static str> {
+    let meta = std::fs::metadata(path).ok()?;
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    Some(match meta.is_dir() {
+        true if path.join("oci-layout").exists() => "oci",
+        true => "rootfs",
+        false if name.ends_with(".json") => "sbom",
+        false => "docker-archive",
+    })
 }
 
 /// The images of an index in the store, one a platform.

@@ -166,21 +166,29 @@ fn overview(from: &Side, to: &Side) -> Table {
             String::new(),
         );
     }
-    let counts = |counts: Option<LevelCounts>| counts.map(letters);
+    let counts = |side: &Side, counts: Option<LevelCounts>| {
+        let least = match side.is_lower_bound {
+            true => "at least ",
+            false => "",
+        };
+        counts.map(|counts| format!("{least}{}", letters(counts)))
+    };
+    // A difference of numbers that are not known is none.
+    let is_known = !from.is_lower_bound && !to.is_lower_bound;
     let delta = |one: Option<LevelCounts>, other: Option<LevelCounts>| match (one, other) {
-        (Some(one), Some(other)) => difference(one.total(), other.total(), plain),
+        (Some(one), Some(other)) if is_known => difference(one.total(), other.total(), plain),
         _ => String::new(),
     };
     row(
         "vulnerabilities",
-        counts(from.vulnerabilities),
-        counts(to.vulnerabilities),
+        counts(from, from.vulnerabilities),
+        counts(to, to.vulnerabilities),
         delta(from.vulnerabilities, to.vulnerabilities),
     );
     row(
         "fixable ones",
-        counts(from.fixable),
-        counts(to.fixable),
+        counts(from, from.fixable),
+        counts(to, to.fixable),
         delta(from.fixable, to.fixable),
     );
     let mut number = |name: &str, one: Option<u64>, other: Option<u64>, show: fn(u64) -> String| {

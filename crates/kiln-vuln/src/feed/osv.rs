@@ -361,8 +361,10 @@ fn source_of(id: &str) -> &'static str {
 
 /// A moment with or without a fraction of a second.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| {
+    let moment: Option<Timestamp> = text.parse().ok().or_else(|| {
         let seconds = text.get(..19)?;
         format!("{seconds}Z").parse().ok()
-    })
+    });
+    // Go writes the year 1 where it knows no time.
+    moment.filter(|moment| moment.unix() > 0)
 }

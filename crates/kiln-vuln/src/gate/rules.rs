@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kiln_types::{
-    Affected, ComponentKind, Demand, Effect, EvidenceDemand, EvidenceKind, FileFact, Finding,
-    LevelCounts, Reason, RiskLevel, Suppressed, Suppression, Timestamp,
+    AdvisorySource, Affected, ComponentKind, Demand, Effect, EvidenceDemand, EvidenceKind,
+    FileFact, Finding, LevelCounts, Reason, RiskLevel, Suppressed, Suppression, Timestamp,
 };
 
 use super::allowances::{About, about_reason, unjudged};
@@ -48,7 +48,8 @@ impl Bench<'_> {
             self.unknown("inventory/unknown-distribution", None, message);
         }
         let Some(findings) = case.findings else {
-            let message = "there are no advisories".to_owned();
+            let message = "there are no advisories: `kiln db update` fetches them, `kiln db build` takes files"
+                .to_owned();
             self.unknown("database/missing", None, message);
             return;
         };
@@ -66,7 +67,9 @@ impl Bench<'_> {
             );
             self.unknown("database/future", None, message);
         }
-        for source in &findings.database.sources {
+        let is_rating = |name: &str| matches!(name, "kev" | "epss" | "nvd");
+        let speaks = |source: &&AdvisorySource| source.facts > 0 || is_rating(&source.name);
+        for source in findings.database.sources.iter().filter(speaks) {
             let age = days(source.as_of, case.now);
             if let Some(most) = rules
                 .source_max_age_days
@@ -163,6 +166,38 @@ impl Bench<'_> {
                 );
                 self.about_finding(Effect::Fail, "vulnerability/epss", finding, message);
             }
+        }
+        self.asked_in_vain();
+    }
+
+    /// What the policy asks of findings and no source of the database can say. Without a finding
+    /// nothing is asked.
+    fn asked_in_vain(&mut self) {
+        let Some(findings) = self.case.findings else {
+            return;
+        };
+        let is_there = |name: &str| {
+            let mut sources = findings.database.sources.iter();
+            sources.any(|source| source.name == name)
+        };
+        let rules = &self.case.policy.vulnerabilities;
+        let mut lacking = Vec::new();
+        if rules.exploited == Demand::Deny && !is_there("kev") {
+            lacking.push(("kev", "which of them are exploited"));
+        }
+        if rules.epss.is_some() && !is_there("epss") {
+            lacking.push(("epss", "how probable their exploitation is"));
+        }
+        let count = self
+            .active()
+            .filter(|finding| self.allowances.find(&about_finding("", finding)).is_none())
+            .count();
+        if count == 0 {
+            return;
+        }
+        for (name, what) in lacking {
+            let message = format!("there are {count} findings, and no source says {what}");
+            self.unknown("database/lacking", Some(name), message);
         }
     }
 

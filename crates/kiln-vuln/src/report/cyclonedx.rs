@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Affected, Finding, Findings, FixState, RiskLevel, Suppression};
 use serde_json::{Map, Value, json};
 
-use super::remedy;
+use super::cure;
 
 /// The document.
 #[must_use]
@@ -92,7 +92,7 @@ fn vulnerability(finding: &Finding) -> Value {
         (Some(Suppression::Allowed { .. }) | None, _) => "exploitable",
     };
     analysis.insert("state".to_owned(), json!(state));
-    analysis.insert("detail".to_owned(), json!(remedy(finding)));
+    analysis.insert("detail".to_owned(), json!(cure(finding)));
     if finding.is_fixable() {
         analysis.insert("response".to_owned(), json!(["update"]));
     } else if finding.state == FixState::WontFix {

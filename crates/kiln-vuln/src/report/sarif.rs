@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Finding, Findings, RiskLevel};
 use serde_json::{Value, json};
 
-use super::{remedy, score};
+use super::{cure, score};
 
 /// The document.
 #[must_use]
@@ -52,7 +52,8 @@ fn rule(finding: &Finding) -> Value {
             RiskLevel::High => "8.0",
             RiskLevel::Medium => "5.5",
             RiskLevel::Low => "2.0",
-            RiskLevel::Negligible | RiskLevel::Unknown => "0.0",
+            RiskLevel::Unknown => "5.0",
+            RiskLevel::Negligible => "0.0",
         }
         .to_owned()
     });
@@ -68,10 +69,11 @@ fn rule(finding: &Finding) -> Value {
 }
 
 fn result(findings: &Findings, finding: &Finding, places: &BTreeMap<&str, usize>) -> Value {
+    // One that nobody has rated may be anything, and must not hide among notes.
     let level = match finding.level {
         RiskLevel::Critical | RiskLevel::High => "error",
-        RiskLevel::Medium => "warning",
-        _ => "note",
+        RiskLevel::Medium | RiskLevel::Unknown => "warning",
+        RiskLevel::Low | RiskLevel::Negligible => "note",
     };
     let place = finding
         .location
@@ -83,7 +85,7 @@ fn result(findings: &Findings, finding: &Finding, places: &BTreeMap<&str, usize>
         "level": level,
         "message": { "text": format!(
             "{} {} is affected by {} ({}): {}",
-            finding.package, finding.version, finding.vulnerability.id, finding.level, remedy(finding),
+            finding.package, finding.version, finding.vulnerability.id, finding.level, cure(finding),
         )},
         "locations": [{
             "physicalLocation": {

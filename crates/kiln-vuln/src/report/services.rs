@@ -6,7 +6,7 @@ use kiln_types::{Findings, RiskLevel};
 use serde_json::{Value, json};
 
 use super::sarif::link;
-use super::{escape, remedy};
+use super::{cure, escape, remedy};
 
 /// GitLab's report. It has no place for suppressed findings, which are left out.
 #[must_use]
@@ -96,7 +96,7 @@ pub fn junit(findings: &Findings) -> String {
         let class = escape(&format!("{} {}", finding.package, finding.version));
         let id = escape(&finding.vulnerability.id);
         let level = finding.level;
-        let remedy = escape(&remedy(finding));
+        let remedy = escape(&cure(finding));
         let body = match finding.suppressed {
             Some(_) => format!("<skipped message=\"{remedy}\"/>"),
             None => format!("<failure type=\"{level}\" message=\"{remedy}\"/>"),

@@ -1,10 +1,10 @@
 //! The gate, rule by rule: what fails, what cannot be known, what is warned of, and what passes.
 
 use kiln_types::{
-    Affected, Allowance, Blind, Component, ComponentKind, DatabaseFact, Demand, Digest,
-    DistributionFact, Epss, Evidence, EvidenceDemand, EvidenceKind, Exploited, FileFact, Finding,
-    Findings, FixState, ImageFacts, Incomplete, Inventory, JudgedImage, Outcome, Policy, RiskLevel,
-    Support, Suppression, Timestamp, Verdict, VerdictInputs, Vulnerability,
+    AdvisorySource, Affected, Allowance, Blind, Component, ComponentKind, DatabaseFact, Demand,
+    Digest, DistributionFact, Epss, Evidence, EvidenceDemand, EvidenceKind, Exploited, FileFact,
+    Finding, Findings, FixState, ImageFacts, Incomplete, Inventory, JudgedImage, Outcome, Policy,
+    RiskLevel, Support, Suppression, Timestamp, Verdict, VerdictInputs, Vulnerability,
 };
 use kiln_vuln::EndOfLife;
 use kiln_vuln::gate::{Case, inventory_digest, judge};
@@ -78,6 +78,15 @@ pub(crate) fn findings(findings: Vec<Finding>) -> Findings {
         distribution: None,
         database: DatabaseFact {
             built: day("2030-02-27"),
+            sources: ["debian-tracker", "epss", "kev"]
+                .map(|name| AdvisorySource {
+                    name: name.to_owned(),
+                    as_of: day("2030-02-27"),
+                    facts: 1,
+                    origin: String::new(),
+                    sha256: String::new(),
+                })
+                .into(),
             ..DatabaseFact::default()
         },
         components: 1,
@@ -190,6 +199,65 @@ fn what_cannot_be_known_is_never_a_pass() {
             "database/missing",
         ),
         (
+            "nobody says what is exploited",
+            |w| {
+                add(w, finding("CVE-1", RiskLevel::Low, None));
+                w.findings.as_mut().unwrap().database.sources.pop();
+            },
+            Outcome::Unknown,
+            "database/lacking",
+        ),
+        (
+            "the same without a finding",
+            |w| {
+                w.findings.as_mut().unwrap().database.sources.pop();
+            },
+            Outcome::Pass,
+            "",
+        ),
+        (
+            "the same where it is no matter",
+            |w| {
+                add(w, finding("CVE-1", RiskLevel::Low, None));
+                w.findings.as_mut().unwrap().database.sources.pop();
+                w.policy.vulnerabilities.exploited = Demand::Warn;
+            },
+            Outcome::Pass,
+            "",
+        ),
+        (
+            "nobody says how probable exploitation is",
+            |w| {
+                add(w, finding("CVE-1", RiskLevel::Low, None));
+                w.findings.as_mut().unwrap().database.sources.remove(1);
+                w.policy.vulnerabilities.epss = Some(10_000);
+            },
+            Outcome::Unknown,
+            "database/lacking",
+        ),
+        (
+            "advisories of another decade, compiled today",
+            |w| {
+                let source = &mut w.findings.as_mut().unwrap().database.sources[0];
+                source.as_of = day("2020-01-01");
+            },
+            Outcome::Unknown,
+            "database/old-source",
+        ),
+        (
+            "ends of support of another year, which are no advisories",
+            |w| {
+                let sources = &mut w.findings.as_mut().unwrap().database.sources;
+                let mut ends = sources[0].clone();
+                ends.name = "debian-releases".to_owned();
+                ends.as_of = day("2020-01-01");
+                ends.facts = 0;
+                sources.push(ends);
+            },
+            Outcome::Pass,
+            "",
+        ),
+        (
             "a week old",
             |w| w.now = day("2030-03-06"),
             Outcome::Pass,
@@ -199,7 +267,7 @@ fn what_cannot_be_known_is_never_a_pass() {
             "older",
             |w| w.now = day("2030-03-07"),
             Outcome::Unknown,
-            "database/old",
+            "database/old database/old-source database/old-source database/old-source",
         ),
         (
             "from the future",

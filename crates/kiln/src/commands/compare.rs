@@ -25,7 +25,7 @@ use crate::statements::{self, Statements};
 #[command(after_help = "Examples:\n  \
     kiln compare docker-daemon:node:24 node\n  \
     kiln compare nginx:1.26 nginx:1.26-dev --format markdown -o diff.md\n  \
-    kiln compare old.json new.json --only-severity critical,high --exit-on vulnerability\n\n\
+    kiln compare sbom:old.json sbom:new.json --only-severity critical,high --exit-on vulnerability\n\n\
     Exit codes: 0 done · 1 could not be done · 2 what --exit-on names came · 3 done, but something\n\
     of an image is not known · 4 an input is not what it claims · 64 usage")]
 pub(crate) struct CompareArgs {

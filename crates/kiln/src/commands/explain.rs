@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use kiln_pipeline::{AdvisoryError, PipelineError};
-use kiln_types::{Fact, RangeEnd};
+use kiln_types::{Fact, RangeEnd, Timestamp, Vulnerability};
 use kiln_vuln::Advisories as _;
 use kiln_vuln::ecosystem::question;
 use kiln_vuln::matching::{Known, fact_at, holds, known_at, vulnerability_at};
+use serde::Serialize;
 
 use crate::commands::scan;
 use crate::context::Context;
@@ -53,9 +54,26 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         })
     };
     let Some(mut vulnerability) = database.vulnerability(&args.id).map_err(failed)? else {
-        if !args.statements.is_empty() {
-            let told = stated(context, args, &BTreeSet::from([&args.id]))?;
-            render::print(&render::printable_lines(&format!("{}\n", told.join("\n"))))?;
+        let statements = match args.statements.is_empty() {
+            true => Vec::new(),
+            false => stated(context, args, &BTreeSet::from([&args.id]))?,
+        };
+        if context.json {
+            context.answer(
+                &Explanation {
+                    id: &args.id,
+                    database: snapshot.built,
+                    at: args.day.at(),
+                    known: None,
+                    vulnerability: None,
+                    facts: Vec::new(),
+                    statements: &statements,
+                },
+                String::new,
+            )?;
+        } else if !args.statements.is_empty() {
+            let told = told(&statements);
+            render::print(&render::printable_lines(&format!("{told}\n")))?;
         }
         context.say(&format!(
             "the database of {} has nothing about {}",
@@ -79,10 +97,14 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
     }
     let mut text = String::new();
     let mut is_known = true;
+    let mut known = None;
     if let Some(at) = args.day.at() {
         let facts: Vec<Fact> = found.iter().map(|(_, _, fact)| fact.clone()).collect();
         let line = match known_at(&vulnerability, &facts, at) {
-            Known::Since(date) => format!("known on {at}, since {date} at least"),
+            Known::Since(date) => {
+                known = Some(date.to_string());
+                format!("known on {at}, since {date} at least")
+            }
             Known::Later => {
                 context.say(&format!(
                     "{} was not known on {at}",
@@ -125,7 +147,8 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         let probability = kiln_vuln::report::fraction(epss.probability);
         let _ = writeln!(text, "EPSS {probability}");
     }
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
+    let mut judged = Vec::new();
     for (component, question, fact) in &found {
         let answer = match holds(&question.ecosystem, &question.version, fact).0 {
             Some(true) => "affected",
@@ -136,10 +159,25 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
             .meta()
             .sources
             .iter()
-            .find(|source| source.name == fact.source)
+            .find(|source| source.name == fact.source);
+        judged.push(Judged {
+            package: &component.name,
+            version: &component.version,
+            purl: component.purl.as_ref().map(ToString::to_string),
+            owner: component
+                .owner
+                .and_then(|owner| inventory.component(owner))
+                .map(|owner| owner.name.as_str()),
+            ecosystem: &question.ecosystem,
+            compared: format!("{} {}", question.package, question.version),
+            answer,
+            as_of: source.map(|source| source.as_of),
+            fact,
+        });
+        let source = source
             .map(|source| format!(" of {}", source.as_of))
             .unwrap_or_default();
-        told.push(format!(
+        lines.push(format!(
             "{} {} ({} {} in {}): {answer}\n  {}{source} says: {}",
             component.name,
             component.version,
@@ -150,16 +188,27 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
             said(fact)
         ));
     }
-    if told.is_empty() {
-        told.push("no fact about it speaks of anything in this image".to_owned());
+    if lines.is_empty() {
+        lines.push("no fact about it speaks of anything in this image".to_owned());
     }
-    let _ = writeln!(text, "\n{}", told.join("\n"));
+    let _ = writeln!(text, "\n{}", lines.join("\n"));
+    let mut statements = Vec::new();
     if !args.statements.is_empty() {
         let ids = std::iter::once(&vulnerability.id).chain(&vulnerability.aliases);
         let ids: BTreeSet<&String> = ids.collect();
-        let _ = writeln!(text, "\n{}", stated(context, args, &ids)?.join("\n"));
+        statements = stated(context, args, &ids)?;
+        let _ = writeln!(text, "\n{}", told(&statements));
     }
-    render::print(&render::printable_lines(&text))?;
+    let explanation = Explanation {
+        id: &args.id,
+        database: snapshot.built,
+        at: args.day.at(),
+        known,
+        vulnerability: Some(&vulnerability),
+        facts: judged,
+        statements: &statements,
+    };
+    context.answer(&explanation, || render::printable_lines(&text).into_owned())?;
     match is_known {
         true => Ok(()),
         false => Err(Failure::Answered(Exit::Unknown)),
@@ -171,7 +220,7 @@ fn stated(
     context: &Context,
     args: &ExplainArgs,
     ids: &BTreeSet<&String>,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<Stated>, Failure> {
     let platform = args.platform.as_deref();
     let held = scan::held(context, &args.image, platform, args.day, &args.statements)?;
     let mut told = Vec::new();
@@ -185,26 +234,99 @@ fn stated(
         if !said.ids.iter().any(|id| ids.contains(id)) {
             continue;
         }
-        let at = said.at.map(|at| format!(" of {}", at.second));
         let why = [&said.justification, &said.impact]
             .into_iter()
             .find(|why| !why.is_empty());
-        told.push(format!(
-            "{}, {}{} by {}: {}{}\n  {}: {}",
-            document.name,
-            said.place,
-            at.unwrap_or_default(),
-            document.author,
-            said.status,
-            why.map(|why| format!(" ({why})")).unwrap_or_default(),
-            outcome.verdict.as_str(),
-            outcome.reason,
-        ));
-    }
-    if told.is_empty() {
-        told.push("no VEX statement is about it".to_owned());
+        told.push(Stated {
+            document: document.name.clone(),
+            place: said.place.clone(),
+            at: said.at.map(|at| at.second),
+            author: document.author.clone(),
+            status: said.status.to_string(),
+            why: why.cloned(),
+            outcome: outcome.verdict.as_str(),
+            reason: outcome.reason.clone(),
+        });
     }
     Ok(told)
+}
+
+/// Statements for people.
+fn told(statements: &[Stated]) -> String {
+    if statements.is_empty() {
+        return "no VEX statement is about it".to_owned();
+    }
+    let lines: Vec<String> = statements
+        .iter()
+        .map(|said| {
+            format!(
+                "{}, {}{} by {}: {}{}\n  {}: {}",
+                said.document,
+                said.place,
+                said.at.map(|at| format!(" of {at}")).unwrap_or_default(),
+                said.author,
+                said.status,
+                said.why
+                    .as_ref()
+                    .map(|why| format!(" ({why})"))
+                    .unwrap_or_default(),
+                said.outcome,
+                said.reason,
+            )
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Explanation<'a> {
+    /// What was asked about.
+    id: &'a str,
+    /// When the database was built.
+    database: Timestamp,
+    /// The day whose knowledge was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    /// Since when it was known, of that day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<String>,
+    /// It; null where the database has nothing about it.
+    vulnerability: Option<&'a Vulnerability>,
+    /// Every fact about something in the image.
+    facts: Vec<Judged<'a>>,
+    /// What VEX documents say.
+    statements: &'a [Stated],
+}
+
+/// A fact, and what it means for a package of the image.
+#[derive(Serialize)]
+struct Judged<'a> {
+    package: &'a str,
+    version: &'a str,
+    purl: Option<String>,
+    /// The package of the distribution that it came with.
+    owner: Option<&'a str>,
+    ecosystem: &'a str,
+    /// Name and version that were compared.
+    compared: String,
+    answer: &'static str,
+    /// When its source was current.
+    as_of: Option<Timestamp>,
+    fact: &'a Fact,
+}
+
+/// A VEX statement, and what came of it.
+#[derive(Serialize)]
+struct Stated {
+    document: String,
+    place: String,
+    at: Option<Timestamp>,
+    author: String,
+    status: String,
+    why: Option<String>,
+    outcome: &'static str,
+    reason: String,
 }
 
 /// A fact in one line.

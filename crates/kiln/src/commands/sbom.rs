@@ -101,9 +101,13 @@ pub(crate) fn run(context: &Context, args: &SbomArgs) -> Result<(), Failure> {
         created: created(context, &inventory)?,
         supplier: args.supplier.clone(),
     };
-    let format = match context.json {
-        true => Format::Json,
-        false => args.format,
+    let format = match (context.json, args.format) {
+        (true, Format::Table) => Format::Json,
+        (true, format) if format != Format::Json => {
+            let reason = "`--json` and another `--format` contradict each other".to_owned();
+            return Err(Failure::Usage(reason));
+        }
+        (_, format) => format,
     };
     let document = match format {
         Format::Table => table(context, &shown, args.files),

@@ -101,9 +101,13 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
     )?
     .findings;
     let version = env!("CARGO_PKG_VERSION");
-    let format = match context.json {
-        true => Format::Json,
-        false => args.format,
+    let format = match (context.json, args.format) {
+        (true, Format::Table) => Format::Json,
+        (true, format) if format != Format::Json => {
+            let reason = "`--json` and another `--format` contradict each other".to_owned();
+            return Err(Failure::Usage(reason));
+        }
+        (_, format) => format,
     };
     let document = match format {
         Format::Table => table(context, &findings, args.show_suppressed),
@@ -147,12 +151,24 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         }
     }
     if let Some(worst) = args.fail_on {
-        let is_counted = |finding: &&kiln_types::Finding| {
-            finding.level >= worst && (!args.only_fixable || finding.is_fixable())
+        // One that nobody has rated may be anything: it counts as the gate counts it.
+        let level = |finding: &kiln_types::Finding| match finding.level {
+            RiskLevel::Unknown => RiskLevel::High,
+            level => level,
         };
-        let count = findings.active().filter(is_counted).count();
+        let is_counted = |finding: &&kiln_types::Finding| {
+            let is_bad = finding.level >= worst || level(finding) >= worst;
+            is_bad && (!args.only_fixable || finding.is_fixable())
+        };
+        let counted = || findings.active().filter(is_counted);
+        let count = counted().count();
         if count > 0 {
-            context.say(&format!("{count} findings are {worst} or worse"));
+            let is_unrated = |finding: &&kiln_types::Finding| finding.level == RiskLevel::Unknown;
+            let unrated = match counted().filter(is_unrated).count() {
+                0 => String::new(),
+                unrated => format!(" ({unrated} of them are not rated, which counts as high)"),
+            };
+            context.say(&format!("{count} findings are {worst} or worse{unrated}"));
             return Err(Failure::Answered(Exit::No));
         }
     }

@@ -233,6 +233,9 @@ struct Side {
     vulnerabilities: Option<Counts>,
     /// How many of them an update cures.
     fixable: Option<Counts>,
+    /// Whether there may be more: of some components no advisory speaks, or something could not be
+    /// read.
+    is_lower_bound: bool,
     /// How many packages.
     packages: u64,
     /// Bytes of its layers as a registry stores them.
