@@ -77,11 +77,18 @@ pub fn assemble(subject: Subject, config: Option<&ImageConfig>, layers: &[LayerS
             });
         }
     }
+    unread_databases(&tree, distribution.as_ref(), &mut incomplete);
     let drafts = drafts(&tree, distribution.as_ref(), has_layers);
     let mut drafts = without_notes(&tree, vouched(joined(drafts)));
     lend_licences(&mut drafts);
-    let components = connected(&tree, drafts);
+    let components = connected(&tree, drafts, &mut incomplete);
     let facts = facts::facts(&tree, config);
+    if tree.is_exhausted() {
+        incomplete.insert(Incomplete {
+            place: "/".to_owned(),
+            reason: "its links lead through more links than are followed".to_owned(),
+        });
+    }
     Inventory {
         subject,
         built: None,
@@ -89,6 +96,77 @@ pub fn assemble(subject: Subject, config: Option<&ImageConfig>, layers: &[LayerS
         components,
         facts: Some(facts),
         incomplete: incomplete.into_iter().collect(),
+    }
+}
+
+/// Files that a package manager or a libc would read by these names, and that were not read as such,
+/// because a link on the way gives them another name; and changes that dpkg has not merged yet.
+fn unread_databases(
+    tree: &Tree<'_>,
+    distribution: Option<&DistributionFact>,
+    incomplete: &mut BTreeSet<Incomplete>,
+) {
+    const PLACES: [&str; 5] = [
+        "var/lib/dpkg/status",
+        "lib/apk/db/installed",
+        "usr/lib/apk/db/installed",
+        "etc/os-release",
+        "usr/lib/os-release",
+    ];
+    let mut miss = |place: &str, reason: String| {
+        incomplete.insert(Incomplete {
+            place: place.to_owned(),
+            reason,
+        });
+    };
+    for place in PLACES {
+        if let Some((path, node, _)) = tree.resolve(place)
+            && path != place
+            && node.kind == NodeKind::File
+            && content::is_missed(place, &node.path)
+        {
+            let reason = format!("a link leads to `{path}`, which was not read as such");
+            miss(place, reason);
+        }
+    }
+    let is_below = |path: &str, folder: &str| {
+        path.strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let (folder, updates) = ("var/lib/dpkg/status.d", "var/lib/dpkg/updates");
+    let moved = tree.resolve(folder).filter(|(path, _, _)| path != folder);
+    let mut has_database = false;
+    for (path, node, _) in tree.nodes() {
+        if node.kind != NodeKind::File {
+            continue;
+        }
+        if is_below(path, updates) && node.size > 0 {
+            miss(
+                path,
+                "dpkg has not merged it into its database yet".to_owned(),
+            );
+        }
+        if let Some((real, _, _)) = &moved
+            && is_below(path, real)
+            && !node.path.contains("status.d/")
+        {
+            miss(
+                path,
+                format!("a link leads from `{folder}` to it, and it was not read"),
+            );
+        }
+        has_database |= node.findings.iter().any(|finding| match finding {
+            Finding::Dpkg(_) => true,
+            Finding::Components(found) => found
+                .iter()
+                .any(|found| found.kind == EvidenceKind::Database),
+            _ => false,
+        });
+    }
+    let id = distribution.map_or("", |distribution| distribution.id.as_str());
+    if matches!(id, "debian" | "ubuntu" | "alpine" | "wolfi" | "chainguard") && !has_database {
+        let reason = format!("it says that it is {id}, and no package database was found");
+        miss("/", reason);
     }
 }
 
@@ -441,9 +519,21 @@ fn without_notes(tree: &Tree<'_>, drafts: Vec<Draft>) -> Vec<Draft> {
 }
 
 /// The components with their dependencies and owners.
-fn connected(tree: &Tree<'_>, drafts: Vec<Draft>) -> Vec<Component> {
+fn connected(
+    tree: &Tree<'_>,
+    drafts: Vec<Draft>,
+    incomplete: &mut BTreeSet<Incomplete>,
+) -> Vec<Component> {
     let owners = owners(tree, &drafts);
-    let depends = depends(&drafts);
+    let (depends, is_cut) = depends(&drafts);
+    if is_cut {
+        incomplete.insert(Incomplete {
+            place: "/".to_owned(),
+            reason: format!(
+                "its components need each other in more than {MOST_RELATIONS} ways; the rest is left out"
+            ),
+        });
+    }
     let mut components: Vec<Component> = drafts.into_iter().map(|draft| draft.component).collect();
     for ((component, owner), depends) in components.iter_mut().zip(owners).zip(depends) {
         component.owner = owner;
@@ -482,9 +572,15 @@ fn ids<T>(items: &[T]) -> impl Iterator<Item = (ComponentId, &T)> {
     (0..).map(ComponentId).zip(items)
 }
 
-fn depends(drafts: &[Draft]) -> Vec<Vec<ComponentId>> {
+/// The relations of one image: many copies of one name that need it make very many.
+const MOST_RELATIONS: usize = 500_000;
+
+/// Who needs whom, and whether some of it was left out.
+fn depends(drafts: &[Draft]) -> (Vec<Vec<ComponentId>>, bool) {
+    let mut budget = MOST_RELATIONS;
+    let mut is_cut = false;
     // Names are looked for among components of the same kind in the same root.
-    let mut named: BTreeMap<(ComponentKind, &str, &str), Vec<ComponentId>> = BTreeMap::new();
+    let mut named: Named<'_> = BTreeMap::new();
     let mut provided = named.clone();
     for (id, draft) in ids(drafts) {
         let kind = draft.component.kind;
@@ -495,22 +591,39 @@ fn depends(drafts: &[Draft]) -> Vec<Vec<ComponentId>> {
             provided.entry(key).or_default().push(id);
         }
     }
-    ids(drafts)
+    let none = Vec::new();
+    let all = ids(drafts)
         .map(|(id, draft)| {
             let mut found = BTreeSet::new();
             for alternatives in &draft.needs {
                 let kind = draft.component.kind;
-                let look = |map: &BTreeMap<(ComponentKind, &str, &str), Vec<ComponentId>>| {
-                    alternatives
-                        .iter()
-                        .find_map(|name| map.get(&(kind, draft.root.as_str(), name)).cloned())
-                };
-                found.extend(look(&named).or_else(|| look(&provided)).unwrap_or_default());
+                let look = |map| find(map, kind, &draft.root, alternatives);
+                let needed = look(&named).or_else(|| look(&provided)).unwrap_or(&none);
+                if needed.len() > budget {
+                    is_cut = true;
+                    break;
+                }
+                budget -= needed.len();
+                found.extend(needed.iter().copied());
             }
             found.remove(&id);
             found.into_iter().collect()
         })
-        .collect()
+        .collect();
+    (all, is_cut)
+}
+
+type Named<'a> = BTreeMap<(ComponentKind, &'a str, &'a str), Vec<ComponentId>>;
+
+fn find<'m>(
+    map: &'m Named<'m>,
+    kind: ComponentKind,
+    root: &'m str,
+    alternatives: &'m [String],
+) -> Option<&'m Vec<ComponentId>> {
+    alternatives
+        .iter()
+        .find_map(|name| map.get(&(kind, root, name.as_str())))
 }
 
 /// Before the merge of `/usr`, and in databases to this day, `/usr/lib/x` is called `/lib/x`.
@@ -572,9 +685,22 @@ fn owners(tree: &Tree<'_>, drafts: &[Draft]) -> Vec<Option<ComponentId>> {
             }
             // A program and the library it is linked with speak for one component and may be of two
             // packages: the distribution answers for both. The first is named.
+            // What a layer above that of the database wrote is not the package's any more.
             let mut owner = None;
             for evidence in &draft.component.evidence {
                 let found = *owner_of.get(on_disk(&evidence.path))?;
+                let database = usize::try_from(found.0)
+                    .ok()
+                    .and_then(|place| drafts.get(place))
+                    .and_then(|owner| {
+                        let layers = owner.component.evidence.iter();
+                        layers.filter_map(|evidence| evidence.layer).max()
+                    });
+                if let (Some(layer), Some(database)) = (evidence.layer, database)
+                    && layer > database
+                {
+                    return None;
+                }
                 owner.get_or_insert(found);
             }
             owner

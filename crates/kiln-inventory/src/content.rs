@@ -167,7 +167,10 @@ fn interest(path: &str) -> Option<Interest> {
         "passwd" | "debian_version" if folder == "etc" => Interest::Text,
         "package.json" => Interest::Npm,
         "METADATA" if folder.ends_with(".dist-info") => Interest::Python,
-        "PKG-INFO" if folder.ends_with(".egg-info") => Interest::Python,
+        "PKG-INFO" if folder.ends_with(".egg-info") || folder.ends_with(".dist-info") => {
+            Interest::Python
+        }
+        "PKG-INFO" if name(folder) == "EGG-INFO" => Interest::Python,
         "installed.json" if name(folder) == "composer" => Interest::Composer,
         "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" => Interest::Key,
         _ if folder.ends_with("lib/dpkg/status.d") => match suffix {

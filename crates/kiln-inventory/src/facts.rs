@@ -149,7 +149,13 @@ fn standing_out(facts: &mut ImageFacts, tree: &Tree<'_>, path: &str, node: &Node
     }
     // A program is a file that may be executed, or a link that leads to one.
     let folder = name(parent(path));
-    if !matches!(folder, "bin" | "sbin") || node.kind == NodeKind::Directory {
+    let is_in_path = matches!(folder, "bin" | "sbin");
+    // Shells are such wherever they lie: images for debugging keep theirs in `/busybox`.
+    let is_shell = matches!(
+        name(path),
+        "ash" | "bash" | "busybox" | "dash" | "ksh" | "sh" | "zsh"
+    );
+    if !(is_in_path || is_shell) || node.kind == NodeKind::Directory {
         return;
     }
     let is_program = tree
@@ -164,6 +170,9 @@ fn standing_out(facts: &mut ImageFacts, tree: &Tree<'_>, path: &str, node: &Node
         .trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.' || letter == '-');
     if SHELLS.contains(&base) {
         facts.shells.push(path.to_owned());
+    }
+    if !is_in_path {
+        return;
     }
     let is_manager = |name: &str| {
         SYSTEM_PACKAGE_MANAGERS.contains(&name) || LANGUAGE_PACKAGE_MANAGERS.contains(&name)

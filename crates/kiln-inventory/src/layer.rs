@@ -159,6 +159,14 @@ fn take_entry<R: Read>(
     };
     // OCI image-spec `layer.md`, "Whiteouts".
     let base = name(&path);
+    if base == ".wh..wh..opq" && parent(&path).is_empty() {
+        // The specification would have everything below go; overlay file systems keep it.
+        scan.miss(
+            "/",
+            "the layer hides the whole root: engines differ in whether they show what is below",
+        );
+        return Ok(());
+    }
     if base == ".wh..wh..opq" {
         scan.opaque.push(parent(&path).to_owned());
         return Ok(());

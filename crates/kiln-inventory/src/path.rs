@@ -1,13 +1,15 @@
 //! Paths of foreign archives, normalised.
 
+use std::borrow::Cow;
+
 /// The longest path, in components.
 const DEEPEST: usize = 1024;
 
 /// The path from the root without a slash in front, `.`, `..` and doubled slashes; empty for the
 /// root itself. `None` when it leaves the root or is absurdly deep. Bytes that are no UTF-8 become
-/// replacement characters: such names are shown, and no cataloger looks for one.
+/// replacement characters with their value behind them, so that two names stay two.
 pub(crate) fn normalised(path: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(path);
+    let text = legible(path);
     let mut depth = 0_usize;
     for part in text.split('/') {
         match part {
@@ -17,6 +19,29 @@ pub(crate) fn normalised(path: &[u8]) -> Option<String> {
         }
     }
     join("", &text)
+}
+
+/// A path as text, no two of them alike.
+fn legible(path: &[u8]) -> Cow<'_, str> {
+    const MARK: char = char::REPLACEMENT_CHARACTER;
+    if let Ok(text) = std::str::from_utf8(path)
+        && !text.contains(MARK)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    for chunk in path.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            out.push(letter);
+            if letter == MARK {
+                out.push(MARK);
+            }
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("{MARK}{byte:02x}"));
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// `path` as seen from the directory `base` (normalised): an absolute one begins at the root, and
@@ -64,6 +89,15 @@ mod tests {
         ] {
             assert_eq!(normalised(path.as_bytes()).as_deref(), expected, "{path}");
         }
+        let names: [&[u8]; 4] = [
+            b"\xfe.jar",
+            b"\xff.jar",
+            "\u{fffd}fe.jar".as_bytes(),
+            b"fe.jar",
+        ];
+        let legible: std::collections::BTreeSet<_> =
+            names.iter().map(|name| normalised(name)).collect();
+        assert_eq!(legible.len(), 4, "{legible:?}");
         assert_eq!(join("usr/lib", "../share").as_deref(), Some("usr/share"));
         assert_eq!(join("usr/lib", "/etc").as_deref(), Some("etc"));
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every ancestor of a node is a directory of the tree.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::layer::LayerScan;
@@ -36,7 +37,12 @@ pub(crate) struct Tree<'a> {
     pub(crate) dangling: Vec<String>,
     /// Bytes of the names of implied directories.
     implied_bytes: usize,
+    /// What links may still cost: bytes of the paths that they are looked up in.
+    left: Cell<usize>,
 }
+
+/// Following a link costs its path's length times its depth; chains of links multiply that.
+const MOST_FOLLOWED: usize = 1 << 28;
 
 /// Bytes of names that directories may have which no entry names.
 const MOST_IMPLIED: usize = 64 << 20;
@@ -49,6 +55,7 @@ impl<'a> Tree<'a> {
             slots: BTreeMap::new(),
             dangling: Vec::new(),
             implied_bytes: 0,
+            left: Cell::new(MOST_FOLLOWED),
         };
         for (layer, scan) in (0_u32..).zip(layers) {
             // Whiteouts speak of the layers below, wherever they stand in their layer.
@@ -137,6 +144,7 @@ impl<'a> Tree<'a> {
                         if hops > MOST_LINKS {
                             return None;
                         }
+                        self.spend(&path)?;
                         let rest = path.get(end + next..).unwrap_or_default();
                         path = join(parent(ancestor), &link.link)? + rest;
                         path = join("", &path)?;
@@ -166,6 +174,20 @@ impl<'a> Tree<'a> {
     /// Whether entries were left out because they imply too many directories.
     pub(crate) const fn is_overfull(&self) -> bool {
         self.implied_bytes > MOST_IMPLIED
+    }
+
+    /// Counts the cost of following a link in a path; `None` when links have cost too much already.
+    fn spend(&self, path: &str) -> Option<()> {
+        // Every ancestor of the path is looked up, each by its whole name.
+        let depth = path.bytes().filter(|byte| *byte == b'/').count() + 1;
+        let cost = path.len().saturating_mul(depth).saturating_add(64);
+        self.left.set(self.left.get().saturating_sub(cost));
+        (!self.is_exhausted()).then_some(())
+    }
+
+    /// Whether links were not followed because they cost too much.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.left.get() == 0
     }
 
     fn remove_below(&mut self, path: &str) {
@@ -218,6 +240,7 @@ impl<'a> Tree<'a> {
 
     /// The path with the first symbolic link in it replaced by where it leads.
     fn follow_first(&self, path: &str) -> Option<String> {
+        self.spend(path)?;
         let ends = path
             .match_indices('/')
             .map(|(at, _)| at)

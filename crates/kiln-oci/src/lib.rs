@@ -26,6 +26,7 @@ pub mod layout;
 mod manifest;
 pub mod media_type;
 mod reference;
+mod spelling;
 mod transport;
 
 pub use closure::{BlobRef, Root, closure, copy_verified, read_document};
@@ -35,4 +36,5 @@ pub use error::OciError;
 pub use json::{MAX_DOCUMENT, from_json, to_json};
 pub use manifest::{Document, Index, Manifest};
 pub use reference::{Reference, ReferenceError};
+pub use spelling::{Spelling, check_spelling};
 pub use transport::{Transport, TransportError};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{from_json, or_default};
+use crate::spelling::{Spelling, check_spelling};
 use crate::{Descriptor, OciError, media_type};
 
 /// The most layers or manifests in one document; engines stop at 127 layers.
@@ -128,6 +129,7 @@ impl Document {
     /// members of both, which two readers would take for different images (CVE-2021-41190).
     pub fn parse(subject: &str, expected: &str, bytes: &[u8]) -> Result<Self, OciError> {
         let shape: Shape = from_json(subject, bytes)?;
+        check_spelling(subject, bytes, Spelling::Manifest)?;
         let error = |reason: String| Err(OciError::malformed(subject, reason));
         if shape.schema_version != 2 {
             return error(format!(

@@ -126,9 +126,17 @@ pub fn question(
     let ecosystem = match component.kind {
         ComponentKind::Deb | ComponentKind::Apk => {
             let of_purl = component.purl.as_ref().and_then(of_qualifier);
-            of_purl
+            let ecosystem = of_purl
                 .or_else(|| distribution.and_then(of_distribution))
-                .ok_or(Unasked::NoDistribution)?
+                .ok_or(Unasked::NoDistribution)?;
+            // A package of another format than the distribution's is known to none of its advisories,
+            // which is not the same as being free of them.
+            let id = ecosystem.split(':').next().unwrap_or_default();
+            let is_apk = matches!(id, "alpine" | "wolfi" | "chainguard");
+            if is_apk != (component.kind == ComponentKind::Apk) {
+                return Err(Unasked::NoDistribution);
+            }
+            ecosystem
         }
         ComponentKind::Npm => "npm".to_owned(),
         ComponentKind::Pypi => "pypi".to_owned(),

@@ -259,6 +259,17 @@ fn chosen(name: &str, images: Vec<Image>, platform: Option<&str>) -> Result<Imag
                 .strip_prefix(&wanted)
                 .is_some_and(|rest| rest.starts_with('/'))
     };
+    // Engines may take any of them.
+    if let Some(twice) = platforms.iter().enumerate().find_map(|(place, one)| {
+        let is_asked = platform.is_none_or(|wanted| is(one, wanted));
+        (is_asked && platforms.iter().skip(place + 1).any(|other| other == one)).then_some(one)
+    }) {
+        return Err(kiln_inventory::InventoryError::Malformed {
+            subject: name.to_owned(),
+            reason: format!("it has several images of the platform `{twice}`"),
+        }
+        .into());
+    }
     let native = engine::native().map(|native| native.to_string());
     let place = match platform {
         Some(wanted) => platforms

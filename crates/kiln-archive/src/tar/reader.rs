@@ -155,6 +155,8 @@ impl<R: Read> Reader<R> {
             }
             let raw = RawHeader(&block);
             raw.verify_checksum().map_err(|error| error.at(start))?;
+            raw.verify_prefix()
+                .map_err(|error| error.in_entry(raw.name()).at(start))?;
             match raw.type_flag() {
                 flag @ (b'x' | b'g' | b'L' | b'K') => {
                     self.extension(flag, &raw, &mut pending)
@@ -209,6 +211,13 @@ impl<R: Read> Reader<R> {
             b'g' => {
                 self.global_size = total;
                 self.global.add(&bytes)?;
+                // Some readers apply these to every entry that follows, some to none.
+                if self.global.path.is_some() || self.global.link.is_some() {
+                    return Err(ArchiveError::malformed(
+                        "a global extended header names a path: two readers would unpack it to \
+                         different places",
+                    ));
+                }
             }
             b'x' => {
                 let mut extensions = Extensions::default();
@@ -521,6 +530,22 @@ impl RawHeader<'_> {
                 .map_err(|_| ArchiveError::malformed(format!("the {what} is out of range")))
         };
         Ok((number(329, "device major")?, number(337, "device minor")?))
+    }
+
+    /// Where ustar has the prefix, GNU tar keeps times: numbers. Text there is a prefix to some readers
+    /// and nothing to others.
+    fn verify_prefix(&self) -> Result<(), ArchiveError> {
+        let is_gnu = self.field(257, 8) == b"ustar  \0";
+        let times = self.field(345, 24);
+        let is_number = |byte: &u8| matches!(byte, b'0'..=b'7' | b' ' | 0);
+        let is_binary = times.first().is_some_and(|byte| byte & 0x80 != 0);
+        if is_gnu && !is_binary && !times.iter().all(is_number) {
+            return Err(ArchiveError::malformed(
+                "a header of GNU's form has text where it keeps times: two readers would unpack it to \
+                 different places",
+            ));
+        }
+        Ok(())
     }
 
     /// Prefix and name. GNU tar keeps other things where ustar has the prefix.

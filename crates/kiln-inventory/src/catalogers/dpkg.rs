@@ -93,7 +93,8 @@ fn stanza(lines: &[&str]) -> Result<Option<DpkgStanza>, String> {
             return Err(format!("field `{name}` is given twice"));
         }
         match name.as_str() {
-            "package" => value.clone_into(&mut package.name),
+            // dpkg reads names in any case and writes them in lower case.
+            "package" => package.name = value.to_ascii_lowercase(),
             "version" => value.clone_into(&mut package.version),
             "architecture" => value.clone_into(&mut package.architecture),
             "maintainer" => value.clone_into(&mut package.maintainer),
@@ -103,9 +104,9 @@ fn stanza(lines: &[&str]) -> Result<Option<DpkgStanza>, String> {
             "status" => status = Some(value),
             "source" => {
                 package.source = match value.split_once('(') {
-                    None => Some((value.to_owned(), None)),
+                    None => Some((value.to_ascii_lowercase(), None)),
                     Some((name, version)) => Some((
-                        name.trim().to_owned(),
+                        name.trim().to_ascii_lowercase(),
                         Some(version.trim_end_matches(')').trim().to_owned()),
                     )),
                 };

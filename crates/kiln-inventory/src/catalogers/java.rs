@@ -269,8 +269,14 @@ fn properties(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .map(str::trim)
         .filter(|line| !line.starts_with(['#', '!']))
-        .filter_map(|line| line.split_once(['=', ':']))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .filter_map(|line| {
+            // java.util.Properties: a blank, `=` or `:` ends the name, and blanks may surround it.
+            let end = line.find(['=', ':', ' ', '\t', '\x0c'])?;
+            let (name, rest) = line.split_at(end);
+            let rest = rest.trim_start();
+            let value = rest.strip_prefix(['=', ':']).unwrap_or(rest);
+            Some((name.to_owned(), value.trim().to_owned()))
+        })
         .take(1000)
         .collect()
 }

@@ -15,8 +15,12 @@ pub(crate) fn package(bytes: &[u8]) -> Cataloged {
     let (Some(full), Some(version)) = (text("name"), text("version")) else {
         return Ok(Vec::new());
     };
-    if !is_sane(full) || !is_sane(version) {
+    let (full, version) = (full.trim(), version.trim());
+    if full.is_empty() || version.is_empty() {
         return Ok(Vec::new());
+    }
+    if !is_sane(full) || !is_sane(version) {
+        return Err("its name or its version is none".to_owned());
     }
     let (scope, name) = match full.split_once('/') {
         Some((scope, name)) => (Some(scope), name),

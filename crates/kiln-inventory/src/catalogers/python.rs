@@ -14,7 +14,7 @@ pub(crate) fn distribution(bytes: &[u8]) -> Cataloged {
     let (mut author, mut email) = (String::new(), String::new());
     let (mut summary, mut page) = (None, None);
     let (mut classifiers, mut needs) = (Vec::new(), Vec::new());
-    let mut current = "";
+    let mut current = String::new();
     // The headers end at the first empty line; the description follows.
     for line in text
         .lines()
@@ -22,7 +22,7 @@ pub(crate) fn distribution(bytes: &[u8]) -> Cataloged {
         .take(20_000)
     {
         if line.starts_with([' ', '\t']) {
-            if current == "License" {
+            if current == "license" {
                 licence.push('\n');
                 licence.push_str(line.trim());
             }
@@ -32,19 +32,20 @@ pub(crate) fn distribution(bytes: &[u8]) -> Cataloged {
             continue;
         };
         let value = value.trim();
-        current = field;
-        match field {
-            "Name" => value.clone_into(&mut name),
-            "Version" => value.clone_into(&mut version),
-            "License-Expression" => value.clone_into(&mut expression),
-            "License" => value.clone_into(&mut licence),
-            "Author" | "Maintainer" if author.is_empty() => value.clone_into(&mut author),
-            "Author-email" | "Maintainer-email" if email.is_empty() => value.clone_into(&mut email),
-            "Summary" => summary = Some(value.to_owned()),
-            "Home-page" => page = Some(value.to_owned()),
-            "Classifier" => classifiers.extend(value.strip_prefix("License :: ")),
+        // Headers of mail: any case, and the first of a name counts, as for importlib.
+        current = field.trim().to_ascii_lowercase();
+        match current.as_str() {
+            "name" if name.is_empty() => value.clone_into(&mut name),
+            "version" if version.is_empty() => value.clone_into(&mut version),
+            "license-expression" => value.clone_into(&mut expression),
+            "license" => value.clone_into(&mut licence),
+            "author" | "maintainer" if author.is_empty() => value.clone_into(&mut author),
+            "author-email" | "maintainer-email" if email.is_empty() => value.clone_into(&mut email),
+            "summary" => summary = Some(value.to_owned()),
+            "home-page" => page = Some(value.to_owned()),
+            "classifier" => classifiers.extend(value.strip_prefix("License :: ")),
             // Extras are asked for by nobody who merely installs the distribution.
-            "Requires-Dist" if !value.contains("extra ==") => {
+            "requires-dist" if !value.contains("extra ==") => {
                 let end = value
                     .find(|letter: char| {
                         !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_' | '.')
@@ -55,8 +56,11 @@ pub(crate) fn distribution(bytes: &[u8]) -> Cataloged {
             _ => {}
         }
     }
-    if !is_sane(&name) || !is_sane(&version) {
+    if name.is_empty() || version.is_empty() {
         return Ok(Vec::new());
+    }
+    if !is_sane(&name) || !is_sane(&version) {
+        return Err("its name or its version is none".to_owned());
     }
     let mut component = component(ComponentKind::Pypi, None, &name, &name, &version);
     let mut collector = Collector::default();

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use kiln_oci::{ImageConfig, Reference, from_json};
+use kiln_oci::{ImageConfig, Reference, Spelling, check_spelling, from_json};
 use kiln_types::{Digest, Subject};
 use serde::Deserialize;
 
@@ -35,7 +35,9 @@ pub(super) fn archive(
         ));
     }
     let bytes = archive.small("manifest.json", kiln_oci::MAX_DOCUMENT)?;
-    let entries: Vec<Entry> = from_json(&format!("{subject}: manifest.json"), &bytes)?;
+    let name = format!("{subject}: manifest.json");
+    check_spelling(&name, &bytes, Spelling::DockerManifest)?;
+    let entries: Vec<Entry> = from_json(&name, &bytes)?;
     let entry = chosen(&subject, &entries, reference)?;
     let bytes = archive.small(&entry.config, kiln_oci::MAX_DOCUMENT)?;
     let found = Digest::of(&bytes);
@@ -51,6 +53,7 @@ pub(super) fn archive(
             found,
         });
     }
+    check_spelling(&entry.config, &bytes, Spelling::Config)?;
     let config: ImageConfig = from_json(&entry.config, &bytes)?;
     let names = entry.layers.as_deref().unwrap_or_default();
     expect_as_many(&subject, names.len(), &config)?;

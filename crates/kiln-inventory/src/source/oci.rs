@@ -47,7 +47,9 @@ pub(super) fn archive(file: &Path, tag: Option<&str>) -> Result<Vec<Image>, Inve
         ));
     }
     let bytes = archive.small("index.json", kiln_oci::MAX_DOCUMENT)?;
-    let index: Index = from_json(&format!("{subject}: index.json"), &bytes)?;
+    let name = format!("{subject}: index.json");
+    kiln_oci::check_spelling(&name, &bytes, kiln_oci::Spelling::Manifest)?;
+    let index: Index = from_json(&name, &bytes)?;
     let descriptor = chosen(&subject, index.manifests, tag)?;
     let name = name_of(file, &descriptor);
     let archive = Arc::new(archive);
@@ -234,6 +236,7 @@ fn image(
             &mut bytes,
             "configuration",
         )?;
+        kiln_oci::check_spelling(&digest.to_string(), &bytes, kiln_oci::Spelling::Config)?;
         from_json(&digest.to_string(), &bytes)?
     };
     let subject = descriptor.digest.to_string();
@@ -261,6 +264,18 @@ fn image(
         ..Subject::default()
     };
     describe(&mut subject, &config);
+    // Engines choose by what the index says, and run what the configuration is of.
+    if let Some(platform) = &descriptor.platform
+        && (platform.os != config.os || platform.architecture != config.architecture)
+    {
+        return Err(InventoryError::malformed(
+            descriptor.digest.to_string(),
+            format!(
+                "the index says that it is of {}/{}, and its configuration of {}/{}",
+                platform.os, platform.architecture, config.os, config.architecture
+            ),
+        ));
+    }
     Ok(Image {
         subject,
         config: Some(config),

@@ -41,7 +41,9 @@ impl Layout {
             });
         }
         let path = directory.join(INDEX);
-        let index = from_json(&path.display().to_string(), &read_small(&path)?)?;
+        let (name, bytes) = (path.display().to_string(), read_small(&path)?);
+        crate::check_spelling(&name, &bytes, crate::Spelling::Manifest)?;
+        let index = from_json(&name, &bytes)?;
         Ok(Self {
             directory: directory.to_owned(),
             index,

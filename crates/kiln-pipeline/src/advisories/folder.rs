@@ -245,6 +245,11 @@ impl AdvisoryFolder {
         key: Option<&str>,
         now: Timestamp,
     ) -> Result<Snapshot, AdvisoryError> {
+        // A pipe would wait for somebody to write into it.
+        if !std::fs::metadata(path).map_err(file_error(path))?.is_file() {
+            let reason = std::io::Error::other("it is no regular file");
+            return Err(file_error(path)(reason));
+        }
         let file = File::open(path).map_err(file_error(path))?;
         let mut bytes = Vec::new();
         file.take(LARGEST_DATABASE + 1)

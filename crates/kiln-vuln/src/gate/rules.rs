@@ -78,6 +78,10 @@ impl Bench<'_> {
                 let message = format!("it is {age} days old, more than {most}");
                 self.unknown("database/old-source", Some(&source.name), message);
             }
+            if age < -1 {
+                let message = format!("it is of {}, which is to come", source.as_of);
+                self.unknown("database/future", Some(&source.name), message);
+            }
         }
         for blind in &findings.blind {
             let name = &blind.ecosystem;

@@ -210,7 +210,7 @@ pub(crate) fn held(
     let documents = statements.read(context)?;
     let inventory = images::inventory(context, image, platform)?;
     let mut findings = day.findings(context, &inventory)?;
-    let options = statements.options(image, day.statements());
+    let options = statements.options(image, day.statements().or(Some(context.clock.now())));
     let outcomes = vex::apply(&mut findings, &inventory, &documents, &options);
     Ok(Held {
         findings,
