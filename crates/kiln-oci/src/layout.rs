@@ -13,7 +13,7 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::Layout;
+pub use read::{Layout, mark_of};
 pub use remove::remove;
 pub use write::write;
 

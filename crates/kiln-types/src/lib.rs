@@ -60,7 +60,7 @@ pub use inventory::{
     SourcePackage, Subject,
 };
 pub use lock::{Lock, LockedIndex, LockedPackage, TargetId};
-pub use mark::Mark;
+pub use mark::{FileTime, Mark};
 pub use names::{ImageName, NameError, PackageName, PackageVersion};
 pub use plan::{
     Account, Accounts, ArchiveSource, Cuts, Group, PackageRequest, PathKind, PathPlan, Plan,

@@ -8,9 +8,6 @@
 //! and somebody who sets the machine's clock or writes to the disk below the file system, which only
 //! root can.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
-
 /// What was seen of bytes on a disk without reading them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
@@ -20,21 +17,24 @@ pub struct Mark {
     pub changed_ns: i64,
 }
 
+/// A moment of a file, as stat(2) tells it: seconds since the epoch, and nanoseconds.
+pub type FileTime = (i64, i64);
+
 impl Mark {
-    /// The mark of a file.
+    /// The mark of a file: its device, inode and size, and when it was modified and changed.
     #[must_use]
-    pub fn of(meta: &Metadata) -> Self {
+    pub fn of_file(
+        device: u64,
+        inode: u64,
+        size: u64,
+        modified: FileTime,
+        changed: FileTime,
+    ) -> Self {
         let nanoseconds =
-            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
-        let modified = nanoseconds(meta.mtime(), meta.mtime_nsec());
-        let changed = nanoseconds(meta.ctime(), meta.ctime_nsec());
+            |(seconds, rest): FileTime| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        let (modified, changed) = (nanoseconds(modified), nanoseconds(changed));
         Self {
-            text: format!(
-                "file:{}:{}:{}:{modified}:{changed}",
-                meta.dev(),
-                meta.ino(),
-                meta.size()
-            ),
+            text: format!("file:{device}:{inode}:{size}:{modified}:{changed}"),
             changed_ns: modified.max(changed),
         }
     }

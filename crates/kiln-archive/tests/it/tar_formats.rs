@@ -57,7 +57,8 @@ fn ustar_with_every_kind() {
 #[test]
 fn the_ustar_prefix_counts_and_what_gnu_tar_keeps_there_does_not() {
     let prefixed = Forged::new("name", b'0', 0).with(345, b"some/prefix");
-    let gnu = prefixed.clone().with(257, b"ustar  \0");
+    let times = Forged::new("name", b'0', 0).with(345, b"14725470400\x0014725470400\0");
+    let gnu = times.with(257, b"ustar  \0");
     let v7 = prefixed.clone().with(257, &[0; 8]);
     let bytes = [prefixed.sum(), gnu.sum(), v7.sum(), END.to_vec()].concat();
     let paths: Vec<_> = list(&bytes)
@@ -66,6 +67,27 @@ fn the_ustar_prefix_counts_and_what_gnu_tar_keeps_there_does_not() {
         .map(|entry| entry.path)
         .collect();
     assert_eq!(paths, [&b"some/prefix/name"[..], b"name", b"name"]);
+}
+
+#[test]
+fn attack_paths_that_two_readers_unpack_to_different_places() {
+    // Go takes text in the place of GNU's times for a prefix; GNU tar does not.
+    let text = Forged::new("status", b'0', 0)
+        .with(345, b"var/lib/dpkg")
+        .with(257, b"ustar  \0");
+    let error = list(&[text.sum(), END.to_vec()].concat()).unwrap_err();
+    assert!(error.to_string().contains("GNU's form"), "{error}");
+    // GNU tar applies a global path to all that follows; others to nothing.
+    let record = b"27 path=var/lib/dpkg/other\n";
+    let mut global = Forged::new("g", b'g', record.len() as u64).sum();
+    global.extend_from_slice(record);
+    global.resize(1024, 0);
+    let file = Forged::new("status", b'0', 0).sum();
+    let error = list(&[global, file, END.to_vec()].concat()).unwrap_err();
+    assert!(
+        error.to_string().contains("global extended header"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_archive::decompress::{Codec, decoder};
 use kiln_archive::{Limits, tar};
+use kiln_oci::layout::mark_of;
 use kiln_types::Mark;
 
 use crate::InventoryError;
@@ -135,7 +136,7 @@ impl Archive {
             return Ok(None);
         };
         let meta = std::fs::metadata(&self.path)?;
-        Ok(Some(Mark::of(&meta).part(offset, size)))
+        Ok(Some(mark_of(&meta).part(offset, size)))
     }
 
     /// Opens a file.

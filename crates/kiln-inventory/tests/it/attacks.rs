@@ -75,17 +75,108 @@ fn a_database_hidden_behind_another_name_makes_the_inventory_incomplete() {
     ] {
         let inventory = inside(&[tar(&[file("hidden", status.as_bytes()), link])]);
         assert!(!inventory.is_complete());
-        assert!(inventory.incomplete[0].reason.contains("`hidden`"));
+        let mut reasons = inventory.incomplete.iter().map(|missed| &missed.reason);
+        assert!(reasons.any(|reason| reason.contains("`hidden`")));
     }
     let honest = inside(&[tar(&[
         file("usr/lib/os-release", OS_RELEASE),
         symlink("etc/os-release", "../usr/lib/os-release"),
+        file("var/lib/dpkg/status", status.as_bytes()),
     ])]);
     assert!(honest.is_complete(), "{:?}", honest.incomplete);
     assert_eq!(
         honest.distribution.unwrap().codename.as_deref(),
         Some("trixie")
     );
+}
+
+#[test]
+fn what_a_package_manager_would_read_and_this_did_not_is_reported() {
+    let status = stanza("a", "1");
+    let status = status.as_bytes();
+    let release = || file("etc/os-release", OS_RELEASE);
+    for (entries, expected) in [
+        (
+            vec![
+                release(),
+                symlink("var/lib/dpkg", "/opt/db"),
+                file("opt/db/status", status),
+            ],
+            "a link leads to `opt/db/status`",
+        ),
+        (
+            vec![
+                release(),
+                symlink("var/lib", "../data"),
+                file("data/dpkg/status", status),
+            ],
+            "a link leads to `data/dpkg/status`",
+        ),
+        (vec![release()], "no package database was found"),
+        (
+            vec![
+                release(),
+                file("var/lib/dpkg/status", status),
+                file("var/lib/dpkg/updates/0000", status),
+            ],
+            "has not merged it",
+        ),
+        (
+            vec![
+                symlink("etc", "opt/etc"),
+                file("opt/etc/os-release", OS_RELEASE),
+                file("var/lib/dpkg/status", status),
+            ],
+            "a link leads to `opt/etc/os-release`",
+        ),
+        (
+            vec![
+                release(),
+                file("var/lib/dpkg/status", status),
+                file(".wh..wh..opq", b""),
+            ],
+            "hides the whole root",
+        ),
+    ] {
+        let inventory = inside(&[tar(&entries)]);
+        let mut reasons = inventory.incomplete.iter().map(|missed| &missed.reason);
+        assert!(
+            reasons.any(|reason| reason.contains(expected)),
+            "{expected}: {:?}",
+            inventory.incomplete
+        );
+    }
+}
+
+#[test]
+fn a_layer_above_takes_a_file_from_its_package() {
+    let status = stanza("node-x", "2");
+    let list = b"/usr/lib/node_modules/x/package.json\n";
+    let base = tar(&[
+        file("var/lib/dpkg/status", status.as_bytes()),
+        file("var/lib/dpkg/info/node-x.list", list),
+        file(
+            "usr/lib/node_modules/x/package.json",
+            br#"{"name":"x","version":"2"}"#,
+        ),
+    ]);
+    let above = tar(&[file(
+        "usr/lib/node_modules/x/package.json",
+        br#"{"name":"x","version":"1"}"#,
+    )]);
+    let owned = |layers: &[Vec<u8>]| {
+        let inventory = crate::image::of_layers(layers);
+        let npm = |one: &&kiln_types::Component| one.name == "x";
+        inventory
+            .components
+            .iter()
+            .find(npm)
+            .unwrap()
+            .owner
+            .is_some()
+    };
+    assert!(owned(std::slice::from_ref(&base)));
+    assert!(!owned(&[base, above]));
 }
 
 #[test]

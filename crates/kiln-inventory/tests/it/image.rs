@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kiln_archive::tar::{END, Header, Kind, write_header, write_padding};
 use kiln_inventory::{ScanLimits, assemble, scan_layer};
-use kiln_types::{Digest, Inventory, Subject};
+use kiln_types::{Digest, Inventory, LayerFact, Subject};
 
 /// One entry of a layer.
 pub(crate) struct Entry<'a> {
@@ -96,6 +96,25 @@ pub(crate) fn inside_with(layers: &[Vec<u8>], limits: &ScanLimits) -> Inventory 
         .map(|layer| scan_layer(layer.as_slice(), limits))
         .collect();
     assemble(Subject::default(), None, &scans)
+}
+
+/// The same, where each layer has its place.
+pub(crate) fn of_layers(layers: &[Vec<u8>]) -> Inventory {
+    let scans: Vec<_> = layers
+        .iter()
+        .map(|layer| scan_layer(layer.as_slice(), &ScanLimits::default()))
+        .collect();
+    let facts = layers.iter().map(|layer| LayerFact {
+        diff_id: Digest::of(layer),
+        blob: None,
+        size: layer.len() as u64,
+        unpacked: layer.len() as u64,
+    });
+    let subject = Subject {
+        layers: facts.collect(),
+        ..Subject::default()
+    };
+    assemble(subject, None, &scans)
 }
 
 /// `name version` of every component.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use kiln_types::{BlobSource, Digest, Mark, Platform};
@@ -175,6 +176,18 @@ impl BlobSource for Layout {
 
     fn mark(&self, digest: &Digest) -> io::Result<Option<Mark>> {
         let meta = std::fs::metadata(self.path_of(digest))?;
-        Ok(Some(Mark::of(&meta)))
+        Ok(Some(mark_of(&meta)))
     }
+}
+
+/// The mark of a file, by what stat(2) says of it.
+#[must_use]
+pub fn mark_of(meta: &std::fs::Metadata) -> Mark {
+    Mark::of_file(
+        meta.dev(),
+        meta.ino(),
+        meta.size(),
+        (meta.mtime(), meta.mtime_nsec()),
+        (meta.ctime(), meta.ctime_nsec()),
+    )
 }

@@ -125,6 +125,47 @@ pub const IMAGE_ATTACKS: &[ImageAttack] = &[
             ))]),
         )
     }),
+    docker("four thousand versions that need each other", || {
+        let mut layer = Vec::new();
+        for number in 0..4_000 {
+            let text = format!(
+                "{{\"name\":\"x\",\"version\":\"{number}.0.0\",\"dependencies\":{{\"x\":\"*\"}}}}"
+            );
+            let path = format!("a/{number}/node_modules/x/package.json");
+            layer.extend(entry(&path, b'0', text.as_bytes()));
+        }
+        layer.extend(END);
+        file("image.tar", saved(&[layer]))
+    }),
+    docker(
+        "links that lead through links, a thousand folders deep",
+        || {
+            let deep = "d/".repeat(900);
+            let link = |from: &str, to: &str| {
+                let mut name = to.as_bytes().to_vec();
+                name.push(0);
+                let mut bytes = entry("././@LongLink", b'K', &name);
+                let mut path = from.as_bytes().to_vec();
+                path.push(0);
+                bytes.extend(entry("././@LongLink", b'L', &path));
+                bytes.extend(Header::new("x", b'2', 0).link("x").block());
+                bytes
+            };
+            let mut layer = Vec::new();
+            for number in 0..37 {
+                layer.extend(link(
+                    &format!("{deep}l{number}"),
+                    &format!("l{}", number + 1),
+                ));
+            }
+            layer.extend(long(&format!("{deep}l37"), b'0', b""));
+            for number in 0..4_000 {
+                layer.extend(link(&format!("k{number}"), &format!("{deep}l0")));
+            }
+            layer.extend(END);
+            file("image.tar", saved(&[layer]))
+        },
+    ),
     docker("names with control characters", || {
         let text = "Package: a\x1b[2Jb\nVersion: 1\x07\nStatus: install ok installed\n\n";
         file("image.tar", saved(&[status(text)]))

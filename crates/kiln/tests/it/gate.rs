@@ -15,6 +15,8 @@ const TRACKER: &str = r#"{"one":{
 }}"#;
 const DEBIAN: &str = "version,codename,series,created,release,eol,eol-lts\n\
                       13,Trixie,trixie,2023-06-10,2025-08-09,2028-08-09,2030-06-30\n";
+/// Nothing is known to be exploited, which is not the same as nobody having said so.
+const KEV: &str = r#"{"vulnerabilities":[]}"#;
 /// A directory has no configuration, so nobody can ask it for its user.
 const POLICY: &str = "kiln: 1\npolicy: test\nimage: {root: allow}\n";
 const ALLOW: &str = "allow:\n  - id: CVE-2030-0001\n    scope: {packages: [one]}\n    reason: not reachable\n    owner: team\n    expires: ";
@@ -24,6 +26,7 @@ fn environment() -> Environment {
         Environment::new(env!("CARGO_BIN_EXE_kiln")).at("2030-03-01T00:00:00Z".parse().unwrap());
     environment.write("tracker.json", TRACKER);
     environment.write("debian.csv", DEBIAN);
+    environment.write("kev.json", KEV);
     environment.write("root/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n");
     environment.write(
         "root/var/lib/dpkg/status",
@@ -34,12 +37,19 @@ fn environment() -> Environment {
     environment
 }
 
-const BUILD: [&str; 4] = [
-    "db",
-    "build",
-    "debian-tracker=tracker.json",
-    "debian-releases=debian.csv",
-];
+/// Compiles the advisories as files of a day.
+const fn build_of(day: &str) -> [&str; 7] {
+    [
+        "db",
+        "build",
+        "debian-tracker=tracker.json",
+        "debian-releases=debian.csv",
+        "kev=kev.json",
+        "--as-of",
+        day,
+    ]
+}
+const BUILD: [&str; 7] = build_of("2030-02-28");
 const GATE: [&str; 4] = ["gate", "rootfs:root", "--policy", "policy.yaml"];
 
 /// The codes of the reasons of a verdict, which must be what its schema says.
@@ -98,7 +108,7 @@ fn an_old_database_and_a_damaged_package_database_give_no_answer() {
     environment.run(&GATE).success();
     let later = environment.at("2030-03-20T00:00:00Z".parse().unwrap());
     let old = later.run(&[&GATE[..], &["--json"]].concat());
-    assert_eq!(codes(&old.stdout), ["database/old"]);
+    assert_eq!(codes(&old.stdout), ["database/old", "database/old-source", "database/old-source"]);
     old.failure(3);
     let now = later.at("2030-03-01T00:00:00Z".parse().unwrap());
     now.write(
@@ -228,12 +238,13 @@ fn a_build_writes_nothing_that_the_gate_refuses() {
     environment.write("tracker.json", TRACKER);
     environment.write("debian.csv", DEBIAN);
     let build = ["build", "image.yaml", "-o", "oci:out", "--gate"];
+    environment.write("kev.json", KEV);
     let names = world.work_names();
     // Without advisories nothing can be known.
     let said = world.kiln(&[&build[..], &["default"]].concat()).failure(3);
     assert!(said.contains("database/missing"), "{said}");
     assert!(said.contains("nothing was written or loaded"), "{said}");
-    world.kiln(&BUILD).success();
+    world.kiln(&build_of("2026-11-21")).success();
     environment.write(
         "strict.yaml",
         format!("{POLICY}licences: {{unknown: deny}}\n"),
@@ -375,7 +386,7 @@ fn a_score_shows_its_inputs_and_has_no_letter_for_a_directory() {
 #[test]
 fn a_day_of_advisories_is_the_day_of_statements_too() {
     let environment = environment().at("2030-01-30T00:00:00Z".parse().unwrap());
-    environment.run(&BUILD).success();
+    environment.run(&build_of("2030-01-30")).success();
     let environment = environment.at("2030-02-03T00:00:00Z".parse().unwrap());
     environment.write(
         "vex.json",
