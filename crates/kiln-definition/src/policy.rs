@@ -110,7 +110,7 @@ static DATABASE: Object = Object {
         optional(
             "source-max-age-days",
             DAYS,
-            "the same for the date of each of their sources; not asked unless stated",
+            "the same for the date of each of their sources; 7 unless stated",
         ),
         optional(
             "may-lack",
