@@ -27,6 +27,9 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let _ = opened.check();
     if let Ok(packed) = pack_database(&database) {
-        assert_eq!(unpack_database(&packed, LIMIT).as_deref().ok(), Some(database.as_slice()));
+        assert_eq!(
+            unpack_database(&packed, LIMIT).as_deref().ok(),
+            Some(database.as_slice())
+        );
     }
 });

@@ -22,9 +22,15 @@ pub(crate) fn distribution(bytes: &[u8]) -> Cataloged {
         .take(20_000)
     {
         if line.starts_with([' ', '\t']) {
-            if current == "license" {
-                licence.push('\n');
-                licence.push_str(line.trim());
+            // A header may go on in the next line (RFC 5322, section 2.2.3).
+            match current.as_str() {
+                "license" => {
+                    licence.push('\n');
+                    licence.push_str(line.trim());
+                }
+                "name" if name.is_empty() => line.trim().clone_into(&mut name),
+                "version" if version.is_empty() => line.trim().clone_into(&mut version),
+                _ => {}
             }
             continue;
         }
@@ -119,5 +125,9 @@ mod tests {
         assert_eq!(found.provides, ["zope-interface"]);
         assert_eq!(found.component.supplier.as_deref(), Some("A <a@b.c>"));
         assert!(distribution(b"Name: x\n").unwrap().is_empty());
+        // As importlib reads it: any case, folded, and the first of two.
+        let odd = b"name:\n x\nVERSION: 1\nVersion: 2\n";
+        let found = &distribution(odd).unwrap()[0].component;
+        assert_eq!((found.name.as_str(), found.version.as_str()), ("x", "1"));
     }
 }

@@ -108,7 +108,10 @@ fn an_old_database_and_a_damaged_package_database_give_no_answer() {
     environment.run(&GATE).success();
     let later = environment.at("2030-03-20T00:00:00Z".parse().unwrap());
     let old = later.run(&[&GATE[..], &["--json"]].concat());
-    assert_eq!(codes(&old.stdout), ["database/old", "database/old-source", "database/old-source"]);
+    assert_eq!(
+        codes(&old.stdout),
+        ["database/old", "database/old-source", "database/old-source"]
+    );
     old.failure(3);
     let now = later.at("2030-03-01T00:00:00Z".parse().unwrap());
     now.write(
