@@ -56,6 +56,7 @@ fn image() -> (Inventory, Findings) {
         suppressed: None,
     };
     let findings = Findings {
+        at: None,
         subject,
         distribution: None,
         database: DatabaseFact::default(),
