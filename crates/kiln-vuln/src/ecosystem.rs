@@ -132,8 +132,8 @@ pub fn question(
             // A package of another format than the distribution's is known to none of its advisories,
             // which is not the same as being free of them.
             let id = ecosystem.split(':').next().unwrap_or_default();
-            let is_apk = matches!(id, "alpine" | "wolfi" | "chainguard");
-            if is_apk != (component.kind == ComponentKind::Apk) {
+            let is_deb = matches!(id, "debian" | "ubuntu");
+            if is_deb != (component.kind == ComponentKind::Deb) {
                 return Err(Unasked::NoDistribution);
             }
             ecosystem

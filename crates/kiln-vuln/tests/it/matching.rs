@@ -332,3 +332,24 @@ fn every_fix_of_debians_advisories_matches_below_and_not_at_it() {
     let lists = DebianLists::new();
     assert_eq!(lists.finish().fact_count(), 0);
 }
+
+#[test]
+fn attack_packages_of_another_format_than_the_distribution_s() {
+    let named = |id: &str| DistributionFact {
+        id: id.to_owned(),
+        version: Some("3.20".to_owned()),
+        ..DistributionFact::default()
+    };
+    let apk = Component::new(ComponentKind::Apk, "zlib", "1.3-r0");
+    for (distribution, component, is_asked) in [
+        (debian("13"), deb("zlib1g", "1:1.3-1", None), true),
+        (debian("13"), apk.clone(), false),
+        (named("wolfi"), deb("zlib1g", "1:1.3-1", None), false),
+        (named("wolfi"), apk.clone(), true),
+        (named("alpine"), apk.clone(), true),
+        (named("postmarketos"), apk, true),
+    ] {
+        let found = kiln_vuln::ecosystem::question(&component, Some(&distribution));
+        assert_eq!(found.is_ok(), is_asked, "{} {found:?}", distribution.id);
+    }
+}
