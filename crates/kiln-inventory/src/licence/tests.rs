@@ -94,6 +94,14 @@ fn commas_without_a_name_between_them_are_no_licence() {
     }
 }
 
+#[test]
+fn expressions_with_references_are_read_as_they_were_written() {
+    let said = "GPL-2.0-or-later AND LicenseRef-verbatim";
+    let found = of_field(said);
+    assert_eq!(found.expression.as_deref(), Some(said));
+    assert!(found.texts.contains_key("LicenseRef-verbatim"), "{found:?}");
+}
+
 proptest::proptest! {
     #[test]
     fn every_expression_is_valid(said in ".{0,40}", text in proptest::option::of(".{0,20}")) {

@@ -180,6 +180,49 @@ fn a_layer_above_takes_a_file_from_its_package() {
 }
 
 #[test]
+fn what_two_packages_hold_is_the_distribution_s_and_what_one_file_adds_is_not() {
+    let status = format!("{}\n{}", stanza("node-x", "1"), stanza("node-y", "1"));
+    let json: &[u8] = br#"{"name":"x","version":"1"}"#;
+    let packaged = || {
+        vec![
+            file("var/lib/dpkg/status", status.as_bytes()),
+            file(
+                "var/lib/dpkg/info/node-x.list",
+                b"/usr/share/a/node_modules/x/package.json\n",
+            ),
+            file(
+                "var/lib/dpkg/info/node-y.list",
+                b"/usr/share/b/node_modules/x/package.json\n",
+            ),
+            file("usr/share/a/node_modules/x/package.json", json),
+            file("usr/share/b/node_modules/x/package.json", json),
+        ]
+    };
+    let owner = |entries: &[crate::image::Entry<'_>]| {
+        let inventory = inside(&[tar(entries)]);
+        let found = inventory
+            .components
+            .iter()
+            .find(|one| one.name == "x")
+            .unwrap();
+        let owner = found.owner.and_then(|owner| inventory.component(owner));
+        owner.map(|owner| owner.name.clone())
+    };
+    assert_eq!(owner(&packaged()).as_deref(), Some("node-x"));
+    let mut strange = packaged();
+    strange.push(file("opt/node_modules/x/package.json", json));
+    assert_eq!(owner(&strange), None);
+}
+
+#[test]
+fn a_shell_is_one_wherever_it_lies() {
+    let shell = crate::image::program("busybox/sh", b"x");
+    let text = file("usr/share/doc/sh", b"x");
+    let inventory = inside(&[tar(&[shell, text])]);
+    assert_eq!(inventory.facts.unwrap().shells, ["busybox/sh"]);
+}
+
+#[test]
 fn traversal_and_links_out_of_the_root_are_reported() {
     let inventory = inside(&[tar(&[
         file("../etc/os-release", OS_RELEASE),
