@@ -15,10 +15,10 @@ use kiln_types::{
 
 use crate::catalogers::dpkg::{DpkgStanza, listed_paths};
 use crate::content;
-use crate::distribution::{distribution, rpm_purl, system_purl};
+use crate::distribution::{distribution, distribution_below, rpm_purl, system_purl};
 use crate::facts;
 use crate::layer::LayerScan;
-use crate::node::{Finding, Found, NodeKind};
+use crate::node::{Finding, Found, Node, NodeKind};
 use crate::path::parent;
 use crate::tree::{Origin, Tree};
 
@@ -155,19 +155,25 @@ fn unread_databases(
                 format!("a link leads from `{folder}` to it, and it was not read"),
             );
         }
-        has_database |= node.findings.iter().any(|finding| match finding {
-            Finding::Dpkg(_) => true,
-            Finding::Components(found) => found
-                .iter()
-                .any(|found| found.kind == EvidenceKind::Database),
-            _ => false,
-        });
+        // That of another root inside the image says nothing of this one.
+        has_database |= is_database(node) && root_of(path).is_empty();
     }
     let id = distribution.map_or("", |distribution| distribution.id.as_str());
     if matches!(id, "debian" | "ubuntu" | "alpine" | "wolfi" | "chainguard") && !has_database {
         let reason = format!("it says that it is {id}, and no package database was found");
         miss("/", reason);
     }
+}
+
+/// Whether a file is the database of a package manager, or a part of it.
+fn is_database(node: &Node) -> bool {
+    node.findings.iter().any(|finding| match finding {
+        Finding::Dpkg(_) => true,
+        Finding::Components(found) => found
+            .iter()
+            .any(|found| found.kind == EvidenceKind::Database),
+        _ => false,
+    })
 }
 
 /// The text of a small file that the scan kept.
@@ -185,7 +191,18 @@ fn drafts(
     has_layers: bool,
 ) -> Vec<Draft> {
     let mut drafts = Vec::new();
+    // What other roots inside the image are of.
+    let mut others: BTreeMap<String, DistributionFact> = BTreeMap::new();
     for (path, node, origin) in tree.nodes() {
+        let mut distribution = distribution;
+        if is_database(node) {
+            let root = root_of(path);
+            if !root.is_empty() {
+                let other = others.entry(root);
+                distribution =
+                    Some(other.or_insert_with_key(|root| distribution_below(tree, root)));
+            }
+        }
         for finding in &node.findings {
             match finding {
                 Finding::Dpkg(stanzas) => {
@@ -249,7 +266,7 @@ fn plain(
     }
     Draft {
         component,
-        root: root_of(path, DATABASES),
+        root: root_of(path),
         needs: found.needs.iter().map(|name| vec![name.clone()]).collect(),
         provides: found.provides.clone(),
         lists: Vec::new(),
@@ -257,8 +274,11 @@ fn plain(
     }
 }
 
-/// Where the databases of apk and rpm are.
-const DATABASES: &[&str] = &[
+/// Where package managers keep their databases, the longer name of a place first.
+const DATABASES: [&str; 8] = [
+    "var/lib/dpkg",
+    "usr/lib/dpkg",
+    "lib/dpkg",
     "usr/lib/apk/db",
     "lib/apk/db",
     "usr/lib/sysimage/rpm",
@@ -267,11 +287,11 @@ const DATABASES: &[&str] = &[
 ];
 
 /// The root that a database belongs to: what stands before its usual place.
-fn root_of(path: &str, usual: &[&str]) -> String {
-    usual
+fn root_of(path: &str) -> String {
+    DATABASES
         .iter()
         .find_map(|usual| {
-            let at = path.find(usual)?;
+            let at = path.rfind(usual)?;
             let root = path.get(..at)?;
             (root.is_empty() || root.ends_with('/')).then(|| root.to_owned())
         })
@@ -296,7 +316,7 @@ fn debian(
     component.homepage = said(&stanza.homepage);
     component.summary = said(&stanza.summary);
     component.evidence = vec![evidence];
-    let root = root_of(path, &["var/lib/dpkg", "usr/lib/dpkg", "lib/dpkg"]);
+    let root = root_of(path);
     let place = format!("{root}usr/share/doc/{}/copyright", stanza.name);
     if let Some((_, node, _)) = tree.resolve(&place) {
         for finding in &node.findings {

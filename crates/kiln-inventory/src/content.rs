@@ -163,8 +163,9 @@ fn interest(path: &str) -> Option<Interest> {
             Interest::Rpm(rpm::Form::Manifest)
         }
         "copyright" if parent(folder).ends_with("share/doc") => Interest::Copyright,
-        "os-release" if matches!(folder, "etc" | "usr/lib" | "lib") => Interest::Text,
-        "passwd" | "debian_version" if folder == "etc" => Interest::Text,
+        "os-release" if matches!(name(folder), "etc" | "lib") => Interest::Text,
+        "debian_version" if name(folder) == "etc" => Interest::Text,
+        "passwd" if folder == "etc" => Interest::Text,
         "package.json" => Interest::Npm,
         "METADATA" if folder.ends_with(".dist-info") => Interest::Python,
         "PKG-INFO" if folder.ends_with(".egg-info") || folder.ends_with(".dist-info") => {

@@ -7,9 +7,32 @@ use kiln_types::{Component, DistributionFact, Purl};
 use crate::assemble::text;
 use crate::tree::Tree;
 
+/// What a root is of that does not say it: a distribution of which nobody has data.
+const UNKNOWN: &str = "unknown";
+
 /// os-release(5): `/etc/os-release`, and where that is missing `/usr/lib/os-release`.
 pub(crate) fn distribution(tree: &Tree<'_>) -> Option<DistributionFact> {
-    let release = text(tree, "etc/os-release").or_else(|| text(tree, "usr/lib/os-release"))?;
+    released(tree, "")
+}
+
+/// The distribution of another root inside the image, whose folder ends with a slash. What that root
+/// does not say of itself is not known: the packages of one distribution are never held against the
+/// advisories of another.
+pub(crate) fn distribution_below(tree: &Tree<'_>, root: &str) -> DistributionFact {
+    released(tree, root).unwrap_or_else(|| DistributionFact {
+        id: UNKNOWN.to_owned(),
+        ..DistributionFact::default()
+    })
+}
+
+fn released(tree: &Tree<'_>, root: &str) -> Option<DistributionFact> {
+    // An absolute link in another root leads into this one, whose word does not count there.
+    let own = |path: &str| {
+        let path = format!("{root}{path}");
+        let (real, _, _) = tree.resolve(&path)?;
+        text(tree, &real).filter(|_| real.starts_with(root))
+    };
+    let release = own("etc/os-release").or_else(|| own("usr/lib/os-release"))?;
     let mut fields = BTreeMap::new();
     for line in release.lines() {
         let line = line.trim();
@@ -23,7 +46,7 @@ pub(crate) fn distribution(tree: &Tree<'_>) -> Option<DistributionFact> {
     let id = field("ID")?.to_lowercase();
     let codename = field("VERSION_CODENAME").or_else(|| {
         // testing and unstable: `forky/sid`.
-        let version = text(tree, "etc/debian_version")?.trim().to_owned();
+        let version = own("etc/debian_version")?.trim().to_owned();
         let is_name = id == "debian" && version.starts_with(|letter: char| letter.is_alphabetic());
         is_name.then_some(version)
     });

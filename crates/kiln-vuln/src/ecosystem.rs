@@ -126,8 +126,13 @@ pub fn question(
     let ecosystem = match component.kind {
         ComponentKind::Deb | ComponentKind::Apk => {
             let of_purl = component.purl.as_ref().and_then(of_qualifier);
+            // What a package URL says of another distribution the one around it does not answer.
+            let around = distribution.filter(|around| {
+                let named = component.purl.as_ref().and_then(distribution_named);
+                named.is_none_or(|named| named.eq_ignore_ascii_case(&around.id))
+            });
             let ecosystem = of_purl
-                .or_else(|| distribution.and_then(of_distribution))
+                .or_else(|| around.and_then(of_distribution))
                 .ok_or(Unasked::NoDistribution)?;
             // A package of another format than the distribution's is known to none of its advisories,
             // which is not the same as being free of them.
@@ -205,6 +210,18 @@ fn release_of(id: &str, version: &str, codename: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The distribution that a package URL names, be it one that kiln knows or not.
+fn distribution_named(purl: &kiln_types::Purl) -> Option<&str> {
+    let distro = purl.qualifier("distro").and_then(|distro| {
+        // `distro=trixie` and `distro=13.7` name a release alone.
+        let (id, _) = distro.split_once('-')?;
+        Some(id)
+    });
+    distro
+        .or_else(|| purl.qualifier("os_name"))
+        .or_else(|| purl.namespace())
 }
 
 /// The distribution as a package URL says it: `distro=debian-13.7`, or `os_name` and `os_version`.

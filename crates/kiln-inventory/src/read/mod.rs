@@ -245,7 +245,13 @@ impl Builder {
     }
 
     fn finish(self) -> Inventory {
-        type Key = (ComponentKind, String, String, Option<String>);
+        type Key = (
+            ComponentKind,
+            String,
+            String,
+            Option<String>,
+            Option<[String; 3]>,
+        );
         let mut merged: BTreeMap<Key, (Component, Vec<String>)> = BTreeMap::new();
         for (reference, component) in self.entries {
             let key = (
@@ -253,6 +259,7 @@ impl Builder {
                 component.name.clone(),
                 component.version.clone(),
                 component.architecture.clone(),
+                release(&component),
             );
             match merged.get_mut(&key) {
                 None => {
@@ -292,6 +299,20 @@ impl Builder {
         inventory.incomplete.dedup();
         inventory
     }
+}
+
+/// Which release of which distribution a package is of, by its package URL: the same package of two
+/// releases is two components.
+fn release(component: &Component) -> Option<[String; 3]> {
+    let purl = component.purl.as_ref()?;
+    component.kind.is_system().then(|| {
+        [
+            purl.namespace(),
+            purl.qualifier("distro"),
+            purl.qualifier("os_version"),
+        ]
+        .map(|said| said.unwrap_or_default().to_owned())
+    })
 }
 
 /// A file that the document names as evidence.

@@ -79,6 +79,14 @@ fn what_kiln_writes_it_reads() {
 }
 
 #[test]
+fn a_package_of_two_releases_is_two() {
+    let inventory = read(
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"bom-ref":"a","type":"library","name":"z","purl":"pkg:deb/debian/z@1?distro=debian-12"},{"bom-ref":"b","type":"library","name":"z","purl":"pkg:deb/debian/z@1?distro=debian-13"},{"bom-ref":"c","type":"library","name":"z","purl":"pkg:deb/debian/z@1?distro=debian-13"}]}"#,
+    );
+    assert_eq!(inventory.components.len(), 2);
+}
+
+#[test]
 fn dependencies_follow_the_documents_own_names() {
     let inventory = read(
         r#"{"bomFormat":"CycloneDX","specVersion":"1.4","components":[{"bom-ref":"z","type":"library","name":"b","purl":"pkg:npm/b@1"},{"bom-ref":"y","type":"library","name":"a","purl":"pkg:npm/%40s/a@1"}],"dependencies":[{"ref":"z","dependsOn":["y","gone"]}]}"#,

@@ -123,11 +123,11 @@ fn what_a_package_manager_would_read_and_this_did_not_is_reported() {
         ),
         (
             vec![
-                symlink("etc", "opt/etc"),
-                file("opt/etc/os-release", OS_RELEASE),
+                symlink("etc", "opt/conf"),
+                file("opt/conf/os-release", OS_RELEASE),
                 file("var/lib/dpkg/status", status),
             ],
-            "a link leads to `opt/etc/os-release`",
+            "a link leads to `opt/conf/os-release`",
         ),
         (
             vec![
@@ -146,6 +146,71 @@ fn what_a_package_manager_would_read_and_this_did_not_is_reported() {
             inventory.incomplete
         );
     }
+}
+
+#[test]
+fn a_root_inside_an_image_is_of_its_own_distribution_or_of_none() {
+    const STATUS: &[u8] = b"Package: a\nArchitecture: amd64\nVersion: 1\n\n";
+    let bookworm = b"ID=debian\nVERSION_ID=\"12\"\n";
+    let outer = || {
+        vec![
+            file("usr/lib/os-release", OS_RELEASE),
+            symlink("etc/os-release", "../usr/lib/os-release"),
+            file("var/lib/dpkg/status", STATUS),
+        ]
+    };
+    let inner = |mut more: Vec<Entry<'static>>| {
+        let mut entries = outer();
+        entries.append(&mut more);
+        let mut inventory = inside(&[tar(&entries)]);
+        let database = |component: &kiln_types::Component| {
+            component.evidence[0].path.starts_with("srv/rootfs/")
+        };
+        let place = inventory.components.iter().position(database).unwrap();
+        assert_eq!(inventory.components.len(), 2);
+        let purl = inventory.components.remove(place).purl.unwrap();
+        assert_eq!(
+            inventory.components[0].purl.as_ref().unwrap().to_string(),
+            "pkg:deb/debian/a@1?arch=amd64&distro=debian-13"
+        );
+        purl.to_string()
+    };
+    let database = || file("srv/rootfs/var/lib/dpkg/status", STATUS);
+    let unknown = "pkg:deb/unknown/a@1?arch=amd64&distro=unknown";
+    for (more, expected) in [
+        (vec![database()], unknown),
+        (
+            vec![
+                database(),
+                file("srv/rootfs/usr/lib/os-release", bookworm),
+                symlink("srv/rootfs/etc/os-release", "../usr/lib/os-release"),
+            ],
+            "pkg:deb/debian/a@1?arch=amd64&distro=debian-12",
+        ),
+        // As it is written there, the link leads into the root around it.
+        (
+            vec![
+                database(),
+                symlink("srv/rootfs/etc/os-release", "/usr/lib/os-release"),
+            ],
+            unknown,
+        ),
+        (
+            vec![
+                file("srv/rootfs/lib/apk/db/installed", b"P:a\nV:1\nA:x86_64\n\n"),
+                file(
+                    "srv/rootfs/etc/os-release",
+                    b"ID=alpine\nVERSION_ID=3.20.1\n",
+                ),
+            ],
+            "pkg:apk/alpine/a@1?arch=x86_64&distro=alpine-3.20.1",
+        ),
+    ] {
+        assert_eq!(inner(more), expected);
+    }
+    // Its database is not that which the root around it lacks.
+    let inventory = inside(&[tar(&[file("etc/os-release", OS_RELEASE), database()])]);
+    assert!(!inventory.is_complete());
 }
 
 #[test]

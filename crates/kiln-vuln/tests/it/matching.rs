@@ -353,3 +353,31 @@ fn attack_packages_of_another_format_than_the_distribution_s() {
         assert_eq!(found.is_ok(), is_asked, "{} {found:?}", distribution.id);
     }
 }
+
+#[test]
+fn attack_a_package_of_another_distribution_in_this_one() {
+    let asked = |purl: &str| {
+        let mut component = deb("one", "1", None);
+        component.purl = Some(purl.parse().unwrap());
+        kiln_vuln::ecosystem::question(&component, Some(&debian("13")))
+            .map(|question| question.ecosystem)
+            .ok()
+    };
+    for (purl, expected) in [
+        ("pkg:deb/debian/one@1?distro=debian-13", Some("debian:13")),
+        ("pkg:deb/debian/one@1?distro=debian-12.5", Some("debian:12")),
+        ("pkg:deb/debian/one@1", Some("debian:13")),
+        ("pkg:deb/debian/one@1?distro=debian", Some("debian:13")),
+        ("pkg:deb/debian/one@1?distro=bookworm", Some("debian:12")),
+        (
+            "pkg:deb/ubuntu/one@1?distro=ubuntu-22.04",
+            Some("ubuntu:22.04"),
+        ),
+        ("pkg:deb/ubuntu/one@1", None),
+        ("pkg:deb/unknown/one@1?distro=unknown", None),
+        ("pkg:deb/debian/one@1?distro=raspbian-13", None),
+        ("pkg:deb/debian/one@1?os_name=ubuntu", None),
+    ] {
+        assert_eq!(asked(purl).as_deref(), expected, "{purl}");
+    }
+}
