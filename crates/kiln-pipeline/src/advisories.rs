@@ -15,6 +15,7 @@ pub use folder::{AdvisoryFolder, FolderLock, SIGNATURE_SUFFIX, Snapshot};
 pub use publication::{Publication, PublicationPlace, Published, publish, unpack_sent};
 pub use subscription::{Older, Subscription, Taken};
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -169,19 +170,33 @@ pub fn build_database(
     tell: &mut dyn FnMut(&FeedFile, u64),
 ) -> Result<BuiltDatabase, AdvisoryError> {
     let mut set = AdvisorySet::new();
-    let mut failed = Vec::new();
-    let mut read = 0;
+    let mut failed: BTreeMap<FeedKind, Vec<String>> = BTreeMap::new();
+    // Single records may be about something that nothing is matched with; all of them must not.
+    let mut empty: BTreeMap<FeedKind, u64> = BTreeMap::new();
+    let mut read: BTreeSet<FeedKind> = BTreeSet::new();
     for feed in feeds {
         match read_one(feed) {
             Ok(found) => {
-                read += 1;
                 tell(feed, found.fact_count());
+                match found.is_empty() {
+                    true => *empty.entry(feed.kind).or_default() += 1,
+                    false => _ = read.insert(feed.kind),
+                }
                 set.merge(found);
             }
-            Err(reason) => failed.push(format!("{} ({}): {reason}", feed.kind, feed.origin)),
+            Err(reason) => {
+                let lines = failed.entry(feed.kind).or_default();
+                lines.push(format!("{} ({}): {reason}", feed.kind, feed.origin));
+            }
         }
     }
-    if read == 0 {
+    for (kind, count) in empty.into_iter().filter(|(kind, _)| !read.contains(kind)) {
+        let reason = "nothing in them is about an ecosystem that kiln matches";
+        let lines = failed.entry(kind).or_default();
+        lines.push(format!("{kind} ({count} files): {reason}"));
+    }
+    let failed = capped(failed);
+    if read.is_empty() {
         return Err(AdvisoryError::NoFeed(failed));
     }
     set.finish();
@@ -189,6 +204,22 @@ pub fn build_database(
         bytes: write_database(&set, built),
         failed,
     })
+}
+
+/// The first lines of each kind, and how many more there are: a folder of ten thousand records that
+/// are none is one mistake.
+fn capped(failed: BTreeMap<FeedKind, Vec<String>>) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let mut out = Vec::new();
+    for (kind, mut lines) in failed {
+        let more = lines.len().saturating_sub(SHOWN);
+        lines.truncate(SHOWN);
+        out.extend(lines);
+        if more > 0 {
+            out.push(format!("{kind}: {more} more files could not be read"));
+        }
+    }
+    out
 }
 
 fn read_one(feed: &FeedFile) -> Result<AdvisorySet, String> {

@@ -149,6 +149,19 @@ impl AdvisorySet {
             .sum()
     }
 
+    /// Whether nothing at all was read into it: no ecosystem is covered, nothing is rated, exploited
+    /// or out of support.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+            && self.vulnerabilities.is_empty()
+            && self.ends.is_empty()
+            && self.exploited.is_empty()
+            && self.epss.is_empty()
+            && self.ratings.is_empty()
+            && self.published.is_empty()
+    }
+
     /// The ecosystems that it covers.
     pub fn ecosystems(&self) -> impl Iterator<Item = &str> {
         self.facts.keys().map(String::as_str)

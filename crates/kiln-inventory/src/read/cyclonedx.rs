@@ -129,19 +129,33 @@ fn add(entry: Entry, builder: &mut Builder) {
     };
     let version = entry.version.as_deref().unwrap_or_default();
     if entry.kind == "operating-system" {
+        let codename = property("kiln:version-codename").filter(|name| *name != version);
+        let like = property("kiln:id-like").unwrap_or_default();
         builder.inventory.distribution = Some(DistributionFact {
             id: entry.name.to_lowercase(),
+            id_like: like.split_ascii_whitespace().map(str::to_owned).collect(),
             version: (!version.is_empty()).then(|| version.to_owned()),
-            codename: property("syft:distro:versionCodename").map(str::to_owned),
+            codename: codename
+                .or_else(|| property("syft:distro:versionCodename"))
+                .map(str::to_owned),
             pretty_name: entry.description.clone(),
             ..DistributionFact::default()
         });
-    } else if entry.purl.is_some() || matches!(entry.kind.as_str(), "library" | "framework") {
+    } else if entry.purl.is_some()
+        || matches!(entry.kind.as_str(), "library" | "framework")
+        || property("kiln:kind").is_some()
+    {
         let name = match &entry.group {
             Some(group) if !group.is_empty() => format!("{group}/{}", entry.name),
             _ => entry.name.clone(),
         };
         let mut component = builder.component(entry.purl.as_deref(), &name, version);
+        if let (None, Some(kind)) = (&entry.purl, property("kiln:kind")) {
+            component.kind = match kind {
+                "binary" => ComponentKind::Binary,
+                kind => ComponentKind::of_purl_type(kind),
+            };
+        }
         if let Some(source) = source(&component, &property) {
             component.source = Some(source);
         }
@@ -161,6 +175,9 @@ fn add(entry: Entry, builder: &mut Builder) {
             component.evidence.push(evidence(path));
         }
         let reference = entry.reference.clone().unwrap_or_default();
+        if let Some(owner) = property("kiln:owner") {
+            builder.owned.push((reference.clone(), owner.to_owned()));
+        }
         builder.entries.push((reference, component));
     }
     // Serde's limit on depth bounds this recursion.

@@ -1,16 +1,17 @@
 //! Documents about images, in the dialects people have: CycloneDX 1.2–1.7, SPDX 2.2–2.3 and 3.0 as
-//! JSON, and Syft's own JSON.
+//! JSON, and the own JSON of Syft and of kiln.
 //!
 //! What a document says is believed; it has no bytes to check. Its package URLs are the truth about
 //! names and versions; where a dialect keeps epochs and source packages elsewhere, they are put
 //! together again, so that an image and a document about it can be matched alike.
 
 mod cyclonedx;
+mod own;
 mod spdx2;
 mod spdx3;
 mod syft;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use kiln_types::{
@@ -43,6 +44,8 @@ struct Shape {
     #[serde(rename = "@graph")]
     graph: Option<serde::de::IgnoredAny>,
     artifacts: Option<serde::de::IgnoredAny>,
+    subject: Option<serde::de::IgnoredAny>,
+    components: Option<serde::de::IgnoredAny>,
 }
 
 /// Reads a document; `name` is what it is called, for messages and where it names no image.
@@ -89,9 +92,14 @@ pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
         Shape {
             artifacts: Some(_), ..
         } => syft::read(bytes, &mut builder),
+        Shape {
+            subject: Some(_),
+            components: Some(_),
+            ..
+        } => return own::read(bytes).map_err(|error| wrong(error.to_string())),
         _ => {
             return Err(wrong(
-                "it is neither CycloneDX nor SPDX nor Syft's JSON".to_owned(),
+                "it is neither CycloneDX nor SPDX nor the JSON of Syft or kiln".to_owned(),
             ));
         }
     };
@@ -136,6 +144,8 @@ struct Builder {
     entries: Vec<(String, Component)>,
     /// Which needs which, by those names.
     needs: Vec<(String, String)>,
+    /// Which came with which package of the distribution, by those names.
+    owned: Vec<(String, String)>,
 }
 
 /// A list that ends with an error before it costs more than it may.
@@ -195,12 +205,12 @@ impl Builder {
                     }
                 });
         match parsed {
-            Some(purl) => self.of_purl(purl, version),
+            Some(purl) => self.of_purl(purl, name, version),
             None => Component::new(ComponentKind::Other, name, version),
         }
     }
 
-    fn of_purl(&mut self, purl: Purl, version: &str) -> Component {
+    fn of_purl(&mut self, purl: Purl, said: &str, version: &str) -> Component {
         let kind = ComponentKind::of_purl_type(purl.kind());
         let separator = match kind {
             ComponentKind::Maven => ":",
@@ -209,6 +219,11 @@ impl Builder {
         let name = match (purl.namespace(), kind.is_system()) {
             (Some(namespace), false) => format!("{namespace}{separator}{}", purl.name()),
             _ => purl.name().to_owned(),
+        };
+        // Package URLs fold the case of names that their ecosystem spells with capitals.
+        let name = match is_same_name(&name, said) {
+            true => said.to_owned(),
+            false => name,
         };
         let version = purl.version().unwrap_or(version);
         let full = match purl.qualifier("epoch") {
@@ -253,6 +268,18 @@ impl Builder {
             Option<[String; 3]>,
         );
         let mut merged: BTreeMap<Key, (Component, Vec<String>)> = BTreeMap::new();
+        // Files that nothing owns may be anybody's: every entry of a component must have an owner.
+        let systems: BTreeSet<&str> = self
+            .entries
+            .iter()
+            .filter(|(_, component)| component.kind.is_system())
+            .map(|(reference, _)| reference.as_str())
+            .collect();
+        let owner_of: BTreeMap<String, String> = self
+            .owned
+            .into_iter()
+            .filter(|(owned, owner)| !owned.is_empty() && systems.contains(owner.as_str()))
+            .collect();
         for (reference, component) in self.entries {
             let key = (
                 component.kind,
@@ -274,13 +301,23 @@ impl Builder {
         }
         let mut inventory = self.inventory;
         let mut places = BTreeMap::new();
+        let mut all_owners = Vec::new();
         for ((mut component, references), place) in merged.into_values().zip(0..) {
             component.evidence.sort();
             component.evidence.dedup();
+            let owners: Option<Vec<&String>> =
+                references.iter().map(|own| owner_of.get(own)).collect();
+            all_owners.push(owners.unwrap_or_default().first().copied());
             inventory.components.push(component);
             for reference in references {
                 places.insert(reference, place);
             }
+        }
+        for (component, owner) in inventory.components.iter_mut().zip(all_owners) {
+            component.owner = owner
+                .filter(|_| !component.kind.is_system())
+                .and_then(|owner| places.get(owner))
+                .map(|owner| ComponentId(*owner));
         }
         for (from, to) in self.needs {
             if let (Some(from), Some(to)) = (places.get(&from), places.get(&to))
@@ -313,6 +350,20 @@ fn release(component: &Component) -> Option<[String; 3]> {
         ]
         .map(|said| said.unwrap_or_default().to_owned())
     })
+}
+
+/// Whether two names differ only in what package URLs fold.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let folded = |name: &str| -> Vec<char> {
+        let letters = name.chars().flat_map(char::to_lowercase);
+        letters
+            .map(|letter| match letter {
+                '_' | '.' => '-',
+                letter => letter,
+            })
+            .collect()
+    };
+    folded(one) == folded(other)
 }
 
 /// A file that the document names as evidence.

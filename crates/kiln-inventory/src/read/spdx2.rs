@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use kiln_types::SourcePackage;
+use kiln_types::{ComponentKind, Evidence, SourcePackage};
 use serde::Deserialize;
 
-use super::Builder;
+use super::{Builder, evidence};
 use crate::licence;
 
 #[derive(Deserialize)]
@@ -22,6 +22,8 @@ struct Document<'a> {
 #[derive(Deserialize)]
 struct Creation {
     created: Option<String>,
+    #[serde(default)]
+    creators: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -57,23 +59,36 @@ struct Relation<'a> {
     relationship_type: Cow<'a, str>,
     #[serde(borrow)]
     related_spdx_element: Cow<'a, str>,
+    #[serde(borrow, default)]
+    comment: Cow<'a, str>,
 }
 
 pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json::Error> {
     let document: Document<'_> = serde_json::from_slice(bytes)?;
     builder.inventory.subject.name = document.name.unwrap_or_default();
-    builder.inventory.subject.created = document
+    let (created, creators) = document
         .creation_info
-        .and_then(|info| info.created)
-        .and_then(|time| time.parse().ok());
+        .map(|info| (info.created, info.creators))
+        .unwrap_or_default();
+    builder.inventory.subject.created = created.and_then(|time| time.parse().ok());
+    let is_own = creators.iter().any(|by| by.starts_with("Tool: kiln-"));
     for package in document.packages {
-        add(package, builder);
+        add(package, is_own, builder);
     }
     for relation in document.relationships {
         let (from, to) = (relation.spdx_element_id, relation.related_spdx_element);
         let (from, to) = match &*relation.relationship_type {
             "DEPENDS_ON" => (from, to),
             "DEPENDENCY_OF" => (to, from),
+            // Kiln, where a package of the distribution brought it; Syft, in words.
+            "CONTAINS" => {
+                builder.owned.push((to.into_owned(), from.into_owned()));
+                continue;
+            }
+            "OTHER" if relation.comment.starts_with("ownership-by-file-overlap") => {
+                builder.owned.push((to.into_owned(), from.into_owned()));
+                continue;
+            }
             _ => continue,
         };
         builder.needs.push((from.into_owned(), to.into_owned()));
@@ -81,7 +96,7 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
     Ok(())
 }
 
-fn add(package: Package, builder: &mut Builder) {
+fn add(package: Package, is_own: bool, builder: &mut Builder) {
     let purl = package
         .external_refs
         .iter()
@@ -97,14 +112,26 @@ fn add(package: Package, builder: &mut Builder) {
         });
         return;
     }
-    // The image itself, its layers, and files are no components.
-    if purl.is_none_or(|purl| purl.starts_with("pkg:oci/") || purl.starts_with("pkg:docker/")) {
+    // The image itself, its layers, source packages and files are no components. Of its own
+    // components without a package URL kiln names the kind.
+    let kind = package
+        .id
+        .strip_prefix("SPDXRef-Package-")
+        .filter(|_| is_own)
+        .and_then(|rest| rest.split('-').next())
+        .map(|word| match word {
+            "binary" => ComponentKind::Binary,
+            word => ComponentKind::of_purl_type(word),
+        });
+    let is_image = |purl: &str| purl.starts_with("pkg:oci/") || purl.starts_with("pkg:docker/");
+    if purl.map_or(kind.is_none(), is_image) {
         return;
     }
     let said = |text: Option<String>| {
         text.filter(|text| !matches!(text.as_str(), "" | "NOASSERTION" | "NONE"))
     };
     let mut component = builder.component(purl, &package.name, version);
+    component.kind = kind.unwrap_or(component.kind);
     if component.kind.is_system()
         && let Some(source) = package.source_info.as_deref().and_then(source)
     {
@@ -119,19 +146,37 @@ fn add(package: Package, builder: &mut Builder) {
             .map_or(supplier.clone(), |(_, name)| name.to_owned())
     });
     component.copyright = said(package.copyright_text);
+    component.evidence = package
+        .source_info
+        .as_deref()
+        .map_or_else(Vec::new, known_from);
     component.summary = package.summary;
     builder.entries.push((package.id, component));
 }
 
-/// The source package in Trivy's and in kiln's words.
+/// The source package in Trivy's and in kiln's words. They come first: what follows may hold names
+/// of the image.
 pub(super) fn source(text: &str) -> Option<SourcePackage> {
     let rest = ["built package from: ", "built from the source package "]
         .iter()
-        .find_map(|words| text.split_once(words))?
-        .1;
+        .find_map(|words| text.strip_prefix(words))?;
     let (name, version) = rest.split(';').next()?.trim().split_once(' ')?;
     Some(SourcePackage {
         name: name.to_owned(),
         version: version.to_owned(),
     })
+}
+
+/// The files that speak for a component, in kiln's words.
+pub(super) fn known_from(text: &str) -> Vec<Evidence> {
+    let words = "known from: ";
+    let paths = text
+        .strip_prefix(words)
+        .or_else(|| Some(text.split_once(&format!("; {words}"))?.1));
+    paths
+        .into_iter()
+        .flat_map(|paths| paths.split(", "))
+        .filter(|path| !path.is_empty() && *path != "…")
+        .map(evidence)
+        .collect()
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Builder;
-use super::spdx2::source;
+use super::spdx2::{known_from, source};
 
 #[derive(Deserialize)]
 struct Document {
@@ -53,17 +53,20 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
                 {
                     component.source = Some(source);
                 }
+                let said = element.source_info.as_deref();
+                component.evidence = said.map_or_else(Vec::new, known_from);
                 builder
                     .entries
                     .push((element.id.unwrap_or_default(), component));
             }
-            "Relationship" | "LifecycleScopedRelationship"
-                if element.relationship_type.as_deref() == Some("dependsOn") =>
-            {
-                for to in element.to {
-                    builder
-                        .needs
-                        .push((element.from.clone().unwrap_or_default(), to));
+            "Relationship" | "LifecycleScopedRelationship" => {
+                let from = element.from.unwrap_or_default();
+                let to = element.to.into_iter();
+                match element.relationship_type.as_deref() {
+                    Some("dependsOn") => builder.needs.extend(to.map(|to| (from.clone(), to))),
+                    // Kiln, where a package of the distribution brought it.
+                    Some("contains") => builder.owned.extend(to.map(|to| (to, from.clone()))),
+                    _ => {}
                 }
             }
             _ => {}

@@ -126,11 +126,11 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
         builder.entries.push((artifact.id, component));
     }
     for relation in document.artifact_relationships {
-        if relation.kind == "dependency-of" {
-            let (child, parent) = (relation.child, relation.parent);
-            builder
-                .needs
-                .push((child.into_owned(), parent.into_owned()));
+        let ends = || (relation.child.to_string(), relation.parent.to_string());
+        match &*relation.kind {
+            "dependency-of" => builder.needs.push(ends()),
+            "ownership-by-file-overlap" => builder.owned.push(ends()),
+            _ => {}
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
 use super::*;
-use crate::write::{CycloneDxVersion, DocumentOptions, cyclonedx, spdx, spdx3};
+use crate::write::{CycloneDxVersion, DocumentOptions, cyclonedx, own, spdx, spdx3};
 
 fn read(text: &str) -> Inventory {
     document("test.json", text.as_bytes()).unwrap()
@@ -58,24 +58,115 @@ fn every_dialect_tells_the_same() {
 
 #[test]
 fn what_kiln_writes_it_reads() {
-    let inventory = crate::write::tests::sample();
+    let mut inventory = crate::write::tests::sample();
+    inventory.distribution = Some(DistributionFact {
+        id: "debian".to_owned(),
+        id_like: vec!["a".to_owned(), "b".to_owned()],
+        version: Some("13".to_owned()),
+        codename: Some("trixie".to_owned()),
+        pretty_name: Some("Debian".to_owned()),
+    });
+    let mut python = Component::new(ComponentKind::Pypi, "Zope.Interface", "1");
+    python.purl = "pkg:pypi/zope-interface@1".parse().ok();
+    python.evidence = vec![
+        evidence("usr/a; built from the source package evil 9"),
+        evidence("usr/b"),
+    ];
+    python.owner = Some(ComponentId(0));
+    inventory.components.push(python);
     let options = DocumentOptions {
         tool_version: "0".to_owned(),
         created: kiln_types::Timestamp::from_unix(0),
         supplier: None,
     };
-    for document in [
-        cyclonedx(&inventory, &options, CycloneDxVersion::V1_6),
-        spdx(&inventory, &options),
-        spdx3(&inventory, &options),
+    for (document, is_cyclonedx) in [
+        (
+            cyclonedx(&inventory, &options, CycloneDxVersion::V1_6),
+            true,
+        ),
+        (spdx(&inventory, &options), false),
+        (spdx3(&inventory, &options), false),
     ] {
         let again = read(&document.to_string());
         let zlib = &again.components[0];
         assert_eq!(zlib.version, inventory.components[0].version);
         assert_eq!(zlib.purl, inventory.components[0].purl);
         assert_eq!(zlib.source, inventory.components[0].source);
+        assert_eq!(zlib.evidence.len(), 1);
         assert_eq!(again.subject.name, "demo:1");
+        if is_cyclonedx {
+            assert_eq!(again.distribution, inventory.distribution);
+        }
+        let python = again.components.last().unwrap();
+        let expected = inventory.components.last().unwrap();
+        assert_eq!(
+            (&python.name, python.owner),
+            (&expected.name, expected.owner)
+        );
+        assert_eq!(python.evidence, expected.evidence);
     }
+    let own = serde_json::to_string(&own(&inventory)).unwrap();
+    assert_eq!(read(&own), inventory);
+}
+
+#[test]
+fn kilns_own_document_is_put_in_order_and_refers_to_itself_only() {
+    let component = |name: &str, rest: &str| {
+        format!(r#"{{"kind":"deb","name":"{name}","version":"1","evidence":[]{rest}}}"#)
+    };
+    let of = |format: &str, list: [String; 2]| {
+        let list = list.join(",");
+        format!(r#"{{{format}"subject":{{"name":"x"}},"components":[{list}]}}"#)
+    };
+    let (a, b) = (component("a", ""), component("b", r#","depends":[1]"#));
+    let inventory = read(&of("", [b.clone(), a.clone()]));
+    assert_eq!(inventory.components[0].name, "a");
+    assert_eq!(inventory.components[1].depends, [ComponentId(0)]);
+    let lost = component("b", r#","owner":2"#);
+    let by_none = r#"{"kind":"npm","name":"c","version":"1","evidence":[],"owner":1}"#.to_owned();
+    let npm = r#"{"kind":"npm","name":"d","version":"1","evidence":[]}"#.to_owned();
+    for text in [
+        of(r#""format":2,"#, [a.clone(), b]),
+        of("", [a, lost]),
+        of("", [by_none, npm]),
+    ] {
+        assert!(document("x", text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_syft_says_of_owners_holds_where_it_says_so_of_every_copy() {
+    let artifact = |id: &str, name: &str, purl: &str| {
+        format!(
+            r#"{{"id":"{id}","name":"{name}","version":"1","type":"x","purl":"{purl}","locations":[]}}"#
+        )
+    };
+    let artifacts = [
+        artifact(
+            "1",
+            "node",
+            "pkg:deb/debian/node@1?arch=amd64&distro=debian-13",
+        ),
+        artifact("2", "x", "pkg:npm/x@1"),
+        artifact("3", "y", "pkg:npm/y@1"),
+        artifact("4", "y", "pkg:npm/y@1"),
+    ];
+    let relation = |parent: &str, child: &str, kind: &str| {
+        format!(r#"{{"parent":"{parent}","child":"{child}","type":"{kind}"}}"#)
+    };
+    let relations = [
+        relation("1", "2", "ownership-by-file-overlap"),
+        relation("1", "3", "ownership-by-file-overlap"),
+        relation("1", "4", "contains"),
+    ];
+    let (artifacts, relations) = (artifacts.join(","), relations.join(","));
+    let text = format!(r#"{{"artifacts":[{artifacts}],"artifactRelationships":[{relations}]}}"#);
+    let owners: Vec<Option<ComponentId>> = read(&text)
+        .components
+        .iter()
+        .map(|component| component.owner)
+        .collect();
+    assert_eq!(owners, [None, Some(ComponentId(0)), None]);
 }
 
 #[test]

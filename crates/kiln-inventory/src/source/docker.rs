@@ -31,7 +31,8 @@ pub(super) fn archive(
     if archive.find("manifest.json").is_none() {
         return Err(InventoryError::malformed(
             subject,
-            "it holds no `manifest.json`, so it is no archive of `docker save`",
+            "it holds no `manifest.json`, so it is no archive of `docker save`; one of a root file \
+             system is named `rootfs:FILE`",
         ));
     }
     let bytes = archive.small("manifest.json", kiln_oci::MAX_DOCUMENT)?;

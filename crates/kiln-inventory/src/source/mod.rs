@@ -3,6 +3,7 @@
 mod archive;
 mod directory;
 mod docker;
+mod file_system;
 mod layer;
 mod oci;
 
@@ -23,8 +24,8 @@ use crate::{InventoryError, assemble};
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// An OCI layout, or an archive of one, or what `docker save` writes, or a directory with the
-    /// files of an image; archives may be compressed.
+    /// An OCI layout, or an archive of one, or what `docker save` writes, or a directory or an
+    /// archive with the files of an image; archives may be compressed.
     Transport(Transport),
     /// A document that lists components.
     Document(PathBuf),
@@ -82,6 +83,8 @@ enum Files {
     Layers(Vec<Layer>),
     /// Whether it is a project's, whose lock files are read.
     Directory(PathBuf, bool),
+    /// An archive of them all.
+    FileSystem(Box<Layer>),
 }
 
 /// An image on one platform, found but not read.
@@ -111,6 +114,9 @@ pub fn open(place: &Transport) -> Result<Vec<Image>, InventoryError> {
         Transport::Oci { directory, tag } => oci::directory(directory, tag.as_deref()),
         Transport::OciArchive { file, tag } => oci::archive(file, tag.as_deref()),
         Transport::DockerArchive { file, reference } => docker::archive(file, reference.as_ref()),
+        Transport::RootFs { directory } if directory.is_file() => {
+            Ok(vec![file_system::archive(directory)?])
+        }
         Transport::RootFs { directory } => Ok(vec![directory::image(directory, false)?]),
         Transport::DockerDaemon { .. } | Transport::Registry { .. } => Err(InventoryError::Place {
             reason: format!("`{place}`: images there are not read from here"),
@@ -157,6 +163,14 @@ impl Image {
                 return Ok(Scanned {
                     layers: vec![directory::scan(directory, *is_project, limits)?],
                     facts: Vec::new(),
+                });
+            }
+            Files::FileSystem(layer) => {
+                let (scan, fact) = layer.recalled(limits, &Remaining::new(limits), memory)?;
+                file_system::expect_files(&layer.subject, &scan)?;
+                return Ok(Scanned {
+                    layers: vec![scan],
+                    facts: vec![fact],
                 });
             }
             Files::Layers(layers) => layers,

@@ -1,6 +1,6 @@
 //! CycloneDX 1.6 and 1.7 as JSON (ECMA-424).
 
-use kiln_types::{Component, Inventory, Licences, Purl, SourcePackage};
+use kiln_types::{Component, DistributionFact, Inventory, Licences, Purl, SourcePackage};
 use serde_json::{Map, Value, json};
 
 use super::party::{organisation, supplier};
@@ -56,11 +56,13 @@ pub fn cyclonedx(
             "name": plain(&distribution.id),
             "version": distribution.version.as_deref().or(distribution.codename.as_deref()).unwrap_or_default(),
             "description": distribution.pretty_name.as_deref().unwrap_or_default(),
+            "properties": of_distribution(distribution),
         }));
         below.push(SYSTEM.to_owned());
     }
     for (component, own) in inventory.components.iter().zip(&references) {
-        components.push(entry(inventory, component, own));
+        let owner = component.owner.as_ref().and_then(reference_of);
+        components.push(entry(inventory, component, own, owner.as_deref()));
         below.push(own.clone());
         let needed: Vec<String> = component.depends.iter().filter_map(reference_of).collect();
         dependencies.push(json!({ "ref": own, "dependsOn": needed }));
@@ -138,7 +140,25 @@ fn reference(component: &Component) -> String {
     }
 }
 
-fn entry(inventory: &Inventory, component: &Component, reference: &str) -> Value {
+fn of_distribution(distribution: &DistributionFact) -> Vec<Value> {
+    let codename = distribution.codename.clone().unwrap_or_default();
+    let fields = [
+        ("kiln:id-like", distribution.id_like.join(" ")),
+        ("kiln:version-codename", codename),
+    ];
+    fields
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| json!({ "name": name, "value": plain(&value) }))
+        .collect()
+}
+
+fn entry(
+    inventory: &Inventory,
+    component: &Component,
+    reference: &str,
+    owner: Option<&str>,
+) -> Value {
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| {
         fields.insert(name.to_owned(), value);
@@ -199,7 +219,7 @@ fn entry(inventory: &Inventory, component: &Component, reference: &str) -> Value
     if !occurrences.is_empty() {
         put("evidence", json!({ "occurrences": occurrences }));
     }
-    put("properties", properties(inventory, component).into());
+    put("properties", properties(inventory, component, owner).into());
     Value::Object(fields)
 }
 
@@ -239,7 +259,7 @@ fn ancestor(component: &Component, source: &SourcePackage) -> Value {
     ancestor
 }
 
-fn properties(inventory: &Inventory, component: &Component) -> Vec<Value> {
+fn properties(inventory: &Inventory, component: &Component, owner: Option<&str>) -> Vec<Value> {
     let mut properties = Vec::new();
     let mut add = |name: &str, value: &str| {
         properties.push(json!({ "name": name, "value": plain(value) }));
@@ -249,8 +269,8 @@ fn properties(inventory: &Inventory, component: &Component) -> Vec<Value> {
         add("kiln:source-name", &source.name);
         add("kiln:source-version", &source.version);
     }
-    if let Some(owner) = component.owner.and_then(|owner| inventory.component(owner)) {
-        add("kiln:owner", &format!("{} {}", owner.name, owner.version));
+    if let Some(owner) = owner {
+        add("kiln:owner", owner);
     }
     for evidence in &component.evidence {
         let layer = evidence

@@ -8,12 +8,33 @@ mod spdx;
 mod spdx3;
 
 use kiln_types::{Component, ComponentKind, Digest, Inventory, Timestamp};
+use serde::Serialize;
 
 pub use cyclonedx::{CycloneDxVersion, cyclonedx};
 pub use filter::{Filter, filtered};
 pub use list::list;
 pub use spdx::spdx;
 pub use spdx3::spdx3;
+
+/// The format of kiln's own document. Changes when a field changes its meaning.
+pub const INVENTORY_FORMAT: u32 = 1;
+
+/// Kiln's own document: everything that is known, as [`read`](crate::read) takes it back.
+#[derive(Debug, Serialize)]
+pub struct OwnDocument<'a> {
+    format: u32,
+    #[serde(flatten)]
+    inventory: &'a Inventory,
+}
+
+/// Kiln's own document of an inventory.
+#[must_use]
+pub const fn own(inventory: &Inventory) -> OwnDocument<'_> {
+    OwnDocument {
+        format: INVENTORY_FORMAT,
+        inventory,
+    }
+}
 
 /// What a document says of its making.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -232,8 +232,10 @@ fn package(component: &Component, id: &str) -> Value {
     let Some(fields) = package.as_object_mut() else {
         return package;
     };
-    if component.version.is_empty() {
-        fields.remove("versionInfo");
+    for name in ["versionInfo", "sourceInfo"] {
+        if fields.get(name).and_then(Value::as_str) == Some("") {
+            fields.remove(name);
+        }
     }
     if let Some(summary) = &component.summary {
         fields.insert("summary".to_owned(), plain(summary).into());
@@ -269,33 +271,31 @@ fn package(component: &Component, id: &str) -> Value {
     package
 }
 
-/// How it came to be known, and what it was built from.
-fn origin(component: &Component) -> String {
-    let mut paths: Vec<&str> = component
-        .evidence
-        .iter()
-        .take(20)
-        .map(|evidence| evidence.path.as_str())
-        .collect();
-    if component.evidence.len() > paths.len() {
-        paths.push("…");
-    }
-    let mut text = format!("known from: {}", paths.join(", "));
+/// What it was built from, and how it came to be known. The names of the image come last, so that
+/// none of them can pass for what stands before.
+pub(super) fn origin(component: &Component) -> String {
+    const SHOWN: usize = 20;
+    let mut parts = Vec::new();
     if let Some(source) = &component.source {
-        text.push_str(&format!(
-            "; built from the source package {} {}",
-            source.name, source.version
-        ));
+        let (name, version) = (&source.name, &source.version);
+        parts.push(format!("built from the source package {name} {version}"));
     }
     if let Some(origin) = &component.origin {
-        text.push_str("; installed from ");
-        text.push_str(&whence(origin));
+        parts.push(format!("installed from {}", whence(origin)));
     }
-    text
+    let evidence = component.evidence.iter().take(SHOWN);
+    let mut paths: Vec<&str> = evidence.map(|evidence| evidence.path.as_str()).collect();
+    if component.evidence.len() > SHOWN {
+        paths.push("…");
+    }
+    if !paths.is_empty() {
+        parts.push(format!("known from: {}", paths.join(", ")));
+    }
+    parts.join("; ")
 }
 
 /// Where a package file came from, in one line.
-pub(super) fn whence(origin: &PackageOrigin) -> String {
+fn whence(origin: &PackageOrigin) -> String {
     [
         origin.archive.as_str(),
         origin.suite.as_str(),

@@ -7,7 +7,7 @@ use kiln_types::{Component, ComponentId, Inventory, LicenceText};
 use serde_json::{Map, Value, json};
 
 use super::party::{Party, organisation, supplier};
-use super::spdx::{built_source, is_url, namespace, plain, whence};
+use super::spdx::{built_source, is_url, namespace, origin, plain};
 use super::{
     DocumentOptions, comment, fingerprint, is_application, root_licence, root_supplier,
     root_version,
@@ -217,17 +217,9 @@ impl Graph {
         if let Some(page) = component.homepage.as_deref().filter(|page| is_url(page)) {
             put("software_homePage", page.into());
         }
-        let source = component.source.as_ref().map(|source| {
-            let (name, version) = (&source.name, &source.version);
-            format!("built from the source package {name} {version}")
-        });
-        let origin = component
-            .origin
-            .as_ref()
-            .map(|origin| format!("installed from {}", whence(origin)));
-        let made: Vec<String> = source.into_iter().chain(origin).collect();
+        let made = origin(component);
         if !made.is_empty() {
-            put("software_sourceInfo", plain(&made.join("; ")).into());
+            put("software_sourceInfo", plain(&made).into());
         }
         let download = component
             .origin

@@ -172,6 +172,44 @@ fn a_directory_is_an_image_too() {
 }
 
 #[test]
+fn an_archive_of_a_root_file_system_is_read_as_one_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let root = debian();
+    fs::write(path("root.tar"), &root).unwrap();
+    fs::write(path("root.tar.gz"), gzip(&root)).unwrap();
+    let zstd = kiln_archive::zstd::compress(&root, 3, &[]).unwrap();
+    fs::write(path("root.tar.zst"), zstd).unwrap();
+    fs::write(path("image.tar"), docker_archive(&[debian()])).unwrap();
+    let at = |transport: &str, name: &str| format!("{transport}:{}", path(name).display());
+    let image = read(&at("docker-archive", "image.tar")).unwrap();
+    for name in ["root.tar", "root.tar.gz", "root.tar.zst"] {
+        let inventory = read(&at("rootfs", name)).unwrap();
+        assert!(inventory.is_complete(), "{:?}", inventory.incomplete);
+        assert_eq!(inventory.components, image.components, "{name}");
+        assert_eq!(inventory.subject.name, name);
+        let layers = &inventory.subject.layers;
+        assert_eq!(layers[0].diff_id, Digest::of(&root), "{name}");
+    }
+    // What ends early is told, and what is no such archive is refused.
+    let half = root.get(..root.len() / 2).unwrap();
+    fs::write(path("half.tar"), half).unwrap();
+    assert!(!read(&at("rootfs", "half.tar")).unwrap().is_complete());
+    fs::write(path("empty.tar"), vec![0; 1024]).unwrap();
+    fs::write(path("text.tar"), b"hello".repeat(500)).unwrap();
+    for (name, reason) in [
+        ("empty.tar", "it is empty"),
+        ("text.tar", ""),
+        ("image.tar", "docker-archive:"),
+    ] {
+        let error = read(&at("rootfs", name)).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    let error = read(&at("docker-archive", "root.tar")).unwrap_err();
+    assert!(error.to_string().contains("rootfs:FILE"), "{error}");
+}
+
+#[test]
 fn what_is_inside_is_told_in_full() {
     let inventory = inside(&[debian()]);
     let find = |name: &str| {

@@ -198,9 +198,88 @@ pub struct ReadFeed {
 /// Reads a file of a feed. `name` is its name, for errors and to tell an archive by. Compressed
 /// files are taken as they are.
 ///
+/// A feed that says nothing is none: somebody named the wrong file, or what gives it out is broken.
+/// Only a single record of OSV may be about something that kiln does not match.
+///
 /// # Errors
-/// When it is not what its kind says.
+/// When it is not what its kind says, or says nothing.
 pub fn read_feed(
+    kind: FeedKind,
+    name: &str,
+    input: impl Read + Seek,
+) -> Result<ReadFeed, FeedError> {
+    let read = read_any(kind, name, input)?;
+    if kind != FeedKind::Osv && read.set.is_empty() {
+        return Err(nothing(kind, name, "nothing of that"));
+    }
+    Ok(read)
+}
+
+/// What files of a kind hold, in words.
+const fn expected(kind: FeedKind) -> &'static str {
+    match kind {
+        FeedKind::DebianTracker => "the tracker's JSON: source packages, and of each its CVEs",
+        FeedKind::DebianVulnerabilities => "the tracker's `data/CVE/list`",
+        FeedKind::DebianAdvisories | FeedKind::DebianLtsAdvisories => {
+            "the tracker's `data/DSA/list` or `data/DLA/list`"
+        }
+        FeedKind::DebianChangelogs => "lines of JSON, each a fix that a changelog names",
+        FeedKind::DebianReleases | FeedKind::UbuntuReleases => {
+            "the CSV of `distro-info-data` with ends of support"
+        }
+        FeedKind::AlpineSecdb | FeedKind::WolfiSecdb | FeedKind::ChainguardSecdb => {
+            "a secdb: JSON with `packages` and their `secfixes`"
+        }
+        FeedKind::Osv => "OSV records as JSON, of an ecosystem that kiln matches",
+        FeedKind::Nvd => "NVD's JSON 2.0 with `vulnerabilities`",
+        FeedKind::Kev => "CISA's JSON with `vulnerabilities`",
+        FeedKind::Epss => "the CSV with a probability for each CVE",
+        FeedKind::EndOfLife => "endoflife.date's JSON with `result`",
+    }
+}
+
+fn nothing(kind: FeedKind, name: &str, found: &str) -> FeedError {
+    let expected = expected(kind);
+    FeedError::new(
+        kind.as_str(),
+        name,
+        format!("it says nothing: expected {expected}, found {found}"),
+    )
+}
+
+/// What was seen in an archive of OSV records.
+#[derive(Default)]
+struct Seen {
+    records: u64,
+    others: u64,
+    /// The first that is no record.
+    other: String,
+}
+
+impl Seen {
+    fn other(&mut self, name: &str) {
+        if self.others == 0 {
+            name.clone_into(&mut self.other);
+        }
+        self.others += 1;
+    }
+
+    /// An archive must say something.
+    fn expect(&self, name: &str, set: &AdvisorySet) -> Result<(), FeedError> {
+        if !set.is_empty() {
+            return Ok(());
+        }
+        let (records, others, other) = (self.records, self.others, &self.other);
+        let found = match (records, others) {
+            (0, 0) => "no file".to_owned(),
+            (0, _) => format!("{others} files that are none, the first `{other}`"),
+            _ => format!("{records} records of other ecosystems"),
+        };
+        Err(nothing(FeedKind::Osv, name, &found))
+    }
+}
+
+fn read_any(
     kind: FeedKind,
     name: &str,
     mut input: impl Read + Seek,
@@ -254,7 +333,9 @@ pub fn read_feed(
         FeedKind::Osv if is_tar(name) => only(read_osv_tar(name, &mut reader, &limits)?),
         FeedKind::Osv => {
             let mut set = AdvisorySet::new();
-            read_osv_lines(reader, &mut set)?;
+            if read_osv_lines(reader, &mut set)? == 0 {
+                return Err(nothing(kind, name, "no record"));
+            }
             only(set)
         }
         FeedKind::Nvd => only(read_nvd(reader)?),
@@ -294,15 +375,19 @@ fn read_osv_zip(name: &str, input: impl Read + Seek) -> Result<ReadFeed, FeedErr
     let limits = Limits::default();
     let mut zip = ZipReader::open(input, &limits).map_err(|error| failed("the end", &error))?;
     let mut set = AdvisorySet::new();
+    let mut seen = Seen::default();
     for entry in zip.entries().to_vec() {
         if !entry.name.ends_with(".json") {
+            seen.other(&entry.name);
             continue;
         }
         let bytes = zip
             .read(&entry, RECORD)
             .map_err(|error| failed(&entry.name, &error))?;
         read_osv(&format!("{name}, {}", entry.name), &bytes, &mut set)?;
+        seen.records += 1;
     }
+    seen.expect(name, &set)?;
     Ok(ReadFeed { set, as_of: None })
 }
 
@@ -313,6 +398,7 @@ fn read_osv_tar(
 ) -> Result<AdvisorySet, FeedError> {
     let failed = |error: &dyn fmt::Display| FeedError::new("osv", name, error.to_string());
     let mut set = AdvisorySet::new();
+    let mut seen = Seen::default();
     let mut tar = kiln_archive::tar::Reader::new(input, limits);
     while let Some(entry) = tar.next().map_err(|error| failed(&error))? {
         let path = String::from_utf8_lossy(&entry.path).into_owned();
@@ -322,11 +408,16 @@ fn read_osv_tar(
             .strip_suffix(".json")
             .is_some_and(|id| id.contains('-'));
         if !is_record {
+            if entry.kind == kiln_archive::tar::Kind::File {
+                seen.other(&path);
+            }
             continue;
         }
         let bytes =
             kiln_archive::read_to_vec(tar.content(), RECORD).map_err(|error| failed(&error))?;
         read_osv(&format!("{name}, {path}"), &bytes, &mut set)?;
+        seen.records += 1;
     }
+    seen.expect(name, &set)?;
     Ok(set)
 }

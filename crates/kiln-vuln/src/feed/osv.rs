@@ -95,17 +95,19 @@ pub fn read_osv(name: &str, bytes: &[u8], set: &mut AdvisorySet) -> Result<(), F
         .map_err(|reason| FeedError::new("osv", format!("{name}, {}", record.id), reason))
 }
 
-/// Reads records that follow one another, as in a file with one a line.
+/// Reads records that follow one another, as in a file with one a line, and says how many there are.
 ///
 /// # Errors
 /// When one is no OSV record.
-pub fn read_osv_lines(input: impl Read, set: &mut AdvisorySet) -> Result<(), FeedError> {
+pub fn read_osv_lines(input: impl Read, set: &mut AdvisorySet) -> Result<u64, FeedError> {
+    let mut count = 0;
     let reader = std::io::BufReader::new(input);
     for record in serde_json::Deserializer::from_reader(reader).into_iter::<Record>() {
         let record = record.map_err(|error| FeedError::json("osv", &error))?;
         note(&record, set).map_err(|reason| FeedError::new("osv", &record.id, reason))?;
+        count += 1;
     }
-    Ok(())
+    Ok(count)
 }
 
 fn note(record: &Record, set: &mut AdvisorySet) -> Result<(), String> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Args;
+use kiln_inventory::write::own;
 use kiln_types::{FileFact, ImageFacts, Inventory};
 
 use crate::context::Context;
@@ -28,7 +29,7 @@ pub(crate) struct QuickviewArgs {
 
 pub(crate) fn run(context: &Context, args: &QuickviewArgs) -> Result<(), Failure> {
     let inventory = images::inventory(context, &args.image, args.platform.as_deref())?;
-    context.answer(&inventory, || text(&inventory))?;
+    context.answer(&own(&inventory), || text(&inventory))?;
     images::tell_incomplete(context, &inventory)
 }
 

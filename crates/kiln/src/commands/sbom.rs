@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use kiln_inventory::write::{
-    CycloneDxVersion, DocumentOptions, Filter, cyclonedx, filtered, list, spdx, spdx3,
+    CycloneDxVersion, DocumentOptions, Filter, cyclonedx, filtered, list, own, spdx, spdx3,
 };
 use kiln_types::{Inventory, Timestamp};
 
@@ -29,8 +29,8 @@ use crate::render::{self, Table};
     read · 4 the image is not what it claims · 64 usage")]
 pub(crate) struct SbomArgs {
     /// An image: a name in the store (`nginx`, `nginx:1.26-dev`), `oci:DIR[:TAG]`,
-    /// `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:NAME`, `rootfs:DIR`; or a document
-    /// about one, `sbom:FILE` (CycloneDX, SPDX, Syft's JSON)
+    /// `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:NAME`, `rootfs:DIR` or an archive
+    /// of it, `rootfs:FILE`; or a document about one, `sbom:FILE` (CycloneDX, SPDX, the JSON of Syft or of kiln)
     image: String,
     /// In which form
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -112,7 +112,7 @@ pub(crate) fn run(context: &Context, args: &SbomArgs) -> Result<(), Failure> {
     let document = match format {
         Format::Table => table(context, &shown, args.files),
         Format::List => list(&shown, args.files),
-        Format::Json => pretty(&shown)?,
+        Format::Json => pretty(&own(&shown))?,
         Format::Spdx => pretty(&spdx(&shown, &options))?,
         Format::Spdx3 => pretty(&spdx3(&shown, &options))?,
         Format::Cyclonedx => pretty(&cyclonedx(&shown, &options, CycloneDxVersion::V1_6))?,

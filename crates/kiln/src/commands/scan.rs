@@ -34,7 +34,7 @@ use crate::statements::Statements;
     4 an input is not what it claims · 64 usage")]
 pub(crate) struct ScanArgs {
     /// An image: a name in the store, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`,
-    /// `docker-daemon:NAME`, `rootfs:DIR`, or a document about one: `sbom:FILE`
+    /// `docker-daemon:NAME`, `rootfs:DIR` or an archive of it, or a document about one: `sbom:FILE`
     image: String,
     /// Of which platform, such as `linux/arm64` [default: this machine's, or the first]
     #[arg(long, value_name = "PLATFORM")]

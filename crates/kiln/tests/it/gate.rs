@@ -16,7 +16,7 @@ const TRACKER: &str = r#"{"one":{
 const DEBIAN: &str = "version,codename,series,created,release,eol,eol-lts\n\
                       13,Trixie,trixie,2023-06-10,2025-08-09,2028-08-09,2030-06-30\n";
 /// Nothing is known to be exploited, which is not the same as nobody having said so.
-const KEV: &str = r#"{"vulnerabilities":[]}"#;
+const KEV: &str = r#"{"vulnerabilities":[{"cveID":"CVE-2030-0999","dateAdded":"2030-02-01"}]}"#;
 /// A directory has no configuration, so nobody can ask it for its user.
 const POLICY: &str = "kiln: 1\npolicy: test\nimage: {root: allow}\n";
 const ALLOW: &str = "allow:\n  - id: CVE-2030-0001\n    scope: {packages: [one]}\n    reason: not reachable\n    owner: team\n    expires: ";

@@ -15,6 +15,7 @@ mod advisories;
 mod attacks;
 mod build;
 mod declared;
+mod documents;
 mod gate;
 mod guides;
 mod hostile;

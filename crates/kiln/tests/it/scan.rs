@@ -166,6 +166,36 @@ fn a_broken_feed_is_named_and_the_others_stay() {
         .failure(2);
 }
 
+#[test]
+fn a_feed_that_says_nothing_says_what_was_expected_and_many_broken_files_are_counted() {
+    let environment = environment("13");
+    let header = |name: &str| kiln_testkit::file_entry(name, b"id: x");
+    let tar = kiln_testkit::tar(&[header("db/a.yaml"), header("db/b.yaml")]);
+    environment.write("osv.tar", tar);
+    environment.write("none.json", r#"{"vulnerabilities":[]}"#);
+    let android = r#"{"id":"A-1","affected":[{"package":{"name":"x","ecosystem":"Android"}}]}"#;
+    environment.write("android/a.json", android);
+    for (feed, reason) in [
+        (
+            "osv=osv.tar",
+            "expected OSV records as JSON, of an ecosystem that kiln matches, found 2 files that \
+             are none, the first `db/a.yaml`",
+        ),
+        ("kev=none.json", "expected CISA's JSON"),
+        ("osv=android", "osv (1 files): nothing in them"),
+    ] {
+        let said = environment.run(&["db", "build", feed]).failure(3);
+        assert!(said.contains(reason), "{said}");
+    }
+    let both = ["db", "build", "debian-tracker=tracker.json", "osv=many"];
+    for number in 0..9 {
+        environment.write(&format!("many/{number}.json"), "[]");
+    }
+    let said = environment.run(&both).failure(1);
+    assert_eq!(said.matches("missing: osv (many/").count(), 5, "{said}");
+    assert!(said.contains("osv: 4 more files could not be read"), "{said}");
+}
+
 const VEX: &str = r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"v","author":"Somebody","version":1,
   "timestamp":"2030-02-01T00:00:00Z","statements":[
   {"vulnerability":{"name":"CVE-2030-0001"},"products":[{"@id":"pkg:deb/debian/one@1.0-1?os_version=13"}],
