@@ -139,7 +139,6 @@ fn add(entry: Entry, builder: &mut Builder) {
                 .or_else(|| property("syft:distro:versionCodename"))
                 .map(str::to_owned),
             pretty_name: entry.description.clone(),
-            ..DistributionFact::default()
         });
     } else if entry.purl.is_some()
         || matches!(entry.kind.as_str(), "library" | "framework")

@@ -343,14 +343,17 @@ fn places_that_hold_no_image_say_so() {
     for (transport, expected) in [
         ("docker-archive", "no `manifest.json`"),
         ("oci-archive", "no `oci-layout`"),
-        ("rootfs", "no directory"),
     ] {
         let error = read(&format!("{transport}:{}", path.display())).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
+    let error = open_project(&path).err().unwrap();
+    assert!(error.to_string().contains("no directory"), "{error}");
     fs::write(&path, b"no archive").unwrap();
-    let error = read(&format!("docker-archive:{}", path.display())).unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Integrity);
+    for transport in ["docker-archive", "rootfs"] {
+        let error = read(&format!("{transport}:{}", path.display())).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Integrity);
+    }
 }
 
 #[test]

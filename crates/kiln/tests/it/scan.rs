@@ -169,8 +169,11 @@ fn a_broken_feed_is_named_and_the_others_stay() {
 #[test]
 fn a_feed_that_says_nothing_says_what_was_expected_and_many_broken_files_are_counted() {
     let environment = environment("13");
-    let header = |name: &str| kiln_testkit::file_entry(name, b"id: x");
-    let tar = kiln_testkit::tar(&[header("db/a.yaml"), header("db/b.yaml")]);
+    let file = |name: &str| {
+        let kind = kiln_testkit::EntryKind::File(b"id: x".to_vec());
+        kiln_testkit::Entry::new(name, kind, 0o644)
+    };
+    let tar = kiln_testkit::tar(&[file("db/a.yaml"), file("db/b.yaml")], 0);
     environment.write("osv.tar", tar);
     environment.write("none.json", r#"{"vulnerabilities":[]}"#);
     let android = r#"{"id":"A-1","affected":[{"package":{"name":"x","ecosystem":"Android"}}]}"#;
@@ -193,7 +196,10 @@ fn a_feed_that_says_nothing_says_what_was_expected_and_many_broken_files_are_cou
     }
     let said = environment.run(&both).failure(1);
     assert_eq!(said.matches("missing: osv (many/").count(), 5, "{said}");
-    assert!(said.contains("osv: 4 more files could not be read"), "{said}");
+    assert!(
+        said.contains("osv: 4 more files could not be read"),
+        "{said}"
+    );
 }
 
 const VEX: &str = r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"v","author":"Somebody","version":1,
