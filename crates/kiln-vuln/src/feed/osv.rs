@@ -20,6 +20,10 @@ use crate::version::{compare, sorted};
 
 /// The most events of one range, and the most versions of one package, that are read.
 const MOST: usize = 100_000;
+/// Other names of one record, and packages of one. The longest lists are those of kernels: some
+/// hundred names, a few thousand packages.
+const MOST_NAMES: usize = 5_000;
+const MOST_PACKAGES: usize = 50_000;
 
 #[derive(Deserialize)]
 struct Record {
@@ -114,6 +118,13 @@ fn note(record: &Record, set: &mut AdvisorySet) -> Result<(), String> {
     if record.id.is_empty() || record.id.len() > LONGEST {
         return Err("the id is empty or too long".to_owned());
     }
+    // Each name is looked up and kept with the vulnerability.
+    if record.aliases.len().saturating_add(record.upstream.len()) > MOST_NAMES {
+        return Err(format!("it has more than {MOST_NAMES} other names"));
+    }
+    if record.affected.len() > MOST_PACKAGES {
+        return Err(format!("it is about more than {MOST_PACKAGES} packages"));
+    }
     let aliases: Vec<&str> = record
         .aliases
         .iter()
@@ -176,7 +187,13 @@ fn note(record: &Record, set: &mut AdvisorySet) -> Result<(), String> {
         is_known = true;
         ratings.extend(self::ratings(source, &affected.severity));
         let fact = fact(record, shown, source, &ecosystem, affected);
-        set.add(&ecosystem, &package_key(&ecosystem, &package.name), fact);
+        let key = package_key(&ecosystem, &package.name);
+        // Package URLs of modules may be in lower case (purl-spec), in which the name is found too.
+        let lower = key.to_lowercase();
+        if ecosystem == "go" && lower != key {
+            set.add(&ecosystem, &lower, fact.clone());
+        }
+        set.add(&ecosystem, &key, fact);
     }
     if is_known {
         let mut all: Vec<&str> = aliases;

@@ -443,6 +443,25 @@ fn osv_ranges_that_hold_nothing_add_nothing() {
     );
 }
 
+#[test]
+fn attack_a_record_of_very_many_names_is_refused_by_its_id() {
+    let names = |count: usize| {
+        let aliases: Vec<String> = (0..count).map(|number| format!("A-{number}")).collect();
+        let record = serde_json::json!({ "id": "GHSA-many", "aliases": aliases, "affected": [] });
+        read_osv(
+            "a.json",
+            record.to_string().as_bytes(),
+            &mut AdvisorySet::new(),
+        )
+    };
+    names(5_000).unwrap();
+    let error = names(5_001).unwrap_err().to_string();
+    assert!(
+        error.contains("GHSA-many") && error.contains("other names"),
+        "{error}"
+    );
+}
+
 /// OSV's form of Debian's and Alpine's data means the same as their own, and covers their releases.
 #[test]
 fn osv_samples_of_distributions_are_read_whole() {
