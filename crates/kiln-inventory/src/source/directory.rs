@@ -136,7 +136,7 @@ impl Walk<'_> {
             NodeKind::Symlink => fs::read_link(&path)?.to_string_lossy().into_owned(),
             _ => String::new(),
         };
-        let node = Node {
+        let mut node = Node {
             path: name,
             kind,
             mode: meta.mode() & 0o7777,
@@ -173,7 +173,28 @@ impl Walk<'_> {
             self.scan.nodes.push(node);
             return Err(io::Error::other("it was replaced while it was read"));
         }
+        match is_capable(&file) {
+            Ok(capable) => node.capable = capable,
+            // The file counts all the same.
+            Err(source) => self.scan.miss(
+                &node.path,
+                &format!("its capabilities cannot be read: {source}"),
+            ),
+        }
         let mut content = file.take(node.size);
         self.scan.add_file(node, &mut content, self.budget)
+    }
+}
+
+/// Whether a file has capabilities (capabilities(7)); a file system without extended attributes gives
+/// none.
+fn is_capable(file: &File) -> rustix::io::Result<bool> {
+    // They have 20 or 24 bytes.
+    let mut value = [0_u8; 64];
+    match rustix::fs::fgetxattr(file, "security.capability", &mut value) {
+        Ok(length) => Ok(length > 0),
+        Err(rustix::io::Errno::RANGE) => Ok(true),
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::NOTSUP) => Ok(false),
+        Err(error) => Err(error),
     }
 }
