@@ -8,7 +8,7 @@ use memchr::memmem;
 
 use crate::catalogers::{
     Cataloged, apk, classifier, composer, documents, dotnet, dpkg, gem, java, locks, npm, program,
-    python, rpm,
+    python, rpm, zipped,
 };
 use crate::layer::ScanLimits;
 use crate::licence::copyright;
@@ -237,40 +237,7 @@ pub(crate) fn examine(
     if let Some(what) = is_secret(&node.path) {
         findings.push(Finding::Secret(what.to_owned()));
     }
-    let interest = interest(&node.path).or_else(|| {
-        let lock = budget.reads_locks.then(|| locks::kind(&node.path));
-        lock.flatten().map(Interest::Lock)
-    });
-    match interest {
-        Some(Interest::Java) if node.size > 0 => jar(node, content, budget, &mut findings)?,
-        // A key has a few kilobytes; what is larger is something else.
-        Some(Interest::Key) if node.size > 64 << 10 => {}
-        // Its header alone, or nothing, is what a database that was closed leaves.
-        Some(Interest::RpmLog) if node.size <= 32 => {}
-        Some(Interest::RpmLog) => {
-            let reason = "it may hold packages that are not in the database yet";
-            findings.push(Finding::Unread(reason.to_owned()));
-        }
-        Some(interest) => match whole(interest, node, content, budget)? {
-            Ok(bytes) => read(interest, &node.path, &bytes, &mut findings),
-            Err(reason) => findings.push(Finding::Unread(reason)),
-        },
-        None if may_be_program(node) => {
-            let mut first = vec![0; program::ELF.len()];
-            let is_program = content.read_exact(&mut first).is_ok() && first == program::ELF;
-            if is_program {
-                let (found, wrong) = program::scan(name(&node.path), first, content)?;
-                push(&mut findings, Ok(found));
-                findings.extend(wrong.into_iter().map(Finding::Unread));
-            }
-        }
-        None if name(&node.path) == "release" && node.size < 64 << 10 => {
-            let mut bytes = Vec::new();
-            content.take(64 << 10).read_to_end(&mut bytes)?;
-            push(&mut findings, java::runtime(&bytes));
-        }
-        None => {}
-    }
+    look(node, content, budget, &mut findings)?;
     let count: usize = findings.iter().map(components).sum();
     if count > 0 && !budget.take_components(count) {
         findings.retain(|finding| components(finding) == 0);
@@ -282,6 +249,71 @@ pub(crate) fn examine(
     Ok(findings)
 }
 
+fn look(
+    node: &Node,
+    content: &mut dyn Read,
+    budget: &Budget<'_>,
+    findings: &mut Vec<Finding>,
+) -> io::Result<()> {
+    let interest = interest(&node.path).or_else(|| {
+        let lock = budget.reads_locks.then(|| locks::kind(&node.path));
+        lock.flatten().map(Interest::Lock)
+    });
+    // Neither the kernel nor a loader asks for a name or a mode: a program, a library or an archive
+    // is one by what it begins with.
+    let mut first = Vec::new();
+    if node.size >= SMALLEST && interest.is_none_or(Interest::is_of_any_content) {
+        content.take(FIRST).read_to_end(&mut first)?;
+        if first == program::ELF {
+            let (found, wrong) = program::scan(name(&node.path), first, content)?;
+            push(findings, Ok(found));
+            findings.extend(wrong.into_iter().map(Finding::Unread));
+            return Ok(());
+        }
+        if first == zipped::ZIP || first.starts_with(zipped::SCRIPT) {
+            return zip(node, first, content, budget, findings);
+        }
+    }
+    let content = &mut io::Cursor::new(first).chain(content);
+    match interest {
+        Some(Interest::Java) if node.size > 0 => jar(node, content, budget, findings)?,
+        // A key has a few kilobytes; what is larger is something else.
+        Some(Interest::Key) if node.size > 64 << 10 => {}
+        // Its header alone, or nothing, is what a database that was closed leaves.
+        Some(Interest::RpmLog) if node.size <= 32 => {}
+        Some(Interest::RpmLog) => {
+            let reason = "it may hold packages that are not in the database yet";
+            findings.push(Finding::Unread(reason.to_owned()));
+        }
+        Some(interest) => match whole(interest, node, content, budget)? {
+            Ok(bytes) => read(interest, &node.path, &bytes, findings),
+            Err(reason) => findings.push(Finding::Unread(reason)),
+        },
+        None if name(&node.path) == "release" && node.size < 64 << 10 => {
+            let mut bytes = Vec::new();
+            content.take(64 << 10).read_to_end(&mut bytes)?;
+            push(findings, java::runtime(&bytes));
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// No program and no archive is smaller.
+const SMALLEST: u64 = 64;
+/// Bytes that tell a program or an archive.
+const FIRST: u64 = 4;
+
+impl Interest {
+    /// Whether nothing would be said if a program or an archive stood in the place of such a file.
+    const fn is_of_any_content(self) -> bool {
+        matches!(
+            self,
+            Self::Copyright | Self::Key | Self::Release | Self::Text
+        )
+    }
+}
+
 /// How many components a finding tells of.
 fn components(finding: &Finding) -> usize {
     match finding {
@@ -291,9 +323,36 @@ fn components(finding: &Finding) -> usize {
     }
 }
 
-/// Programs may be executed; libraries need not be.
-fn may_be_program(node: &Node) -> bool {
-    node.size >= 64 && (node.mode & 0o111 != 0 || name(&node.path).contains(".so"))
+/// What may be an archive of Java or Python under another name.
+fn zip(
+    node: &Node,
+    first: Vec<u8>,
+    content: &mut dyn Read,
+    budget: &Budget<'_>,
+    findings: &mut Vec<Finding>,
+) -> io::Result<()> {
+    let most = budget.limits.file;
+    let content = &mut io::Cursor::new(first).chain(content);
+    if node.size > most {
+        if zipped::is_hinted_within(content)? {
+            findings.push(Finding::Unread(format!(
+                "it is an archive of components under another name, and has more than {most} bytes"
+            )));
+        }
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    content.take(most).read_to_end(&mut bytes)?;
+    if zipped::is_hinted(&bytes) {
+        let mut nested = java::Budget {
+            left: budget.limits.nested,
+            depth: budget.limits.depth,
+        };
+        let (found, wrong) = zipped::archive(&node.path, &bytes, &mut nested);
+        push(findings, Ok(found));
+        findings.extend(wrong.into_iter().map(Finding::Unread));
+    }
+    Ok(())
 }
 
 fn jar(
@@ -405,4 +464,54 @@ fn read(interest: Interest, path: &str, bytes: &[u8], findings: &mut Vec<Finding
         Interest::Java | Interest::RpmLog => return,
     };
     push(findings, cataloged);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogers::java::tests::stored;
+    use crate::node::NodeKind;
+
+    fn examined(path: &str, bytes: &[u8], limits: &ScanLimits) -> Vec<Finding> {
+        let node = Node {
+            path: path.to_owned(),
+            kind: NodeKind::File,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            size: bytes.len() as u64,
+            link: String::new(),
+            capable: false,
+            findings: Vec::new(),
+        };
+        let left = Remaining::new(limits);
+        examine(&node, &mut &*bytes, &Budget::new(limits, &left)).unwrap()
+    }
+
+    #[test]
+    fn archives_under_other_names_are_read_or_reported() {
+        let pom = b"groupId=org.example\nartifactId=lib\nversion=1.2\n";
+        let jar = stored(&[("META-INF/maven/org.example/lib/pom.properties", pom)]);
+        let small = ScanLimits {
+            file: 200,
+            ..ScanLimits::default()
+        };
+        for path in ["a.zip", "b.bin", "c", "etc/d.key", "opt/e/release"] {
+            let findings = examined(path, &jar, &ScanLimits::default());
+            let [Finding::Components(found)] = findings.as_slice() else {
+                panic!("{path}: {findings:?}");
+            };
+            assert_eq!(found[0].component.name, "org.example:lib", "{path}");
+            let findings = examined(path, &jar, &small);
+            let [Finding::Unread(reason)] = findings.as_slice() else {
+                panic!("{path}: {findings:?}");
+            };
+            assert!(reason.contains("under another name"), "{reason}");
+        }
+        let other = stored(&[("data.bin", &[0; 500])]);
+        assert!(examined("a.zip", &other, &small).is_empty());
+        // Torn, and yet it names what tells of components.
+        let findings = examined("a.zip", &jar[..jar.len() - 4], &ScanLimits::default());
+        assert!(matches!(findings.as_slice(), [Finding::Unread(_)]));
+    }
 }

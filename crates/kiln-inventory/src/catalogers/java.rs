@@ -152,8 +152,7 @@ fn own(
         .iter()
         .find(|member| member.name.eq_ignore_ascii_case("META-INF/MANIFEST.MF"))
         .and_then(&mut read)
-        .map(|text| manifest(&text))
-        .unwrap_or_default();
+        .map(|text| manifest(&text));
     let mut found = Vec::new();
     let mut poms = 0;
     for member in members {
@@ -186,7 +185,10 @@ fn own(
         let artifact = found.component.name.rsplit(':').next().unwrap_or_default();
         artifact == stem
     });
-    if found.is_empty() || !(is_named || found.len() == 1) {
+    // A file that is no archive of Java by its name is one by its manifest only.
+    let may_name = manifest.is_some() || is_archive(file);
+    let manifest = manifest.unwrap_or_default();
+    if may_name && (found.is_empty() || !(is_named || found.len() == 1)) {
         let get = |names: &[&str]| {
             names
                 .iter()
@@ -234,7 +236,11 @@ fn made(group: Option<&str>, artifact: &str, version: &str, inside: &str) -> Fou
 /// `commons-lang3-3.12.0.jar`: the artifact and the version.
 fn split_name(file: &str) -> (&str, Option<&str>) {
     let base = name(file);
-    let stem = base.rsplit_once('.').map_or(base, |(stem, _)| stem);
+    let stem = match base.rsplit_once('.') {
+        // `lib-1.2` has no suffix.
+        Some((stem, suffix)) if !suffix.starts_with(|letter: char| letter.is_ascii_digit()) => stem,
+        _ => base,
+    };
     for (at, _) in stem.match_indices('-') {
         let rest = stem.get(at + 1..).unwrap_or_default();
         if rest.starts_with(|letter: char| letter.is_ascii_digit()) {

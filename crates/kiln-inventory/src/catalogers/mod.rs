@@ -15,6 +15,7 @@ pub(crate) mod program;
 pub(crate) mod python;
 pub(crate) mod rpm;
 pub(crate) mod rust;
+pub(crate) mod zipped;
 
 use kiln_types::{Component, ComponentKind, Purl};
 

@@ -210,6 +210,32 @@ fn an_archive_of_a_root_file_system_is_read_as_one_layer() {
 }
 
 #[test]
+fn capabilities_of_files_in_a_directory_are_facts() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ping"), b"x").unwrap();
+    fs::write(folder.path().join("plain"), b"x").unwrap();
+    // CAP_NET_RAW, permitted and effective (capabilities(7), version 2).
+    let value = [
+        1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    let flags = rustix::fs::XattrFlags::empty();
+    let path = folder.path().join("ping");
+    if let Err(error) = rustix::fs::setxattr(path, "security.capability", &value, flags) {
+        eprintln!("skipped: capabilities cannot be given here: {error}");
+        return;
+    }
+    let inventory = read(&format!("rootfs:{}", folder.path().display())).unwrap();
+    let facts = inventory.facts.unwrap();
+    let capable: Vec<&str> = facts
+        .capabilities
+        .iter()
+        .map(|fact| fact.path.as_str())
+        .collect();
+    assert_eq!(capable, ["ping"]);
+    assert!(inventory.incomplete.is_empty());
+}
+
+#[test]
 fn what_is_inside_is_told_in_full() {
     let inventory = inside(&[debian()]);
     let find = |name: &str| {
@@ -262,8 +288,15 @@ fn a_package_note_counts_only_where_no_database_has_the_file() {
         file("usr/lib/b.so", &noted),
     ]);
     assert_eq!(names(&inside(&[owned])), ["a 1-1", "b 1-1"]);
-    let copied = tar(&[program("opt/a", &noted)]);
-    assert_eq!(names(&inside(&[copied])), ["source 1-1"]);
+    // Neither a name nor a mode makes a program.
+    for copied in [
+        program("opt/a", &noted),
+        file("opt/a", &noted),
+        file("etc/a.key", &noted),
+        file("usr/share/doc/a/copyright", &noted),
+    ] {
+        assert_eq!(names(&inside(&[tar(&[copied])])), ["source 1-1"]);
+    }
 }
 
 #[test]
