@@ -190,6 +190,19 @@ fn unasked(component: &Component, reason: Unasked) -> Option<(String, String)> {
     }
 }
 
+/// The facts that answer a question. Modules of Go are asked about in their own spelling and, where
+/// nothing is known under it, in lower case, as some writers of documents have them.
+///
+/// # Errors
+/// When the advisories cannot be read.
+pub fn facts_of<A: Advisories>(advisories: &A, question: &Question) -> Result<Vec<Fact>, A::Error> {
+    let facts = advisories.facts(&question.ecosystem, &question.package)?;
+    if question.ecosystem != "go" || !facts.is_empty() {
+        return Ok(facts);
+    }
+    advisories.facts(&question.ecosystem, &question.package.to_lowercase())
+}
+
 /// The findings of one component.
 fn about<A: Advisories>(
     component: &Component,
@@ -198,7 +211,7 @@ fn about<A: Advisories>(
     mut day: Option<&mut DayFact>,
 ) -> Result<Vec<Finding>, A::Error> {
     let mut groups: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
-    for fact in advisories.facts(&question.ecosystem, &question.package)? {
+    for fact in facts_of(advisories, question)? {
         groups
             .entry(fact.vulnerability.clone())
             .or_default()
@@ -449,7 +462,7 @@ fn owner_says<A: Advisories>(
     let names: BTreeSet<&str> = std::iter::once(finding.vulnerability.id.as_str())
         .chain(finding.vulnerability.aliases.iter().map(String::as_str))
         .collect();
-    let facts = advisories.facts(&question.ecosystem, &question.package)?;
+    let facts = facts_of(advisories, &question)?;
     let about: Vec<&Fact> = facts
         .iter()
         .filter(|fact| {

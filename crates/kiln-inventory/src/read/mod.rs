@@ -9,6 +9,7 @@ mod cyclonedx;
 mod own;
 mod spdx2;
 mod spdx3;
+mod spelling;
 mod syft;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -210,22 +211,19 @@ impl Builder {
         }
     }
 
-    fn of_purl(&mut self, purl: Purl, said: &str, version: &str) -> Component {
+    fn of_purl(&mut self, purl: Purl, named: &str, told: &str) -> Component {
         let kind = ComponentKind::of_purl_type(purl.kind());
-        let separator = match kind {
-            ComponentKind::Maven => ":",
-            _ => "/",
-        };
-        let name = match (purl.namespace(), kind.is_system()) {
-            (Some(namespace), false) => format!("{namespace}{separator}{}", purl.name()),
-            _ => purl.name().to_owned(),
-        };
-        // Package URLs fold the case of names that their ecosystem spells with capitals.
-        let name = match is_same_name(&name, said) {
-            true => said.to_owned(),
-            false => name,
-        };
-        let version = purl.version().unwrap_or(version);
+        let name = spelling::full_name(kind, &purl, named);
+        let version = purl.version().unwrap_or(told);
+        // It is believed, and what it is believed against is not hidden.
+        if let Some(other) = spelling::contradiction(&name, version, named, told) {
+            self.inventory.incomplete.push(Incomplete {
+                place: named.chars().take(200).collect(),
+                reason: format!(
+                    "the package URL `{purl}` is believed, and the document calls the component {other}"
+                ),
+            });
+        }
         let full = match purl.qualifier("epoch") {
             // rpm's zero is written out, as it is where rpm's database has it.
             Some(epoch)
@@ -350,20 +348,6 @@ fn release(component: &Component) -> Option<[String; 3]> {
         ]
         .map(|said| said.unwrap_or_default().to_owned())
     })
-}
-
-/// Whether two names differ only in what package URLs fold.
-fn is_same_name(one: &str, other: &str) -> bool {
-    let folded = |name: &str| -> Vec<char> {
-        let letters = name.chars().flat_map(char::to_lowercase);
-        letters
-            .map(|letter| match letter {
-                '_' | '.' => '-',
-                letter => letter,
-            })
-            .collect()
-    };
-    folded(one) == folded(other)
 }
 
 /// A file that the document names as evidence.

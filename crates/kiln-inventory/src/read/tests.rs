@@ -21,7 +21,7 @@ const DIALECTS: [(&str, &str); 5] = [
     ),
     (
         "SPDX 3",
-        r#"{"@context":"x","@graph":[{"type":"software_Package","spdxId":"urn:a","name":"zlib1g","software_packageVersion":"x","software_packageUrl":"pkg:deb/debian/zlib1g@1:1.3-1%2Bb1?arch=amd64&distro=debian-13&upstream=zlib%401:1.3-1"}]}"#,
+        r#"{"@context":"x","@graph":[{"type":"software_Package","spdxId":"urn:a","name":"zlib1g","software_packageVersion":"1:1.3-1+b1","software_packageUrl":"pkg:deb/debian/zlib1g@1:1.3-1%2Bb1?arch=amd64&distro=debian-13&upstream=zlib%401:1.3-1"}]}"#,
     ),
     (
         "Scout's purl",
@@ -37,6 +37,11 @@ fn every_dialect_tells_the_same() {
             panic!("{dialect}: {:?}", inventory.components);
         };
         assert_eq!(component.kind, ComponentKind::Deb, "{dialect}");
+        assert!(
+            inventory.is_complete(),
+            "{dialect}: {:?}",
+            inventory.incomplete
+        );
         assert_eq!(
             (component.name.as_str(), component.version.as_str()),
             ("zlib1g", "1:1.3-1+b1"),
@@ -175,6 +180,30 @@ fn a_package_of_two_releases_is_two() {
         r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"bom-ref":"a","type":"library","name":"z","purl":"pkg:deb/debian/z@1?distro=debian-12"},{"bom-ref":"b","type":"library","name":"z","purl":"pkg:deb/debian/z@1?distro=debian-13"},{"bom-ref":"c","type":"library","name":"z","purl":"pkg:deb/debian/z@1?distro=debian-13"}]}"#,
     );
     assert_eq!(inventory.components.len(), 2);
+}
+
+#[test]
+fn what_a_document_says_beside_a_package_url_is_not_hidden() {
+    let inventory = read(
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"lodash","version":"4.17.21","purl":"pkg:npm/lodash@4.17.4"},{"type":"library","group":"org.example","name":"lib","version":"1","purl":"pkg:maven/lib@1"}]}"#,
+    );
+    let names: Vec<_> = inventory
+        .components
+        .iter()
+        .map(|component| (component.name.as_str(), component.version.as_str()))
+        .collect();
+    assert_eq!(names, [("lodash", "4.17.4"), ("org.example:lib", "1")]);
+    let [missed] = inventory.incomplete.as_slice() else {
+        panic!("{:?}", inventory.incomplete);
+    };
+    assert!(
+        missed
+            .reason
+            .contains("`pkg:npm/lodash@4.17.4` is believed")
+            && missed.reason.contains("`lodash 4.17.21`"),
+        "{}",
+        missed.reason
+    );
 }
 
 #[test]

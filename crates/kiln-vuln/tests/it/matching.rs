@@ -381,3 +381,21 @@ fn attack_a_package_of_another_distribution_in_this_one() {
         assert_eq!(asked(purl).as_deref(), expected, "{purl}");
     }
 }
+
+#[test]
+fn attack_a_module_of_go_in_another_case() {
+    let record = r#"{"id":"GO-1-1","affected":[{"package":{"ecosystem":"Go","name":"github.com/Azure/sdk"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.2.0"}]}]}]}"#;
+    let mut set = AdvisorySet::new();
+    read_osv("a.json", record.as_bytes(), &mut set).unwrap();
+    set.finish();
+    for name in [
+        "github.com/Azure/sdk",
+        "github.com/azure/sdk",
+        "GitHub.com/AZURE/sdk",
+    ] {
+        let component = Component::new(ComponentKind::Golang, name, "v1.1.0");
+        let findings = scan(&set, debian("13"), vec![component]).findings;
+        assert_eq!(findings.len(), 1, "{name}");
+        assert_eq!(findings[0].facts.len(), 1, "{name}");
+    }
+}

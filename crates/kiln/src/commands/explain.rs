@@ -8,7 +8,7 @@ use kiln_pipeline::{AdvisoryError, PipelineError};
 use kiln_types::{Fact, RangeEnd, Timestamp, Vulnerability};
 use kiln_vuln::Advisories as _;
 use kiln_vuln::ecosystem::question;
-use kiln_vuln::matching::{Known, fact_at, holds, known_at, vulnerability_at};
+use kiln_vuln::matching::{Known, fact_at, facts_of, holds, known_at, vulnerability_at};
 use serde::Serialize;
 
 use crate::commands::scan;
@@ -87,9 +87,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         let Ok(question) = question(component, inventory.distribution.as_ref()) else {
             continue;
         };
-        let facts = database
-            .facts(&question.ecosystem, &question.package)
-            .map_err(failed)?;
+        let facts = facts_of(&database, &question).map_err(failed)?;
         let about = facts
             .into_iter()
             .filter(|fact| fact.vulnerability == vulnerability.id);
