@@ -15,10 +15,58 @@ pub fn zlib(bytes: &[u8], limit: u64) -> Result<Vec<u8>, ArchiveError> {
     whole(ZlibDecoder::new(bytes), limit)
 }
 
+/// Whether the first block of a zlib stream that begins `bytes` may be one whose content begins with
+/// `first` (RFC 1951, 3.2.3). It costs a few instructions and lets one of some hundred pass where
+/// there is no stream.
+#[must_use]
+pub fn zlib_may_begin_with(bytes: &[u8], first: u8) -> bool {
+    let mut head = [0; 16];
+    for (to, from) in head.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    let [method, check, ..] = head;
+    if method & 0x0f != 8 || !u16::from_be_bytes([method, check]).is_multiple_of(31) {
+        return false;
+    }
+    // Bits come from the low end of each byte.
+    let bits = u128::from_le_bytes(head) >> 16;
+    let taken = |from: u32, count: u32| {
+        let mask = (1_u128 << count) - 1;
+        u64::try_from((bits >> from) & mask).unwrap_or_default()
+    };
+    match taken(1, 2) {
+        // Stored: the length, and its complement, from the next byte on.
+        0 => taken(8, 16) ^ taken(24, 16) == 0xffff && taken(40, 8) == u64::from(first),
+        // Fixed codes: those of 0 to 143 have eight bits, highest first.
+        1 => {
+            let code = u8::try_from(taken(3, 8)).unwrap_or_default().reverse_bits();
+            first > 143 || code == first + 0x30
+        }
+        // Dynamic codes: so many of each kind, and a complete code for their lengths.
+        2 => {
+            let (literals, distances) = (taken(3, 5), taken(8, 5));
+            let lengths = u32::try_from(taken(13, 4)).unwrap_or_default() + 4;
+            let share = |place: u32| match taken(17 + 3 * place, 3) {
+                0 => 0,
+                length => 128_u32 >> length,
+            };
+            let sum: u32 = (0..lengths).map(share).sum();
+            literals <= 29 && distances <= 29 && sum == 128
+        }
+        _ => false,
+    }
+}
+
 /// Whether a zlib stream begins here and its content begins so. Only as much is unpacked as `start`
 /// is long.
 #[must_use]
 pub fn zlib_begins_with(bytes: &[u8], start: &[u8]) -> bool {
+    if start
+        .first()
+        .is_some_and(|first| !zlib_may_begin_with(bytes, *first))
+    {
+        return false;
+    }
     let mut found = vec![0; start.len()];
     ZlibDecoder::new(bytes).read_exact(&mut found).is_ok() && found == start
 }
@@ -64,5 +112,45 @@ mod tests {
         assert!(zlib_begins_with(&bytes, b"{\"packages\""));
         assert!(!zlib_begins_with(&bytes, b"[\"packages\""));
         assert!(!zlib_begins_with(b"x", b"{"));
+    }
+
+    #[test]
+    fn what_may_begin_is_never_less_than_what_does() {
+        let text =
+            b"{\"packages\":[{\"name\":\"a\",\"version\":\"1.0.0\"}]} and more and more of it";
+        for level in 0..=9 {
+            for length in 1..text.len() {
+                let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(level));
+                encoder.write_all(&text[..length]).unwrap();
+                let bytes = encoder.finish().unwrap();
+                assert!(zlib_may_begin_with(&bytes, b'{'), "{level} {length}");
+            }
+        }
+        // Enough of different letters for codes of its own.
+        let mut long = b"{\"packages\":[".to_vec();
+        for number in 0..500_u32 {
+            long.extend(
+                format!(
+                    "{{\"name\":\"crate-{}\"}},",
+                    number.wrapping_mul(2_654_435_761)
+                )
+                .bytes(),
+            );
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(&long).unwrap();
+            let bytes = encoder.finish().unwrap();
+            assert!(zlib_begins_with(&bytes, b"{\"packages\":["), "{number}");
+        }
+        // Kinds of blocks: stored with a wrong length, fixed with another letter, a code for lengths
+        // that is not complete, and one that is no kind.
+        for bytes in [
+            &b"x\x01\x01\x05\0\0\0{"[..],
+            b"x\x9c\xab\x03",
+            b"x\x9c\x04\0\0\0\0\0",
+            b"x\x9c\x07",
+            b"x\x9d\xab\x56",
+        ] {
+            assert!(!zlib_may_begin_with(bytes, b'{'), "{bytes:?}");
+        }
     }
 }

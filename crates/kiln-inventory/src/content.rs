@@ -64,6 +64,8 @@ pub(crate) struct Budget<'a> {
     taken: Cell<Taken>,
     /// Whether lock files say what is there.
     reads_locks: bool,
+    /// Where pieces of programs lie while they are looked through.
+    window: Cell<Vec<u8>>,
 }
 
 impl<'a> Budget<'a> {
@@ -76,6 +78,7 @@ impl<'a> Budget<'a> {
                 components: 0,
             }),
             reads_locks: false,
+            window: Cell::new(Vec::new()),
         }
     }
 
@@ -265,7 +268,10 @@ fn look(
     if node.size >= SMALLEST && interest.is_none_or(Interest::is_of_any_content) {
         content.take(FIRST).read_to_end(&mut first)?;
         if first == program::ELF {
-            let (found, wrong) = program::scan(name(&node.path), first, content)?;
+            let mut window = budget.window.take();
+            let scanned = program::scan(name(&node.path), &first, content, &mut window);
+            budget.window.set(window);
+            let (found, wrong) = scanned?;
             push(findings, Ok(found));
             findings.extend(wrong.into_iter().map(Finding::Unread));
             return Ok(());

@@ -69,14 +69,15 @@ pub struct LayerScan {
 /// incomplete, and is no error: whether the bytes are those promised is for the caller to see, who
 /// reads `input` to its end for that.
 pub fn scan_layer(input: impl Read, limits: &ScanLimits) -> LayerScan {
+    let input = BufReader::with_capacity(256 << 10, input);
     scan_layer_within(input, &Budget::new(limits, &Remaining::new(limits)))
 }
 
-/// The same for one of several layers, which share what may be kept.
+/// The same for one of several layers, which share what may be kept. `input` is read in small pieces.
 pub(crate) fn scan_layer_within(input: impl Read, budget: &Budget<'_>) -> LayerScan {
     let mut scan = LayerScan::default();
     let limits = &budget.limits.layer;
-    let mut reader = tar::Reader::new(BufReader::with_capacity(256 << 10, input), limits);
+    let mut reader = tar::Reader::new(input, limits);
     loop {
         match reader.next() {
             Ok(None) => break,

@@ -5,7 +5,9 @@
 //! (systemd.io/ELF_PACKAGE_METADATA), and texts of known programs.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
+use kiln_archive::inflate;
 use kiln_types::{ComponentKind, EvidenceKind, SourcePackage};
 use memchr::memmem::Finder;
 use serde::Deserialize;
@@ -20,11 +22,13 @@ pub(crate) const ELF: &[u8] = b"\x7fELF";
 const PIECE: usize = 256 << 10;
 /// Bytes of a piece that are looked at again with the next one: no mark is longer.
 const OVERLAP: usize = 256;
+/// Bytes of a note before its type.
+const NOTE_HEADER: usize = 8;
 /// The type of a package note, and its owner's name.
 const NOTE: &[u8] = b"\x7e\x1a\xfe\xca\x46\x44\x4f\0";
 const LONGEST_NOTE: usize = 64 << 10;
 /// Begins of compressed data that are tried in one program, and one more for so many bytes: chance
-/// makes one in 16 KiB.
+/// makes far fewer.
 const MOST_TRIES: usize = 10_000;
 const BYTES_A_TRY: usize = 1_024;
 /// Things of one kind that are followed in one program.
@@ -45,128 +49,186 @@ struct Capture {
     most: usize,
 }
 
-/// Looks through a program; `first` is what was read of it already. The components, and what could
-/// not be understood.
+/// Looks through a program; `first` is what was read of it already, `window` is where pieces lie
+/// meanwhile, so that it need not be made anew for each program. The components, and what could not
+/// be understood.
 ///
 /// # Errors
 /// When reading fails.
 pub(crate) fn scan(
     file: &str,
-    first: Vec<u8>,
+    first: &[u8],
     content: &mut dyn Read,
+    window: &mut Vec<u8>,
 ) -> io::Result<(Vec<Found>, Vec<String>)> {
-    let texts: Vec<(&'static Class, Finder<'static>)> = classifier::classes(file)
-        .into_iter()
-        .filter_map(|class| {
-            let needle = class.needle(file)?;
-            Some((class, Finder::new(&needle).into_owned()))
-        })
-        .collect();
-    let highest = classifier::classes(file)
-        .into_iter()
-        .find(|class| class.is_highest());
-    let mut versions = Versions::default();
-    let go = Finder::new(golang::MAGIC);
-    let note = Finder::new(NOTE);
-    let mut captures: Vec<Capture> = Vec::new();
-    // `window` holds the bytes from `offset` on; marks are looked for from `seen` on.
-    let mut window = first;
+    let classes = classifier::classes(file);
+    let mut search = Search::new(file, &classes);
+    window.resize(OVERLAP + NOTE_HEADER + PIECE, 0);
+    let (begin, _) = window.split_at_mut(first.len().min(OVERLAP));
+    begin.copy_from_slice(first.get(..begin.len()).unwrap_or_default());
+    // `window` holds the bytes from `offset` on, up to `filled`; marks are looked for from `seen` on.
+    let mut filled = begin.len();
     let mut offset = 0_usize;
     let mut seen = 0_usize;
-    let mut counts = [0_usize; 3];
-    let mut tries = 0_usize;
-    let mut is_evasive = false;
     loop {
-        let begin = window.len();
-        window.resize(begin + PIECE, 0);
-        let mut filled = begin;
+        let begin = filled;
+        let mut ended = false;
         while let Some(rest) = window.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match content.read(rest) {
-                Ok(0) => break,
+                Ok(0) => {
+                    ended = true;
+                    break;
+                }
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        let ended = filled < window.len();
-        window.truncate(filled);
-        let fresh = window.get(begin..).unwrap_or_default();
-        for capture in &mut captures {
-            let room = capture.most.saturating_sub(capture.bytes.len());
-            capture.bytes.extend(fresh.iter().take(room));
-        }
+        let known = window.get(..filled).unwrap_or_default();
+        search.follow(known.get(begin..).unwrap_or_default());
         // Marks that begin in the overlap at the end are found with the next piece.
         let until = match ended {
-            true => window.len(),
-            false => window.len().saturating_sub(OVERLAP),
+            true => filled,
+            false => filled.saturating_sub(OVERLAP),
         };
-        let mut open = |at: usize, mark: Mark, most: usize| {
-            let bytes = window.get(at..).unwrap_or_default();
-            let bytes = bytes
-                .get(..most.min(bytes.len()))
-                .unwrap_or_default()
-                .to_vec();
-            captures.push(Capture { mark, bytes, most });
+        search.look(known, seen..until, offset);
+        if ended {
+            return Ok(search.finish(&classes));
+        }
+        // Keep the overlap, and a few bytes more for the begin of a note.
+        let keep = until.saturating_sub(NOTE_HEADER);
+        window.copy_within(keep..filled, 0);
+        filled -= keep;
+        offset += keep;
+        seen = until - keep;
+    }
+}
+
+/// What is looked for in a program, and what was found.
+struct Search {
+    go: Finder<'static>,
+    note: Finder<'static>,
+    texts: Vec<(&'static Class, Finder<'static>)>,
+    /// The versions that stand in it, for a program whose highest one is its own.
+    versions: Option<Versions>,
+    captures: Vec<Capture>,
+    counts: [usize; 3],
+    tries: usize,
+    is_evasive: bool,
+}
+
+impl Search {
+    fn new(file: &str, classes: &[&'static Class]) -> Self {
+        let finder = |class: &&'static Class| {
+            let needle = class.needle(file)?;
+            Some((*class, Finder::new(&needle).into_owned()))
         };
-        let part = window.get(seen..).unwrap_or_default();
-        for at in go.find_iter(part).map(|at| at + seen) {
-            if at < until && (offset + at).is_multiple_of(16) && counts[0] < MOST {
-                counts[0] += 1;
-                open(at, Mark::Go, golang::LONGEST);
+        Self {
+            go: Finder::new(golang::MAGIC),
+            note: Finder::new(NOTE),
+            texts: classes.iter().filter_map(finder).collect(),
+            versions: classes
+                .iter()
+                .any(|class| class.is_highest())
+                .then(Versions::default),
+            captures: Vec::new(),
+            counts: [0; 3],
+            tries: 0,
+            is_evasive: false,
+        }
+    }
+
+    /// What came after the marks that were found.
+    fn follow(&mut self, fresh: &[u8]) {
+        for capture in &mut self.captures {
+            let room = capture.most.saturating_sub(capture.bytes.len());
+            let more = fresh.get(..room.min(fresh.len())).unwrap_or_default();
+            capture.bytes.extend_from_slice(more);
+        }
+    }
+
+    fn open(&mut self, window: &[u8], at: usize, mark: Mark, most: usize) {
+        let bytes = window.get(at..).unwrap_or_default();
+        let bytes = bytes.get(..most.min(bytes.len())).unwrap_or_default();
+        let bytes = bytes.to_vec();
+        self.captures.push(Capture { mark, bytes, most });
+    }
+
+    /// Looks for marks that begin in a part of `window`, which begins at `offset` of the program.
+    fn look(&mut self, window: &[u8], begins: Range<usize>, offset: usize) {
+        let part = window.get(begins.start..).unwrap_or_default();
+        let within = |at: &usize| begins.contains(at);
+        let places = |finder: &Finder<'_>| -> Vec<usize> {
+            let all = finder.find_iter(part).map(|at| at + begins.start);
+            all.filter(within).collect()
+        };
+        for at in places(&self.go) {
+            if (offset + at).is_multiple_of(16) && self.counts[0] < MOST {
+                self.counts[0] += 1;
+                self.open(window, at, Mark::Go, golang::LONGEST);
             }
         }
-        for at in note.find_iter(part).map(|at| at + seen) {
-            if at < until && at >= 8 && counts[1] < MOST {
-                counts[1] += 1;
-                open(at - 8, Mark::Note, LONGEST_NOTE);
+        for at in places(&self.note) {
+            if at >= NOTE_HEADER && self.counts[1] < MOST {
+                self.counts[1] += 1;
+                self.open(window, at - NOTE_HEADER, Mark::Note, LONGEST_NOTE);
             }
         }
-        for at in memchr::memchr_iter(b'x', part).map(|at| at + seen) {
-            let is_header = matches!(window.get(at + 1), Some(0x01 | 0x5e | 0x9c | 0xda));
-            if at < until && is_header && counts[2] < MOST {
-                tries += 1;
-                if tries > MOST_TRIES + (offset + at) / BYTES_A_TRY {
-                    is_evasive = true;
-                    break;
-                }
-                let start = window.get(at..).unwrap_or_default();
-                if kiln_archive::inflate::zlib_begins_with(start, rust::START) {
-                    counts[2] += 1;
-                    open(at, Mark::Rust, rust::LONGEST);
-                }
+        self.look_for_crates(window, &begins, offset);
+        for at in 0..self.texts.len() {
+            let Some((class, finder)) = self.texts.get(at) else {
+                continue;
+            };
+            let class = *class;
+            for at in places(finder).into_iter().take(MOST) {
+                self.open(window, at, Mark::Text(class), 96);
             }
         }
-        for (class, finder) in &texts {
-            let places = finder.find_iter(part).map(|at| at + seen);
-            for at in places.filter(|at| *at < until).take(MOST) {
-                open(at, Mark::Text(class), 96);
-            }
-        }
-        if highest.is_some() {
-            for at in memchr::memchr_iter(0, part).map(|at| at + seen) {
-                if at < until {
+        if let Some(versions) = &mut self.versions {
+            for at in memchr::memchr_iter(0, part).map(|at| at + begins.start) {
+                if within(&at) {
                     versions.look(window.get(at + 1..).unwrap_or_default());
                 }
             }
         }
-        if ended {
-            break;
+    }
+
+    fn look_for_crates(&mut self, window: &[u8], begins: &Range<usize>, offset: usize) {
+        let part = window.get(begins.clone()).unwrap_or_default();
+        for at in memchr::memchr_iter(b'x', part).map(|at| at + begins.start) {
+            if !matches!(window.get(at + 1), Some(0x01 | 0x5e | 0x9c | 0xda)) {
+                continue;
+            }
+            let start = window.get(at..).unwrap_or_default();
+            if !inflate::zlib_may_begin_with(start, rust::FIRST) || self.counts[2] >= MOST {
+                continue;
+            }
+            self.tries += 1;
+            if self.tries > MOST_TRIES + (offset + at) / BYTES_A_TRY {
+                self.is_evasive = true;
+                return;
+            }
+            if inflate::zlib_begins_with(start, rust::START) {
+                self.counts[2] += 1;
+                self.open(window, at, Mark::Rust, rust::LONGEST);
+            }
         }
-        // Keep the overlap, and eight bytes more for the begin of a note.
-        let keep = until.saturating_sub(8);
-        window.drain(..keep);
-        offset += keep;
-        seen = until - keep;
     }
-    let (mut found, mut wrong) = understood(captures);
-    found.extend(highest.and_then(|class| versions.found(class)));
-    if is_evasive {
-        wrong.push(
-            "it holds so many begins of compressed data that it was not searched for crates to its end"
-                .to_owned(),
-        );
+
+    fn finish(self, classes: &[&'static Class]) -> (Vec<Found>, Vec<String>) {
+        let (mut found, mut wrong) = understood(self.captures);
+        let highest = classes.iter().find(|class| class.is_highest());
+        if let (Some(versions), Some(class)) = (self.versions, highest) {
+            found.extend(versions.found(class));
+        }
+        if self.is_evasive {
+            wrong.push(
+                "it holds so many begins of compressed data that it was not searched for crates to its end"
+                    .to_owned(),
+            );
+        }
+        (found, wrong)
     }
-    Ok((found, wrong))
 }
 
 fn understood(captures: Vec<Capture>) -> (Vec<Found>, Vec<String>) {
@@ -285,7 +347,7 @@ mod tests {
 
     fn names(file: &str, bytes: &[u8]) -> Vec<String> {
         let (first, mut rest) = bytes.split_at(4.min(bytes.len()));
-        let (found, wrong) = scan(file, first.to_vec(), &mut rest).unwrap();
+        let (found, wrong) = scan(file, first, &mut rest, &mut Vec::new()).unwrap();
         assert!(wrong.is_empty(), "{wrong:?}");
         found
             .iter()

@@ -10,6 +10,7 @@ use crate::node::Found;
 
 /// What the content begins with.
 pub(crate) const START: &[u8] = b"{\"packages\":[";
+pub(crate) const FIRST: u8 = b'{';
 /// Bytes of the compressed list, and of the list.
 pub(crate) const LONGEST: usize = 4 << 20;
 const UNPACKED: u64 = 32 << 20;

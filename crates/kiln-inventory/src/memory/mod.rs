@@ -17,7 +17,7 @@ use crate::layer::ScanLimits;
 /// The code that catalogs: another one may find more in the same layer.
 const CODE: &str = env!("KILN_CATALOGERS");
 
-/// Keeps what was learnt of layers. Whoever implements it may forget anything at any time, and must
+/// Keeps what was learnt of layers and images. Whoever implements it may forget anything at any time, and must
 /// give back the bytes that came in or none.
 pub trait LayerMemory: Sync {
     /// What was kept under a key.
@@ -55,4 +55,14 @@ impl LayerMemory for NoMemory {
 /// The key of what a layer says whose bytes and whose archive have these digests.
 pub(crate) fn key(blob: &Digest, diff_id: &Digest, limits: &ScanLimits) -> Digest {
     Digest::of(format!("layer {CODE} {blob} {diff_id} {limits:?}").as_bytes())
+}
+
+/// The key of what an image says with this configuration and these layers: the digest of each one's
+/// bytes where one is promised, their number, and the digest of its archive.
+pub(crate) fn whole_key(
+    config: &Digest,
+    layers: &[(Option<Digest>, u64, Digest)],
+    limits: &ScanLimits,
+) -> Digest {
+    Digest::of(format!("image {CODE} {config} {layers:?} {limits:?}").as_bytes())
 }

@@ -10,6 +10,8 @@
 //! Numbers are LEB128. The bytes come back from a disk, so reading them is bounded like any other
 //! reading: nothing is set aside for a count that the bytes do not have.
 
+use kiln_types::Inventory;
+
 use crate::content::Taken;
 use crate::layer::LayerScan;
 use crate::node::{Finding, Node, NodeKind};
@@ -129,6 +131,21 @@ pub(crate) fn unpacked(bytes: &[u8]) -> Option<Kept> {
         .next()
         .is_none()
         .then_some(Kept { scan, size, taken })
+}
+
+/// What the bytes of a whole image begin with; its inventory follows as JSON.
+const WHOLE: &[u8] = b"kiln image 1\n";
+
+/// The bytes of an inventory.
+pub(crate) fn packed_whole(inventory: &Inventory) -> Option<Vec<u8>> {
+    let mut out = WHOLE.to_vec();
+    serde_json::to_writer(&mut out, inventory).ok()?;
+    Some(out)
+}
+
+/// The inventory that bytes hold; `None` for bytes that hold none.
+pub(crate) fn unpacked_whole(bytes: &[u8]) -> Option<Inventory> {
+    serde_json::from_slice(bytes.strip_prefix(WHOLE)?).ok()
 }
 
 fn number(out: &mut Vec<u8>, mut value: u64) {

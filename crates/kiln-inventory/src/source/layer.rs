@@ -1,13 +1,13 @@
 //! A layer: read from front to end, or remembered.
 
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::PathBuf;
 
-use kiln_archive::decompress::{Codec, decoder};
+use kiln_archive::decompress::Codec;
 use kiln_archive::{ArchiveError, Limits};
 use kiln_types::{Digest, HashReader, LayerFact, Mark};
 
-use super::Layer;
+use super::{Layer, ahead};
 use crate::InventoryError;
 use crate::content::{Budget, Remaining, Taken};
 use crate::layer::{LayerScan, ScanLimits, scan_layer_within};
@@ -104,7 +104,7 @@ impl Layer {
     }
 
     /// Bytes that cannot be looked at have no mark; reading them says why.
-    fn mark_now(&self) -> Option<Mark> {
+    pub(super) fn mark_now(&self) -> Option<Mark> {
         (self.mark)().ok().flatten()
     }
 
@@ -137,38 +137,35 @@ impl Layer {
     }
 
     fn scan(&self, limits: &ScanLimits, left: &Remaining) -> Result<Read, InventoryError> {
-        let read_error = |source: io::Error| self.unreadable(source);
-        let mut input = BufReader::with_capacity(256 << 10, HashReader::new(self.raw()?));
-        let codec = Codec::from_magic(input.fill_buf().map_err(read_error)?);
         let mut limits = *limits;
         limits.layer.max_unpacked = self.most_unpacked(&limits);
         let budget = Budget::new(&limits, left);
-        let (mut scan, unpacked) = match codec {
-            Codec::None => (scan_layer_within(&mut input, &budget), None),
-            codec => match decoder(codec, &mut input, &limits.layer) {
-                Err(error) => {
-                    let mut scan = LayerScan::default();
-                    scan.miss_layer(&error);
-                    (scan, None)
-                }
-                Ok(content) => {
-                    let mut content = HashReader::new(content);
-                    let mut scan = scan_layer_within(&mut content, &budget);
-                    match io::copy(&mut content, &mut io::sink()) {
-                        Ok(_) => {
-                            let (digest, length, _) = content.finish();
-                            (scan, Some((digest, length)))
-                        }
-                        Err(error) => {
-                            scan.miss_layer(&ArchiveError::from(error));
-                            (scan, None)
-                        }
-                    }
-                }
-            },
-        };
-        io::copy(&mut input, &mut io::sink()).map_err(read_error)?;
-        let (blob, size, _) = input.into_inner().finish();
+        let (feed, mut content) = ahead::pieces();
+        let (mut scan, unpacked, read) = std::thread::scope(|scope| {
+            let layer = limits.layer;
+            let reading = std::thread::Builder::new()
+                .spawn_scoped(scope, move || {
+                    let raw = self.raw()?;
+                    feed.read(raw, &layer)
+                        .map_err(|source| self.unreadable(source))
+                })
+                .map_err(|source| self.unreadable(source))?;
+            let mut scan = scan_layer_within(&mut content, &budget);
+            let unpacked = content.finish().unwrap_or_else(|error| {
+                scan.miss_layer(&ArchiveError::from(error));
+                None
+            });
+            let read = match reading.join() {
+                Ok(read) => read?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            Ok::<_, InventoryError>((scan, unpacked, read))
+        })?;
+        let ahead::Blob {
+            digest: blob,
+            size,
+            codec,
+        } = read;
         self.expect_size(size)?;
         self.expect(self.blob, blob)?;
         let unpacked = match codec {

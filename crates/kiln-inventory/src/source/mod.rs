@@ -1,11 +1,13 @@
 //! Where images are, and their layers as streams of bytes whose digests are checked.
 
+mod ahead;
 mod archive;
 mod directory;
 mod docker;
 mod file_system;
 mod layer;
 mod oci;
+mod whole;
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -14,12 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kiln_oci::{Descriptor, ImageConfig, Transport, media_type};
-use kiln_types::{BlobSource, Digest, Inventory, LayerFact, Mark, Subject};
+use kiln_types::{BlobSource, Digest, LayerFact, Mark, Subject};
 
+use crate::InventoryError;
 use crate::content::Remaining;
 use crate::layer::{LayerScan, ScanLimits};
 use crate::memory::LayerMemory;
-use crate::{InventoryError, assemble};
 
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,22 +189,6 @@ impl Image {
             layers: scans,
             facts,
         })
-    }
-
-    /// Reads everything and says what is inside.
-    ///
-    /// # Errors
-    /// As [`Image::scan`].
-    pub fn inventory(
-        &self,
-        limits: &ScanLimits,
-        threads: usize,
-        memory: &dyn LayerMemory,
-    ) -> Result<Inventory, InventoryError> {
-        let scanned = self.scan(limits, threads, memory)?;
-        let mut subject = self.subject.clone();
-        subject.layers = scanned.facts;
-        Ok(assemble(subject, self.config.as_ref(), &scanned.layers))
     }
 }
 
