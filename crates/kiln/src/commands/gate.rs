@@ -103,7 +103,7 @@ pub(crate) fn run(context: &Context, args: &GateArgs) -> Result<(), Failure> {
         }
     };
     if let Some(path) = &args.output {
-        std::fs::write(path, verdicts.to_json()?)
+        render::write_whole(path, &verdicts.to_json()?)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     context.answer(&verdicts, || {

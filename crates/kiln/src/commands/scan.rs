@@ -121,7 +121,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
     };
     context.tell_warnings();
     match &args.output {
-        Some(path) => std::fs::write(path, &document)
+        Some(path) => render::write_whole(path, &document)
             .with_context(|| format!("cannot write `{}`", path.display()))?,
         None => render::print(&document)?,
     }

@@ -463,7 +463,7 @@ fn write(
     text.push('\n');
     context.tell_warnings();
     match &head.output {
-        Some(path) => std::fs::write(path, &text)
+        Some(path) => render::write_whole(path, &text)
             .with_context(|| format!("cannot write `{}`", path.display()))?,
         None => render::print(&text)?,
     }
