@@ -326,7 +326,11 @@ mod tests {
         std::fs::write(path("real"), "old").unwrap();
         std::os::unix::fs::symlink("real", path("link")).unwrap();
         write_whole(&path("link"), "new").unwrap();
-        assert!(std::fs::symlink_metadata(path("link")).unwrap().is_symlink());
+        assert!(
+            std::fs::symlink_metadata(path("link"))
+                .unwrap()
+                .is_symlink()
+        );
         assert_eq!(std::fs::read_to_string(path("real")).unwrap(), "new");
         write_whole(&path("fresh"), "text").unwrap();
         assert_eq!(std::fs::read_to_string(path("fresh")).unwrap(), "text");

@@ -118,6 +118,9 @@ pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
 /// Where a text of JSON (RFC 8259, section 7) begins that is longer than any may be: before it is
 /// copied into every field that it may end up in.
 fn long_text(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() <= LONGEST {
+        return None;
+    }
     let mut begun: Option<usize> = None;
     let mut at = 0;
     while let Some(next) = bytes

@@ -46,7 +46,7 @@ impl Image {
     fn layers(&self) -> &[Layer] {
         match &self.files {
             Files::Layers(layers) => layers,
-            Files::Directory(..) => &[],
+            Files::Directory(..) | Files::FileSystem(_) => &[],
         }
     }
 
