@@ -323,7 +323,10 @@ impl Store {
         let Some(file) = self.open_file(path, OFlags::RDONLY)? else {
             return Ok(None);
         };
-        let mut bytes = Vec::new();
+        // No more memory than the file has bytes, and one read where it does not grow meanwhile.
+        let size = file.metadata().map_or(0, |meta| meta.len());
+        let room = size.min(limit).saturating_add(1);
+        let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(|error| self.fail("read", path, error))?;

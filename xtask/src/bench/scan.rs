@@ -313,13 +313,22 @@ fn written(
         ));
     };
     for one in compared {
-        let share = one.kiln.processor.median() / one.trivy.processor.median();
-        let what = format!("{}, against Trivy", one.what);
-        target(&what, format!("{share:.2}x"), share, 0.5, "x");
+        let mut against = |peer: &Taken, name: &str, most: f64| {
+            let shares = [
+                (
+                    "processor time",
+                    one.kiln.processor.median() / peer.processor.median(),
+                ),
+                ("wall time", one.kiln.wall.median() / peer.wall.median()),
+            ];
+            for (time, share) in shares {
+                let what = format!("{}, {time}, against {name}", one.what);
+                target(&what, format!("{share:.2}x"), share, most, "x");
+            }
+        };
+        against(&one.trivy, "Trivy", 0.5);
         if let Some((inflate, _)) = &one.floor {
-            let share = one.kiln.processor.median() / inflate.processor.median();
-            let what = format!("{}, against inflating alone", one.what);
-            target(&what, format!("{share:.2}x"), share, 1.4, "x");
+            against(inflate, "inflating alone", 1.4);
         }
         let memory = one.kiln.memory.median();
         let what = format!("{}, peak memory", one.what);

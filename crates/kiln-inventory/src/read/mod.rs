@@ -7,6 +7,7 @@
 
 mod cyclonedx;
 mod own;
+mod shape;
 mod spdx2;
 mod spdx3;
 mod spelling;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 use crate::InventoryError;
 use crate::catalogers::rpm::source_package;
+use shape::Shape;
 
 /// Bytes of one document.
 pub const MAX_DOCUMENT: u64 = 128 << 20;
@@ -32,22 +34,6 @@ const MOST: usize = 50_000;
 const MOST_RELATIONS: usize = 500_000;
 /// Bytes of one text in a document. Copyright notices have some hundred thousand.
 const LONGEST: usize = 4 << 20;
-
-/// What tells the formats apart.
-#[derive(Deserialize)]
-struct Shape {
-    #[serde(rename = "bomFormat")]
-    bom_format: Option<String>,
-    #[serde(rename = "specVersion")]
-    spec_version: Option<String>,
-    #[serde(rename = "spdxVersion")]
-    spdx_version: Option<String>,
-    #[serde(rename = "@graph")]
-    graph: Option<serde::de::IgnoredAny>,
-    artifacts: Option<serde::de::IgnoredAny>,
-    subject: Option<serde::de::IgnoredAny>,
-    components: Option<serde::de::IgnoredAny>,
-}
 
 /// Reads a document; `name` is what it is called, for messages and where it names no image.
 ///
@@ -64,7 +50,7 @@ pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
             "the text at byte {place} has more than {LONGEST} bytes"
         )));
     }
-    let shape: Shape = serde_json::from_slice(bytes)
+    let shape = Shape::of(bytes)
         .map_err(|error| wrong(format!("it is no JSON document about components: {error}")))?;
     let mut builder = Builder::default();
     let read = match shape {
@@ -89,13 +75,16 @@ pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
             "SPDX-2.2" | "SPDX-2.3" => spdx2::read(bytes, &mut builder),
             _ => return Err(wrong(format!("`{version}` is not known"))),
         },
-        Shape { graph: Some(_), .. } => spdx3::read(bytes, &mut builder),
         Shape {
-            artifacts: Some(_), ..
+            has_graph: true, ..
+        } => spdx3::read(bytes, &mut builder),
+        Shape {
+            has_artifacts: true,
+            ..
         } => syft::read(bytes, &mut builder),
         Shape {
-            subject: Some(_),
-            components: Some(_),
+            has_subject: true,
+            has_components: true,
             ..
         } => return own::read(bytes).map_err(|error| wrong(error.to_string())),
         _ => {

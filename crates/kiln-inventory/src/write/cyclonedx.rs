@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::party::{organisation, supplier};
 use super::spdx::{built_source, is_url, plain};
 use super::{
-    DocumentOptions, comment, content_digest, fingerprint, is_application, root_supplier,
+    DocumentOptions, comment, content_digest, fingerprint, is_application, moved, root_supplier,
     root_version,
 };
 
@@ -105,16 +105,19 @@ pub fn cyclonedx(
             }
         }
     }
-    json!({
+    let mut document = json!({
         "bomFormat": "CycloneDX",
         "specVersion": version.as_str(),
         "serialNumber": serial(inventory),
         "version": 1,
         "metadata": metadata,
-        "components": components,
-        "dependencies": dependencies,
+        "components": [],
+        "dependencies": [],
         "compositions": [{ "aggregate": aggregate, "assemblies": [ROOT] }],
-    })
+    });
+    moved(&mut document, "components", components);
+    moved(&mut document, "dependencies", dependencies);
+    document
 }
 
 /// A UUID made of what the document says (RFC 9562, version 8), so that equal inventories have equal

@@ -7,8 +7,11 @@ mod party;
 mod spdx;
 mod spdx3;
 
-use kiln_types::{Component, ComponentKind, Digest, Inventory, Timestamp};
+use std::io::{self, BufWriter, Write as _};
+
+use kiln_types::{Component, ComponentKind, Digest, HashWriter, Inventory, Timestamp};
 use serde::Serialize;
+use serde_json::Value;
 
 pub use cyclonedx::{CycloneDxVersion, cyclonedx};
 pub use filter::{Filter, filtered};
@@ -78,7 +81,19 @@ fn root_version(inventory: &Inventory) -> String {
 
 /// A digest of everything the inventory says, for identifiers that must be unique.
 fn content_digest(inventory: &Inventory) -> Digest {
-    Digest::of(&serde_json::to_vec(inventory).unwrap_or_default())
+    let mut hash = HashWriter::new(io::sink());
+    let mut buffer = BufWriter::new(&mut hash);
+    // Neither the sink nor the inventory can fail.
+    let _ = serde_json::to_writer(&mut buffer, inventory).map(|()| buffer.flush());
+    drop(buffer);
+    hash.finish().0
+}
+
+/// Puts a long list in the place of an empty one; the macro `json!` would copy all of it.
+fn moved(document: &mut Value, name: &str, list: Vec<Value>) {
+    if let Some(document) = document.as_object_mut() {
+        document.insert(name.to_owned(), Value::Array(list));
+    }
 }
 
 /// Some hex digits that tell a component from all others of the inventory.

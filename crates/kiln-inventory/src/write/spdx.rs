@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::party::{organisation, supplier};
 use super::{
-    DocumentOptions, comment, content_digest, fingerprint, is_application, root_licence,
+    DocumentOptions, comment, content_digest, fingerprint, is_application, moved, root_licence,
     root_supplier, root_version,
 };
 
@@ -65,9 +65,11 @@ pub fn spdx(inventory: &Inventory, options: &DocumentOptions) -> Value {
         },
         "comment": format!("SBOM Type: {}. {}", kind(inventory), comment(inventory)),
         "documentDescribes": [ROOT],
-        "packages": packages,
-        "relationships": relations,
+        "packages": [],
+        "relationships": [],
     });
+    moved(&mut document, "packages", packages);
+    moved(&mut document, "relationships", relations);
     if !infos.is_empty()
         && let Some(document) = document.as_object_mut()
     {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::party::{Party, organisation, supplier};
 use super::spdx::{built_source, is_url, namespace, origin, plain};
 use super::{
-    DocumentOptions, comment, fingerprint, is_application, root_licence, root_supplier,
+    DocumentOptions, comment, fingerprint, is_application, moved, root_licence, root_supplier,
     root_version,
 };
 
@@ -321,10 +321,12 @@ impl Graph {
             "rootElement": [bill],
             "element": elements,
         }));
-        json!({
+        let mut document = json!({
             "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
-            "@graph": graph,
-        })
+            "@graph": [],
+        });
+        moved(&mut document, "@graph", graph);
+        document
     }
 }
 
