@@ -9,15 +9,15 @@ use kiln_types::{Digest, Subject};
 use serde::Deserialize;
 
 use super::archive::Archive;
-use super::{Files, Image, Layer, describe, expect_as_many};
+use super::{Files, Image, Layer, both, describe, expect_as_many};
 use crate::InventoryError;
 
 /// One entry of `manifest.json`; Go writes `null` for an empty list.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry {
-    config: String,
-    repo_tags: Option<Vec<String>>,
+pub(super) struct Entry {
+    pub(super) config: String,
+    pub(super) repo_tags: Option<Vec<String>>,
     layers: Option<Vec<String>>,
 }
 
@@ -35,6 +35,7 @@ pub(super) fn archive(
              system is named `rootfs:FILE`",
         ));
     }
+    both::agree(&archive, &subject)?;
     let bytes = archive.small("manifest.json", kiln_oci::MAX_DOCUMENT)?;
     let name = format!("{subject}: manifest.json");
     check_spelling(&name, &bytes, Spelling::DockerManifest)?;

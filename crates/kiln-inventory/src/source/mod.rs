@@ -2,6 +2,7 @@
 
 mod ahead;
 mod archive;
+mod both;
 mod directory;
 mod docker;
 mod file_system;

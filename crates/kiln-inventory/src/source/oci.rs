@@ -11,12 +11,12 @@ use kiln_oci::{
 use kiln_types::{BlobSource, Digest, Subject};
 
 use super::archive::Archive;
-use super::{Files, Image, Layer, Marker, Opener, describe, expect_as_many};
+use super::{Files, Image, Layer, Marker, Opener, both, describe, expect_as_many};
 use crate::InventoryError;
 
 /// How deep indexes may nest, and how many images one may name in all.
-const DEEPEST: usize = 4;
-const MOST: usize = 256;
+pub(super) const DEEPEST: usize = 4;
+pub(super) const MOST: usize = 256;
 
 /// The images of a layout.
 pub(super) fn directory(directory: &Path, tag: Option<&str>) -> Result<Vec<Image>, InventoryError> {
@@ -38,7 +38,7 @@ pub(super) fn directory(directory: &Path, tag: Option<&str>) -> Result<Vec<Image
 
 /// The images of a layout in an archive.
 pub(super) fn archive(file: &Path, tag: Option<&str>) -> Result<Vec<Image>, InventoryError> {
-    let archive = Archive::open(file)?;
+    let archive = Arc::new(Archive::open(file)?);
     let subject = file.display().to_string();
     if archive.find("oci-layout").is_none() {
         return Err(InventoryError::malformed(
@@ -46,13 +46,13 @@ pub(super) fn archive(file: &Path, tag: Option<&str>) -> Result<Vec<Image>, Inve
             "it holds no `oci-layout`, so it is no archive of an OCI layout",
         ));
     }
+    both::agree(&archive, &subject)?;
     let bytes = archive.small("index.json", kiln_oci::MAX_DOCUMENT)?;
     let name = format!("{subject}: index.json");
     kiln_oci::check_spelling(&name, &bytes, kiln_oci::Spelling::Manifest)?;
     let index: Index = from_json(&name, &bytes)?;
     let descriptor = chosen(&subject, index.manifests, tag)?;
     let name = name_of(file, &descriptor);
-    let archive = Arc::new(archive);
     let opener = |digest: Digest| -> (Opener, Marker) {
         let (archive, marked) = (Arc::clone(&archive), Arc::clone(&archive));
         let open = move || archive.reader(&blob_name(&digest));
@@ -69,12 +69,12 @@ pub(super) fn archive(file: &Path, tag: Option<&str>) -> Result<Vec<Image>, Inve
     )
 }
 
-fn blob_name(digest: &Digest) -> String {
+pub(super) fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
 /// The documents of a layout in an archive.
-struct ArchiveBlobs(Arc<Archive>);
+pub(super) struct ArchiveBlobs(pub(super) Arc<Archive>);
 
 impl BlobSource for ArchiveBlobs {
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {

@@ -210,6 +210,75 @@ fn an_archive_of_a_root_file_system_is_read_as_one_layer() {
 }
 
 #[test]
+fn attack_an_archive_of_two_images_for_two_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = [debian()];
+    let other = [tar(&[file("x", b"")])];
+    let blob = |bytes: &[u8]| format!("blobs/sha256/{}", Digest::of(bytes).hex());
+    let descriptor = |kind: &str, bytes: &[u8]| serde_json::json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": Digest::of(bytes), "size": bytes.len() });
+    let archive = |docker: &[Vec<u8>], oci: &[Vec<u8>], tagged: &[Vec<u8>]| {
+        let mut files = vec![(
+            "oci-layout".to_owned(),
+            br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec(),
+        )];
+        let mut index = Vec::new();
+        for (name, layers) in [
+            ("docker.io/library/other:1", oci),
+            ("docker.io/library/demo:1", tagged),
+        ] {
+            let config = config(layers);
+            let manifest = serde_json::to_vec(&serde_json::json!({
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": descriptor("config.v1+json", &config),
+                "layers": layers.iter().map(|layer| descriptor("layer.v1.tar", layer)).collect::<Vec<_>>(),
+            })).unwrap();
+            let mut root = descriptor("manifest.v1+json", &manifest);
+            root["annotations"] = serde_json::json!({ "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name });
+            index.push(root);
+            files.push((blob(&config), config));
+            files.push((blob(&manifest), manifest));
+            files.extend(layers.iter().map(|layer| (blob(layer), layer.clone())));
+        }
+        // An index may name what was not saved.
+        index.push(descriptor("manifest.v1+json", b"elsewhere"));
+        let index = serde_json::json!({ "schemaVersion": 2, "manifests": index });
+        files.push(("index.json".to_owned(), index.to_string().into_bytes()));
+        let docker_config = config(docker);
+        let paths: Vec<String> = docker.iter().map(|layer| blob(layer)).collect();
+        let manifest = serde_json::json!([{ "Config": blob(&docker_config), "RepoTags": ["demo:1"], "Layers": paths }]);
+        files.push((
+            "manifest.json".to_owned(),
+            manifest.to_string().into_bytes(),
+        ));
+        files.push((blob(&docker_config), docker_config));
+        files.extend(docker.iter().map(|layer| (blob(layer), layer.clone())));
+        files.sort();
+        files.dedup();
+        let entries: Vec<_> = files
+            .iter()
+            .map(|(name, bytes)| file(name, bytes))
+            .collect();
+        fs::write(folder.path().join("both.tar"), tar(&entries)).unwrap();
+        let path = folder.path().join("both.tar").display().to_string();
+        [
+            read(&format!("docker-archive:{path}")),
+            read(&format!("oci-archive:{path}:docker.io/library/demo:1")),
+        ]
+    };
+    for read in archive(&one, &one, &one) {
+        assert_eq!(names(&read.unwrap()).len(), 4);
+    }
+    // Another image altogether, and the right one under the wrong name.
+    for (oci, tagged) in [(&other, &other), (&one, &other)] {
+        for read in archive(&one, oci, tagged) {
+            let error = read.unwrap_err().to_string();
+            assert!(error.contains("lead to different images"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn capabilities_of_files_in_a_directory_are_facts() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ping"), b"x").unwrap();
