@@ -191,6 +191,7 @@ impl Client {
         let mut sink = MemorySink::default();
         let wanted = Wanted {
             path,
+            query: None,
             expected_size: None,
             limit,
             condition,
@@ -224,6 +225,7 @@ impl Client {
     ) -> Result<Source, NetError> {
         let wanted = Wanted {
             path,
+            query: None,
             expected_size,
             limit,
             condition: None,
@@ -233,7 +235,8 @@ impl Client {
             .source)
     }
 
-    /// Fetches a file into a sink, unless it is as it was when the condition was noted.
+    /// Fetches a file into a sink, unless it is as it was when the condition was noted. What follows
+    /// a `?` in the path is a query.
     ///
     /// # Errors
     /// As [`Client::download`].
@@ -246,8 +249,13 @@ impl Client {
         sink: &mut dyn DownloadSink,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Received, NetError> {
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
         let wanted = Wanted {
             path,
+            query,
             expected_size: None,
             limit,
             condition,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::client::Client;
 use crate::error::Outcome;
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, redacted};
 use crate::rounds::{Failure, Meter, Reply, Wanted};
 use crate::sink::DownloadSink;
 
@@ -48,7 +48,7 @@ pub(crate) async fn transfer(
         if let Some((etag, _)) = condition
             .etag
             .as_ref()
-            .filter(|(_, from)| from == url.as_str())
+            .filter(|(_, from)| *from == redacted(url.as_str()))
         {
             request = request.header(IF_NONE_MATCH, etag);
             conditional = true;

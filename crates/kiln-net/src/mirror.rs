@@ -120,6 +120,15 @@ impl Mirror {
             .map(|(user, password)| (user.as_str(), password.as_deref()))
     }
 
+    /// The place of a file below this root, asked for with a query.
+    pub(crate) fn place_with(&self, path: &str, query: Option<&str>) -> Result<Place, MirrorError> {
+        let mut place = self.place(path)?;
+        if let Place::Web(url) = &mut place {
+            url.set_query(query);
+        }
+        Ok(place)
+    }
+
     /// The place of a path below this root. The path is taken literally: it is no URL, and `%`, `?`
     /// and `#` in it mean themselves.
     pub(crate) fn place(&self, path: &str) -> Result<Place, MirrorError> {
@@ -159,7 +168,7 @@ impl fmt::Debug for Mirror {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Web(url) => f.write_str(url.as_str()),
+            Self::Web(url) => f.write_str(&redacted(url.as_str())),
             Self::File(path) => write!(f, "file:{}", path.display()),
         }
     }
@@ -211,15 +220,20 @@ fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     }
 }
 
-/// An address without what stands before its last `@` of the authority: what may be shown or kept.
+/// An address without what stands before its last `@` of the authority, and without its query, which
+/// may be a token: what may be shown or kept.
 #[must_use]
 pub fn redacted(text: &str) -> String {
-    let shown: String = text.chars().take(300).collect();
-    let Some((scheme, rest)) = shown.split_once("://") else {
+    hidden(text).chars().take(300).collect()
+}
+
+fn hidden(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
         // `user:password@host:port`, as proxies are sometimes written.
-        return shown
+        return text
             .rsplit_once('@')
-            .map_or(shown.clone(), |(_, host)| host.to_owned());
+            .map_or(text, |(_, host)| host)
+            .to_owned();
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     // A password with a slash in it ends the authority early: then nothing of it is shown.
@@ -228,7 +242,10 @@ pub fn redacted(text: &str) -> String {
         None if path.contains('@') => return format!("{scheme}://…"),
         None => authority,
     };
-    format!("{scheme}://{authority}{path}")
+    match path.split_once('?') {
+        Some((path, _)) => format!("{scheme}://{authority}{path}?…"),
+        None => format!("{scheme}://{authority}{path}"),
+    }
 }
 
 /// RFC 3986, 2.1.
@@ -294,6 +311,11 @@ mod tests {
                 expected
             );
         }
+        let web = Mirror::parse("https://a.example/x").unwrap();
+        let Place::Web(url) = web.place_with("f.json", Some("a=b/c&d=%3F")).unwrap() else {
+            panic!("it is on the web");
+        };
+        assert_eq!(url.as_str(), "https://a.example/x/f.json?a=b/c&d=%3F");
         let mirror = Mirror::parse("https://u:p%40@a.example/").unwrap();
         assert_eq!(mirror.credentials(), Some(("u", Some("p@"))));
     }
@@ -370,6 +392,9 @@ mod tests {
             "http://user:se/secret@host/",
             "http://secret@host:x/",
             "http://us@er:secret@host/?q",
+            "http://host/x?token=secret",
+            &format!("http://user:{}secret@host/", "long".repeat(100)),
+            &format!("http://user:secret{}@host/", "long".repeat(100)),
         ] {
             assert!(!redacted(text).contains("secret"), "{}", redacted(text));
             if let Err(error) = Mirror::parse(text) {

@@ -22,6 +22,8 @@ const MUCH: u64 = 1 << 20;
 /// What is asked for.
 pub(crate) struct Wanted<'a> {
     pub(crate) path: &'a str,
+    /// What a server is asked beside it.
+    pub(crate) query: Option<&'a str>,
     pub(crate) expected_size: Option<u64>,
     pub(crate) limit: u64,
     pub(crate) condition: Option<&'a Condition>,
@@ -137,7 +139,7 @@ pub(crate) async fn fetch(
     let mut places = Vec::new();
     for (index, text) in mirrors.iter().enumerate() {
         let mirror = Mirror::parse(text)?;
-        let place = mirror.place(wanted.path)?;
+        let place = mirror.place_with(wanted.path, wanted.query)?;
         places.push((index, mirror, place));
     }
     if places.is_empty() {

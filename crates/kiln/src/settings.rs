@@ -9,6 +9,7 @@ use kiln_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Global;
+use crate::commands::config::without_password;
 
 /// Where a setting came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -187,10 +188,13 @@ fn boolean(text: &str) -> Result<bool> {
 /// `debian=URL[,URL] debian-security=URL`.
 fn mirrors(text: &str) -> Result<BTreeMap<String, Vec<String>>> {
     text.split_whitespace()
-        .map(|part| {
+        .zip(1..)
+        .map(|(part, number): (&str, u32)| {
+            // The entry itself is not shown: it may hold a password.
             let (archive, urls) = part
                 .split_once('=')
-                .with_context(|| format!("`{part}` is not of the form ARCHIVE=URL[,URL]"))?;
+                .filter(|(name, _)| !name.contains([':', '/', '@']))
+                .with_context(|| format!("entry {number} is not of the form NAME=URL[,URL]"))?;
             Ok((
                 archive.to_owned(),
                 urls.split(',').map(str::to_owned).collect(),
@@ -380,9 +384,22 @@ fn read(path: &Path) -> Result<Option<File>> {
                 .with_context(|| format!("cannot read settings `{}`", path.display()));
         }
     };
-    let file =
-        toml::from_str(&text).with_context(|| format!("settings file `{}`", path.display()))?;
+    let file = toml::from_str(&text).map_err(|error| {
+        let shown = without_passwords(&error.to_string());
+        anyhow::anyhow!("{shown}").context(format!("settings file `{}`", path.display()))
+    })?;
     Ok(Some(file))
+}
+
+/// A message that quotes the line of a file: without user and password of the addresses in it.
+fn without_passwords(message: &str) -> String {
+    message
+        .split_inclusive([' ', '"', '\'', '`', ',', '\n'])
+        .map(|word| match word.split_once('@') {
+            Some((user, _)) if user.contains(':') => without_password(word),
+            _ => word.to_owned(),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -468,6 +485,34 @@ mod tests {
                 .unwrap();
         assert_eq!(parsed["debian"], ["http://a/debian", "http://b/debian"]);
         assert_eq!(parsed["debian-security"], ["file:/srv/sec"]);
-        assert!(mirrors("http://a").is_err());
+        for wrong in [
+            "http://a",
+            "nvd:https://user:secret@host/x",
+            "https://user:secret@host/?a=b",
+            "nvd=file:/x https://user:secret@host/x",
+        ] {
+            let error = format!("{:#}", mirrors(wrong).unwrap_err());
+            assert!(
+                error.contains("NAME=URL") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_settings_file_that_is_wrong_keeps_its_passwords() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kiln.toml");
+        for text in [
+            "feeds = { nvd = \"https://user:secret@host/x\" }",
+            "feeds = { nvd = [\"https://user:secret@host/x\"",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = format!("{:#}", read(&path).err().unwrap());
+            assert!(
+                error.contains("host/x") && !error.contains("secret"),
+                "{error}"
+            );
+        }
     }
 }

@@ -205,9 +205,9 @@ async fn refresh(
     let mut sink = FeedSink {
         file: part(folder).map_err(local)?,
         kind,
-        name: rest,
+        name: without_query(rest),
     };
-    let what = format!("{kind} {rest}");
+    let what = format!("{kind} {}", without_query(rest));
     let received = client
         .download_changed(
             &[root.to_owned()],
@@ -281,13 +281,17 @@ fn forget_unused(folder: &Path) -> Result<(), AdvisoryError> {
     Ok(())
 }
 
-/// A URL as the root of a mirror and a path below it.
+/// A URL as the root of a mirror and a path below it, with its query.
 fn split(url: &str) -> Result<(&str, &str), &'static str> {
-    let at = url.rfind('/').ok_or("it is no URL")?;
+    let at = without_query(url).rfind('/').ok_or("it is no URL")?;
     match (url.get(..=at), url.get(at + 1..)) {
-        (Some(root), Some(rest)) if !rest.is_empty() => Ok((root, rest)),
+        (Some(root), Some(rest)) if !without_query(rest).is_empty() => Ok((root, rest)),
         _ => Err("it names no file"),
     }
+}
+
+fn without_query(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(path, _)| path)
 }
 
 /// A download into a file that vanishes unless it is kept; it is taken only if it is a feed.

@@ -103,6 +103,13 @@ impl FromStr for PublicationPlace {
                     _ => return Err(format!("`{text}` is no place for a database")),
                 }
             }
+            // `https:/host`: what is wrong with it is not shown, for it may hold a password.
+            _ if ["http:", "https:"]
+                .iter()
+                .any(|scheme| text.starts_with(scheme)) =>
+            {
+                return Err("an address is written `https://HOST/PATH`".to_owned());
+            }
             _ => Self::Folder {
                 directory: text.into(),
                 tag: None,

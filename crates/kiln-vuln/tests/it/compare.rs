@@ -280,3 +280,33 @@ fn settings_files_and_sizes() {
         "{of:?}"
     );
 }
+
+#[test]
+fn what_could_not_be_read_makes_numbers_a_lower_bound() {
+    let whole = image("one", vec![component(ComponentKind::Deb, "a", "1")]);
+    let mut part = whole.clone();
+    part.incomplete.push(kiln_types::Incomplete {
+        place: "app.jar".to_owned(),
+        reason: "torn".to_owned(),
+    });
+    let none = crate::gate::findings(Vec::new());
+    let row = |inventory: &Inventory| {
+        let side = Subject {
+            findings: Some(&none),
+            ..subject(inventory)
+        };
+        let one = Subject {
+            findings: Some(&none),
+            ..subject(&whole)
+        };
+        let compared = compare(one, side, &Filter::default());
+        let text = markdown(&sheet(&compared));
+        text.lines()
+            .find(|line| line.starts_with("| vulnerabilities"))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(!row(&whole).contains("at least"));
+    let said = row(&part);
+    assert!(said.contains("at least"), "{said}");
+}

@@ -443,6 +443,30 @@ fn osv_ranges_that_hold_nothing_add_nothing() {
     );
 }
 
+/// Go's zero time is written where no time is known: it is none, and nothing was known since then.
+#[test]
+fn attack_a_date_of_the_year_one_is_none() {
+    for (published, is) in [
+        ("0001-01-01T00:00:00Z", None),
+        ("1969-12-31T23:59:59Z", None),
+        ("2026-01-01T00:00:00.5Z", Some("2026-01-01T00:00:00Z")),
+        ("tomorrow", None),
+    ] {
+        let record = serde_json::json!({
+            "id": "GHSA-1", "published": published,
+            "affected": [{ "package": { "ecosystem": "npm", "name": "a" }, "versions": ["1"] }],
+        });
+        let mut set = AdvisorySet::new();
+        read_osv("a.json", record.to_string().as_bytes(), &mut set).unwrap();
+        let found = set.vulnerability("GHSA-1").unwrap().unwrap().published;
+        assert_eq!(
+            found.map(|date| date.to_string()).as_deref(),
+            is,
+            "{published}"
+        );
+    }
+}
+
 #[test]
 fn attack_a_record_of_very_many_names_is_refused_by_its_id() {
     let names = |count: usize| {

@@ -60,16 +60,23 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<(), Failure> {
 /// No password in an output: user and password leave every URL.
 fn redact(value: &mut serde_json::Value) {
     match value {
-        serde_json::Value::String(text) => {
-            if let (Some(scheme), Some(at)) = (text.find("://"), text.rfind('@'))
-                && at > scheme
-            {
-                *text = format!("{}***@{}", &text[..scheme + 3], &text[at + 1..]);
-            }
-        }
+        serde_json::Value::String(text) => *text = without_password(text),
         serde_json::Value::Array(items) => items.iter_mut().for_each(redact),
         serde_json::Value::Object(map) => map.values_mut().for_each(redact),
         _ => {}
+    }
+}
+
+/// An address without user and password: `https://user:password@host/`, or `user:password@host:port`
+/// as proxies are sometimes written.
+pub(crate) fn without_password(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    match before.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://***@{host}"),
+        None if before.contains(':') => format!("***@{host}"),
+        None => text.to_owned(),
     }
 }
 
@@ -79,11 +86,11 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
-        let mut value = serde_json::json!({ "a": ["http://me:secret@mirror/debian"], "b": "x@y" });
+        let mut value = serde_json::json!({ "a": ["http://me:secret@mirror/debian"], "b": "x@y", "c": "me:secret@proxy:3128" });
         redact(&mut value);
         assert_eq!(
             value,
-            serde_json::json!({ "a": ["http://***@mirror/debian"], "b": "x@y" })
+            serde_json::json!({ "a": ["http://***@mirror/debian"], "b": "x@y", "c": "***@proxy:3128" })
         );
     }
 }

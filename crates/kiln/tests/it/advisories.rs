@@ -400,3 +400,57 @@ fn two_updates_wait_for_each_other() {
     }
     world.environment.run(&["db", "verify"]).success();
 }
+
+#[test]
+fn the_address_of_a_feed_may_have_a_query_which_nobody_is_shown() {
+    let world = World::new();
+    let address = world.server.url().replace("http://", "http://user:hidden@");
+    let settings = world.environment.read("kiln.toml");
+    let settings = settings.replace("/kev.json\"", "/kev.json?token=hidden&of=a/b\"");
+    let settings = settings.replace(&world.server.url(), &address);
+    world.environment.write("kiln.toml", settings);
+    for _ in 0..2 {
+        let run = world.update();
+        assert_eq!(run.code, Some(0), "{run}");
+        assert!(!format!("{run}").contains("hidden"), "{run}");
+    }
+    assert_eq!(world.server.count("/kev.json?token=hidden&of=a/b"), 2);
+    assert!(!world.status().to_string().contains("hidden"));
+    // Nor in what goes wrong.
+    world.server.fault("kev.json", ServerFault::Status(404));
+    let said = world.update().failure(1);
+    assert!(
+        said.contains("kev.json?…") && !said.contains("hidden"),
+        "{said}"
+    );
+    for (feeds, source) in [
+        ("kev:http://user:hidden@host/kev.json", "feeds"),
+        ("", "http:/user:hidden@host/"),
+        ("", "http://user:hidden@localhost:1/"),
+    ] {
+        let mut command = world
+            .environment
+            .command(&["db", "update", "--source", source]);
+        if !feeds.is_empty() {
+            command.env("KILN_FEEDS", feeds);
+        }
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.is_empty() && !said.contains("hidden"), "{said}");
+    }
+}
+
+#[test]
+fn attack_a_pipe_in_the_place_of_a_database() {
+    let world = World::new();
+    let pipe = world.environment.work().join("pipe.db");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    // Nobody ever writes into it: opening it would wait for ever.
+    let said = world
+        .environment
+        .run(&["db", "import", "pipe.db", "--unsigned"])
+        .failure(1);
+    assert!(said.contains("it is no regular file"), "{said}");
+}

@@ -225,3 +225,103 @@ fn exit_codes_tell_no_image_from_a_lying_one_and_from_a_partial_answer() {
     let run = world.kiln(&["sbom", "oci:layout"]);
     assert_eq!(run.code, Some(4), "{run}");
 }
+
+/// A layout that lists images: for each the platform that the index says and the architecture that
+/// the configuration says, and a word that makes two of one platform differ.
+fn layout(folder: &std::path::Path, images: &[(&str, &str, &str)]) {
+    let blobs = folder.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    let put = |kind: &str, value: serde_json::Value| {
+        let bytes = serde_json::to_vec(&value).unwrap();
+        let digest = kiln_types::Digest::of(&bytes);
+        fs::write(blobs.join(digest.hex()), &bytes).unwrap();
+        serde_json::json!({
+            "mediaType": format!("application/vnd.oci.image.{kind}"),
+            "digest": digest,
+            "size": bytes.len(),
+        })
+    };
+    let listed: Vec<_> = images
+        .iter()
+        .map(|(said, is, word)| {
+            let config = put(
+                "config.v1+json",
+                serde_json::json!({
+                    "architecture": is,
+                    "os": "linux",
+                    "author": word,
+                    "rootfs": { "type": "layers", "diff_ids": [] },
+                }),
+            );
+            let mut manifest = put(
+                "manifest.v1+json",
+                serde_json::json!({ "schemaVersion": 2, "config": config, "layers": [] }),
+            );
+            manifest["platform"] = serde_json::json!({ "os": "linux", "architecture": said });
+            manifest
+        })
+        .collect();
+    let index = put(
+        "index.v1+json",
+        serde_json::json!({ "schemaVersion": 2, "manifests": listed }),
+    );
+    let root = serde_json::json!({ "schemaVersion": 2, "manifests": [index] });
+    fs::write(folder.join("index.json"), root.to_string()).unwrap();
+    fs::write(
+        folder.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )
+    .unwrap();
+}
+
+#[test]
+fn attack_platforms_that_engines_would_choose_otherwise() {
+    let environment = kiln_testkit::Environment::new(env!("CARGO_BIN_EXE_kiln"));
+    let sbom = |images: &[(&str, &str, &str)], platform: &[&str]| {
+        layout(&environment.work().join("layout"), images);
+        environment.run(&[&["sbom", "oci:layout"], platform].concat())
+    };
+    let two = [("amd64", "amd64", "a"), ("arm64", "arm64", "b")];
+    sbom(&two, &[]).success();
+    // The index names another platform than the image is of.
+    let lies = [("amd64", "arm64", "a"), ("arm64", "arm64", "b")];
+    let said = sbom(&lies, &[]).failure(4);
+    assert!(
+        said.contains("of linux/amd64, and its configuration of linux/arm64"),
+        "{said}"
+    );
+    // Two images of one platform: an engine may take either.
+    let double = [
+        ("amd64", "amd64", "a"),
+        ("amd64", "amd64", "b"),
+        ("arm64", "arm64", "c"),
+    ];
+    for platform in [&[][..], &["--platform", "amd64"]] {
+        let said = sbom(&double, platform).failure(4);
+        assert!(
+            said.contains("several images of the platform `linux/amd64`"),
+            "{said}"
+        );
+    }
+    sbom(&double, &["--platform", "linux/arm64"]).success();
+}
+
+#[test]
+fn a_path_without_a_prefix_is_answered_with_the_one_it_needs() {
+    let environment = kiln_testkit::Environment::new(env!("CARGO_BIN_EXE_kiln"));
+    layout(&environment.work().join("layout"), &[]);
+    fs::create_dir(environment.work().join("root")).unwrap();
+    environment.write("app.tar", "");
+    environment.write("app.cdx.json", "{}");
+    for (path, place) in [
+        ("layout", "oci:layout"),
+        ("./root", "rootfs:./root"),
+        ("app.tar", "docker-archive:app.tar"),
+        ("app.cdx.json", "sbom:app.cdx.json"),
+    ] {
+        let said = environment.run(&["sbom", path]).failure(64);
+        assert!(said.contains(&format!("did you mean `{place}`?")), "{said}");
+    }
+    let said = environment.run(&["sbom", "nowhere"]).failure(64);
+    assert!(!said.contains("did you mean"), "{said}");
+}
