@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kiln_types::{Component, DistributionFact, Purl};
+use kiln_types::{Component, ComponentKind, DistributionFact, Purl};
 
 use crate::assemble::text;
 use crate::tree::Tree;
@@ -81,12 +81,33 @@ fn unquoted(value: &str) -> String {
     text
 }
 
+/// Whether it is the start program that kiln puts into images: a package in the form of the
+/// distribution, and none of its packages. No advisory of the distribution speaks of it.
+fn is_own(component: &Component) -> bool {
+    component.kind == ComponentKind::Deb
+        && component.name == "kiln-start"
+        && component.supplier.as_deref() == Some("kiln")
+}
+
 /// The package URL of a distribution's package: architecture and distribution as qualifiers.
 pub(crate) fn system_purl(
     component: &Component,
     distribution: Option<&DistributionFact>,
     usual: &str,
 ) -> Option<Purl> {
+    if is_own(component) {
+        let purl = Purl::new(
+            component.kind.as_str(),
+            Some("kiln"),
+            &component.name,
+            Some(&component.version),
+        )
+        .ok()?;
+        return match &component.architecture {
+            Some(architecture) => purl.with("arch", architecture).ok(),
+            None => Some(purl),
+        };
+    }
     let id = distribution.map_or(usual, |distribution| distribution.id.as_str());
     let mut purl = Purl::new(
         component.kind.as_str(),

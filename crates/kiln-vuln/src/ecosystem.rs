@@ -124,6 +124,16 @@ pub fn question(
         return Err(Unasked::NoVersion);
     }
     let ecosystem = match component.kind {
+        // What kiln itself puts into images is in the form of a distribution and none of its packages.
+        ComponentKind::Deb
+            if component.name == "kiln-start"
+                && component
+                    .purl
+                    .as_ref()
+                    .is_some_and(|purl| purl.namespace() == Some("kiln")) =>
+        {
+            return Err(Unasked::NoAdvisories);
+        }
         ComponentKind::Deb | ComponentKind::Apk => {
             let of_purl = component.purl.as_ref().and_then(of_qualifier);
             // What a package URL says of another distribution the one around it does not answer.
