@@ -112,7 +112,9 @@ fn day(text: &str) -> Option<Timestamp> {
 /// One id a line, `exp:DATE` behind it, `#` before what is for people.
 fn plain(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Vec<Allowance> {
     let mut entries = Vec::new();
+    // The lines of remarks above an entry, and of those whether the next line goes on.
     let mut comment = String::new();
+    let mut is_remark = false;
     let mut offset = 0_usize;
     for (index, line) in document.text.split('\n').enumerate() {
         let start = offset;
@@ -137,9 +139,17 @@ fn plain(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Vec<Allowanc
         };
         let mut words = said.split_whitespace();
         let Some(id) = words.next() else {
-            comment = remark.unwrap_or_default().to_owned();
+            match (remark, is_remark) {
+                (Some(remark), true) => {
+                    comment.push(' ');
+                    comment.push_str(remark);
+                }
+                (remark, _) => remark.unwrap_or_default().clone_into(&mut comment),
+            }
+            is_remark = remark.is_some();
             continue;
         };
+        is_remark = false;
         let mut expires = None;
         for word in words {
             match word.strip_prefix("exp:") {
