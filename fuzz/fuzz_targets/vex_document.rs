@@ -56,6 +56,7 @@ fn image() -> (Inventory, Findings) {
         suppressed: None,
     };
     let findings = Findings {
+        filter: None,
         at: None,
         subject,
         distribution: None,

@@ -302,12 +302,59 @@ impl DayFact {
     }
 }
 
+/// That not all findings are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterFact {
+    /// Only these levels, the worst first; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<RiskLevel>,
+    /// Only those that an update cures, or only those that none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixable: Option<bool>,
+    /// Only these kinds of packages, sorted; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// How many findings to act on there are of each level, shown or not.
+    pub counts: LevelCounts,
+    /// How many findings to act on are not shown.
+    pub hidden: u64,
+    /// How many suppressed ones are not.
+    pub hidden_suppressed: u64,
+}
+
+impl fmt::Display for FilterFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let levels: Vec<&str> = self.levels.iter().map(|level| level.as_str()).collect();
+        let fixable = match self.fixable {
+            Some(true) => "with a fix",
+            Some(false) => "without a fix",
+            None => "",
+        };
+        let parts = [levels.join(", "), fixable.to_owned(), self.kinds.join(", ")];
+        let parts: Vec<&str> = parts
+            .iter()
+            .map(String::as_str)
+            .filter(|part| !part.is_empty())
+            .collect();
+        write!(
+            f,
+            "{} findings and {} suppressed ones are hidden: only {} are shown",
+            self.hidden,
+            self.hidden_suppressed,
+            parts.join("; ")
+        )
+    }
+}
+
 /// What is wrong with one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
     /// What was known on a past day, where that was asked; none for what is known by the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<DayFact>,
+    /// Which findings stand here, where not all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterFact>,
     /// Which image.
     pub subject: Subject,
     /// Its distribution.
@@ -345,7 +392,16 @@ impl Findings {
             .filter(|finding| finding.suppressed.is_some())
     }
 
-    /// How many to act on of each level.
+    /// How many to act on of each level, those that a filter hides among them.
+    #[must_use]
+    pub fn all_counts(&self) -> LevelCounts {
+        match &self.filter {
+            Some(filter) => filter.counts,
+            None => self.counts(),
+        }
+    }
+
+    /// How many to act on of each level stand here.
     #[must_use]
     pub fn counts(&self) -> LevelCounts {
         let mut counts = LevelCounts::default();

@@ -51,8 +51,8 @@ pub use distribution::{
 pub use error::{Classify, ErrorClass};
 pub use file_entry::{EntryKind, FileEntry, RelativePath, RelativePathError};
 pub use findings::{
-    Affected, Blind, DatabaseFact, DayFact, Finding, Findings, LevelCounts, Suppression, Undated,
-    UndatedPart,
+    Affected, Blind, DatabaseFact, DayFact, FilterFact, Finding, Findings, LevelCounts,
+    Suppression, Undated, UndatedPart,
 };
 pub use inventory::{
     AccountFact, Component, ComponentId, ComponentKind, DirectoryFact, DistributionFact, Evidence,

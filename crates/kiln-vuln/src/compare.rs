@@ -21,6 +21,7 @@ use crate::ecosystem::{of_distribution, scheme_of};
 use crate::support::{last_day, runtimes};
 use crate::version::{Scheme, compare as order, sorted};
 
+pub use crate::filter::Filter;
 pub use sheet::{Sheet, Table, sheet};
 pub use write::{html, markdown};
 
@@ -33,17 +34,6 @@ pub struct Subject<'a> {
     pub findings: Option<&'a Findings>,
     /// The ends of support that the advisories know.
     pub ends: &'a [EndOfLife],
-}
-
-/// What is looked at.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Only vulnerabilities of these levels; empty: all.
-    pub levels: Vec<RiskLevel>,
-    /// Only those that an update cures, or only those that none does.
-    pub fixable: Option<bool>,
-    /// Only packages of these kinds; empty: all.
-    pub kinds: Vec<ComponentKind>,
 }
 
 /// A runtime that no package of the distribution owns.
@@ -243,14 +233,8 @@ pub fn compare(from: Subject<'_>, to: Subject<'_>, filter: &Filter) -> Compariso
 /// The findings to act on that the filter lets through.
 fn found<'a>(subject: Subject<'a>, filter: &Filter) -> Option<impl Iterator<Item = &'a Finding>> {
     let filter = filter.clone();
-    Some(subject.findings?.active().filter(move |finding| {
-        let kind = |kind: &ComponentKind| kind.as_str() == finding.kind;
-        (filter.levels.is_empty() || filter.levels.contains(&finding.level))
-            && filter
-                .fixable
-                .is_none_or(|wanted| finding.is_fixable() == wanted)
-            && (filter.kinds.is_empty() || filter.kinds.iter().any(kind))
-    }))
+    let shown = subject.findings?.active();
+    Some(shown.filter(move |finding| filter.shows(finding)))
 }
 
 /// What makes two findings the same: the vulnerability in the package, whatever its version.

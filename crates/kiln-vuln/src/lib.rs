@@ -11,6 +11,7 @@ pub mod compare;
 pub mod database;
 pub mod ecosystem;
 pub mod feed;
+pub mod filter;
 pub mod gate;
 pub mod matching;
 mod rating;
@@ -27,5 +28,6 @@ pub use database::{
     write_database,
 };
 pub use feed::FeedError;
+pub use filter::Filter;
 pub use matching::{match_inventory, match_inventory_at};
 pub use version::{Scheme, compare};

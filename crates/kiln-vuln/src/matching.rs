@@ -148,6 +148,7 @@ fn matched<A: Advisories>(
     }
     Ok(Findings {
         at: day,
+        filter: None,
         subject: inventory.subject.clone(),
         distribution: inventory.distribution.clone(),
         database,

@@ -17,9 +17,10 @@ mod read;
 mod write;
 
 pub use apply::{VexOptions, VexOutcome, VexVerdict, apply};
+pub use image::image_purl;
 pub use product::Target;
 pub use read::{MAX_VEX, read_vex};
-pub use write::{VexHead, check_statement, merge_vex, write_openvex};
+pub use write::{StatementMistake, VexHead, check_statement, merge_vex, write_openvex};
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -12,7 +12,7 @@ use kiln_inventory::{
     Image, NoMemory, Place, ScanLimits, Transport, open, open_index, open_project,
 };
 use kiln_pipeline::RememberedLayers;
-use kiln_types::{BlobSource, Digest, Inventory};
+use kiln_types::{BlobSource, Digest, Inventory, Subject};
 
 use crate::context::Context;
 use crate::engine;
@@ -77,6 +77,22 @@ pub(crate) fn inventories(
             .map(|image| read(context, image))
             .collect(),
     }
+}
+
+/// The images that an IMAGE argument names, one a platform, or the one of the platform that is asked
+/// for: who they are, without reading what is in them.
+pub(crate) fn subjects(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+) -> Result<Vec<Subject>, Failure> {
+    Ok(match opened(context, image)? {
+        Opened::Document(inventory) => vec![inventory.subject],
+        Opened::Images(images, _file) if platform.is_some() || images.is_empty() => {
+            vec![chosen(image, images, platform)?.subject]
+        }
+        Opened::Images(images, _file) => images.into_iter().map(|image| image.subject).collect(),
+    })
 }
 
 /// The references by which whoever asks knows an image: the one that he named it by, and further

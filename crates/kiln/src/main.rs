@@ -14,6 +14,7 @@ mod gating;
 mod images;
 mod loading;
 mod memory;
+mod only;
 mod progress;
 mod render;
 mod run_settings;

@@ -7,6 +7,25 @@ use std::path::Path;
 
 use kiln_types::{Diagnostic, Severity};
 
+/// A document for programs, with the version of its form. All begin with 1; the number changes when a
+/// field changes its meaning.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Versioned<'a, T> {
+    format: u32,
+    #[serde(flatten)]
+    document: &'a T,
+}
+
+impl<'a, T> Versioned<'a, T> {
+    /// A document in the first version of its form.
+    pub(crate) const fn new(document: &'a T) -> Self {
+        Self {
+            format: 1,
+            document,
+        }
+    }
+}
+
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ColorChoice {

@@ -1,7 +1,9 @@
 //! The schema of everything that `--json` prints, committed as `schemas/cli.json`, and that of the
 //! list of cuts in images, `schemas/cut.json`.
 
+mod findings;
 mod images;
+mod inventory;
 
 use std::collections::BTreeMap;
 
@@ -25,9 +27,13 @@ fn schema() -> Value {
         "compare": generator.subschema_for::<images::Comparison>(),
         "db": generator.subschema_for::<db::DbAnswer>(),
         "diff": generator.subschema_for::<diff::DiffAnswer>(),
+        "explain": generator.subschema_for::<findings::Explanation>(),
         "error": generator.subschema_for::<crate::failure::ErrorAnswer>(),
         "gate": generator.subschema_for::<images::Verdicts>(),
         "lock": generator.subschema_for::<lock::LockAnswer>(),
+        "quickview": generator.subschema_for::<inventory::Inventory>(),
+        "sbom": generator.subschema_for::<inventory::Inventory>(),
+        "scan": generator.subschema_for::<findings::Findings>(),
         "score": generator.subschema_for::<images::Score>(),
         "show --cut": generator.subschema_for::<show::CutAnswer>(),
         "show --packages": generator.subschema_for::<show::PackagesAnswer>(),

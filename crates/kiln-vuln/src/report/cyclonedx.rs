@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use kiln_types::{Affected, Finding, Findings, FixState, RiskLevel, Suppression};
+use kiln_types::{Affected, Digest, Finding, Findings, FixState, RiskLevel, Suppression};
 use serde_json::{Map, Value, json};
 
-use super::cure;
+use super::{cure, not_known, notes};
+use crate::vex::image_purl;
 
 /// The document.
 #[must_use]
@@ -30,22 +31,59 @@ pub fn cyclonedx_vex(findings: &Findings, version: &str) -> Value {
         })
         .collect();
     let vulnerabilities: Vec<Value> = findings.findings.iter().map(vulnerability).collect();
-    json!({
+    let subject = &findings.subject;
+    let mut image = json!({
+        "type": "container",
+        "bom-ref": "image",
+        "name": subject.name,
+    });
+    if let Some(fields) = image.as_object_mut() {
+        if let Some(digest) = subject.manifest.or(subject.config) {
+            fields.insert("version".to_owned(), json!(digest));
+        }
+        if let Some(purl) = image_purl(subject) {
+            fields.insert("purl".to_owned(), json!(purl));
+        }
+    }
+    let told = notes(findings).into_iter().chain(not_known(findings));
+    let told: Vec<Value> = told
+        .map(|line| json!({ "name": "kiln:note", "value": line }))
+        .collect();
+    let mut metadata = json!({
+        "timestamp": findings.database.built.to_string(),
+        "tools": { "components": [{ "type": "application", "name": "kiln", "version": version }] },
+        "component": image,
+    });
+    if let (false, Some(metadata)) = (told.is_empty(), metadata.as_object_mut()) {
+        metadata.insert("properties".to_owned(), told.into());
+    }
+    let mut document = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": {
-            "timestamp": findings.database.built.to_string(),
-            "tools": { "components": [{ "type": "application", "name": "kiln", "version": version }] },
-            "component": {
-                "type": "container",
-                "bom-ref": "image",
-                "name": findings.subject.name,
-            },
-        },
+        "metadata": metadata,
         "components": components,
         "vulnerabilities": vulnerabilities,
-    })
+    });
+    let serial = serial(&document);
+    if let Some(document) = document.as_object_mut() {
+        document.insert("serialNumber".to_owned(), serial.into());
+    }
+    document
+}
+
+/// A UUID made of what the document says (RFC 9562, version 8): equal documents have equal ones.
+fn serial(document: &Value) -> String {
+    let hex = Digest::of(document.to_string().as_bytes()).hex();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!(
+        "urn:uuid:{}-{}-8{}-a{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(13, 16),
+        part(17, 20),
+        part(20, 32)
+    )
 }
 
 /// One for each component, so that it can be named.

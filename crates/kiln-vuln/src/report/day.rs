@@ -50,6 +50,31 @@ pub fn of_day(findings: &Findings) -> Vec<String> {
     out
 }
 
+/// What a reader of a report must know before its findings, in sentences: the day that was asked
+/// about, and that a filter hides some.
+#[must_use]
+pub fn notes(findings: &Findings) -> Vec<String> {
+    let filter = findings.filter.as_ref();
+    let mut out = of_day(findings);
+    out.extend(filter.map(ToString::to_string));
+    out
+}
+
+/// What is not known of the image, in sentences. Where there is such a thing, "none found" means
+/// nothing.
+#[must_use]
+pub fn not_known(findings: &Findings) -> Vec<String> {
+    let blind = findings.blind.iter().map(|blind| {
+        format!(
+            "not known: {} components of {}: {}",
+            blind.components, blind.ecosystem, blind.reason
+        )
+    });
+    let missed = findings.incomplete.iter();
+    let missed = missed.map(|missed| format!("not read: {}: {}", missed.place, missed.reason));
+    blind.chain(missed).collect()
+}
+
 /// Whether findings of a past day say all that was known; those of no day do.
 #[must_use]
 pub fn is_day_known(findings: &Findings) -> bool {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use kiln_types::{Finding, Findings, RiskLevel, Timestamp};
 
 use super::sarif::link;
-use super::{Group, escape, fraction, of_day, remedy};
+use super::{Group, escape, fraction, notes, remedy};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;\
 color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}\
@@ -49,11 +49,11 @@ pub fn html(findings: &Findings, now: Timestamp) -> String {
          <meta name=\"viewport\" content=\"width=device-width\"><title>Vulnerabilities in {name}</title>\
          <style>{STYLE}</style></head><body><main>\n<h1>Vulnerabilities in {name}</h1>\n\
          <p>{} in {} components, by the advisories of {}.</p>\n",
-        escape(&findings.counts().to_string()),
+        escape(&findings.all_counts().to_string()),
         findings.components,
         findings.database.built
     );
-    for line in of_day(findings) {
+    for line in notes(findings) {
         let _ = writeln!(out, "<p class=\"warn\">{}</p>", escape(&line));
     }
     for blind in &findings.blind {

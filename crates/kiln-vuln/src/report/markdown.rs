@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kiln_types::Findings;
 
 use super::sarif::link;
-use super::{Group, of_day, remedy};
+use super::{Group, notes, remedy};
 
 /// The report.
 #[must_use]
@@ -15,11 +15,11 @@ pub fn markdown(findings: &Findings) -> String {
     let _ = writeln!(
         out,
         "{} in {} components, by the advisories of {}.\n",
-        findings.counts(),
+        findings.all_counts(),
         findings.components,
         findings.database.built
     );
-    for line in of_day(findings) {
+    for line in notes(findings) {
         let _ = writeln!(out, "> {}\n", cell(&line));
     }
     for blind in &findings.blind {
@@ -30,6 +30,10 @@ pub fn markdown(findings: &Findings) -> String {
             cell(&blind.ecosystem),
             cell(&blind.reason)
         );
+    }
+    for missed in &findings.incomplete {
+        let (place, reason) = (cell(&missed.place), cell(&missed.reason));
+        let _ = writeln!(out, "> **Not read:** {place}: {reason}\n");
     }
     for group in Group::ALL {
         let list: Vec<_> = group.findings(findings).collect();

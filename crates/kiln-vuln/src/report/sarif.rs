@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Finding, Findings, RiskLevel};
 use serde_json::{Value, json};
 
-use super::{cure, score};
+use super::{cure, not_known, notes, score};
 
 /// The document.
 #[must_use]
@@ -20,17 +20,38 @@ pub fn sarif(findings: &Findings, version: &str) -> Value {
         .iter()
         .map(|finding| result(findings, finding, &places))
         .collect();
+    let mut run = json!({
+        "tool": { "driver": {
+            "name": "kiln",
+            "version": version,
+            "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
+        }},
+        "results": results,
+    });
+    if let (Some(invocation), Some(run)) = (invocation(findings), run.as_object_mut()) {
+        run.insert("invocations".to_owned(), json!([invocation]));
+    }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "kiln",
-                "version": version,
-                "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
-            }},
-            "results": results,
-        }],
+        "runs": [run],
+    })
+}
+
+/// What a reader must know besides the results, where there is something.
+fn invocation(findings: &Findings) -> Option<Value> {
+    let notifications: Vec<Value> = [("note", notes(findings)), ("warning", not_known(findings))]
+        .into_iter()
+        .flat_map(|(level, lines)| {
+            let notification = move |line| json!({ "level": level, "message": { "text": line } });
+            lines.into_iter().map(notification)
+        })
+        .collect();
+    (!notifications.is_empty()).then(|| {
+        json!({
+            "executionSuccessful": true,
+            "toolExecutionNotifications": notifications,
+        })
     })
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use kiln_types::{Findings, RiskLevel};
+use kiln_types::{Finding, Findings, RiskLevel};
 use serde_json::{Value, json};
 
 use super::sarif::link;
-use super::{cure, escape, remedy};
+use super::{cure, escape, is_day_known, not_known, notes, remedy};
 
 /// GitLab's report. It has no place for suppressed findings, which are left out.
 #[must_use]
@@ -38,7 +38,7 @@ pub fn gitlab(findings: &Findings, version: &str) -> Value {
             json!({
                 "id": format!("{}:{}:{}:{id}", finding.kind, finding.package, finding.version),
                 "name": format!("{id} in {}", finding.package),
-                "description": finding.vulnerability.summary,
+                "description": description(finding),
                 "severity": level,
                 "solution": match &finding.fixed_version {
                     Some(fixed) => format!("Upgrade {} to {fixed}", finding.package),
@@ -66,25 +66,53 @@ pub fn gitlab(findings: &Findings, version: &str) -> Value {
     // The time of the data, not of the clock: the same scan gives the same report.
     let date = findings.database.built.to_string();
     let date = date.trim_end_matches('Z');
-    json!({
-        "version": "15.0.7",
-        "scan": {
-            "analyzer": scanner,
-            "scanner": scanner,
-            "type": "container_scanning",
-            "start_time": date,
-            "end_time": date,
-            "status": "success",
-        },
-        "vulnerabilities": list,
-    })
+    let mut scan = json!({
+        "analyzer": scanner,
+        "scanner": scanner,
+        "type": "container_scanning",
+        "start_time": date,
+        "end_time": date,
+        "status": "success",
+    });
+    let messages: Vec<Value> = [("info", notes(findings)), ("warn", not_known(findings))]
+        .into_iter()
+        .flat_map(|(level, lines)| {
+            let message = move |line| json!({ "level": level, "value": line });
+            lines.into_iter().map(message)
+        })
+        .collect();
+    if let (false, Some(scan)) = (messages.is_empty(), scan.as_object_mut()) {
+        scan.insert("messages".to_owned(), messages.into());
+    }
+    json!({ "version": "15.0.7", "scan": scan, "vulnerabilities": list })
 }
 
-/// JUnit: one case a finding; suppressed ones are skipped, and what the database is blind to fails.
+/// What it is; of many vulnerabilities a distribution says nothing but that they are there.
+fn description(finding: &Finding) -> String {
+    match finding.vulnerability.summary.as_str() {
+        "" => format!(
+            "{} {} is affected by {} ({}): {}",
+            finding.package,
+            finding.version,
+            finding.vulnerability.id,
+            finding.level,
+            cure(finding)
+        ),
+        summary => summary.to_owned(),
+    }
+}
+
+/// JUnit: one case a finding; suppressed ones are skipped, and what is not known fails. An image with
+/// nothing to act on has one case that passes, for a report without any says as little as none.
 #[must_use]
 pub fn junit(findings: &Findings) -> String {
-    let failures = findings.active().count() + findings.blind.len();
-    let total = findings.findings.len() + findings.blind.len();
+    let mut unknown = not_known(findings);
+    if !is_day_known(findings) {
+        unknown.push("not known: no date says what was known on that day".to_owned());
+    }
+    let failures = findings.active().count() + unknown.len();
+    let is_clean = failures == 0;
+    let total = findings.findings.len() + unknown.len() + usize::from(is_clean);
     let skipped = findings.suppressed().count();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let name = escape(&findings.subject.name);
@@ -92,6 +120,22 @@ pub fn junit(findings: &Findings) -> String {
         out,
         "<testsuites><testsuite name=\"{name}\" tests=\"{total}\" failures=\"{failures}\" skipped=\"{skipped}\">"
     );
+    let notes = notes(findings);
+    if !notes.is_empty() {
+        out.push_str("  <properties>\n");
+        for note in notes {
+            let note = escape(&note);
+            let _ = writeln!(out, "    <property name=\"note\" value=\"{note}\"/>");
+        }
+        out.push_str("  </properties>\n");
+    }
+    if is_clean {
+        let count = findings.components;
+        let _ = writeln!(
+            out,
+            "  <testcase classname=\"{name}\" name=\"no vulnerability to act on in {count} components\"/>"
+        );
+    }
     for finding in &findings.findings {
         let class = escape(&format!("{} {}", finding.package, finding.version));
         let id = escape(&finding.vulnerability.id);
@@ -106,12 +150,11 @@ pub fn junit(findings: &Findings) -> String {
             "  <testcase classname=\"{class}\" name=\"{id} ({level})\">{body}</testcase>"
         );
     }
-    for blind in &findings.blind {
-        let ecosystem = escape(&blind.ecosystem);
-        let reason = escape(&blind.reason);
+    for line in unknown {
+        let line = escape(&line);
         let _ = writeln!(
             out,
-            "  <testcase classname=\"{ecosystem}\" name=\"advisories\"><failure type=\"blind\" message=\"{reason}\"/></testcase>"
+            "  <testcase classname=\"{name}\" name=\"{line}\"><failure type=\"unknown\" message=\"{line}\"/></testcase>"
         );
     }
     out.push_str("</testsuite></testsuites>\n");

@@ -1,6 +1,31 @@
 //! Names of images, taken apart so that their spellings can be compared.
 
-use kiln_types::Purl;
+use std::collections::BTreeMap;
+
+use kiln_types::{Purl, Subject};
+
+/// The package URL of an image: its name and the digest of its manifest, or of its configuration;
+/// none for what has no digest.
+#[must_use]
+pub fn image_purl(subject: &Subject) -> Option<Purl> {
+    let digest = subject.manifest.or(subject.config)?;
+    let reference = subject.name.split('@').next().unwrap_or_default();
+    let (path, last) = match reference.rsplit_once('/') {
+        Some((path, last)) => (Some(path), last),
+        None => (None, reference),
+    };
+    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+    let name = name.to_lowercase();
+    let mut qualifiers = BTreeMap::new();
+    if let Some(path) = path {
+        qualifiers.insert("repository_url".to_owned(), format!("{path}/{name}"));
+    }
+    if !tag.is_empty() {
+        qualifiers.insert("tag".to_owned(), tag.to_owned());
+    }
+    let digest = digest.to_string();
+    Purl::build("oci", None, &name, Some(&digest), qualifiers, None).ok()
+}
 
 /// Whether a name is one for images.
 pub(super) fn is_of_image(name: &str) -> bool {

@@ -21,40 +21,59 @@ pub struct VexHead {
     pub tooling: String,
 }
 
+/// The rule of OpenVEX 0.2.0 that a statement breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StatementMistake {
+    /// There is no id.
+    #[error("it names no vulnerability")]
+    Id,
+    /// There is no product.
+    #[error("it names no product")]
+    Product,
+    /// The word is none of OpenVEX.
+    #[error("the justification `{0}` is none of {words}", words = JUSTIFICATIONS.join(", "))]
+    Justification(String),
+    /// Not affected, without a word why.
+    #[error("`not_affected` needs a justification or an impact statement")]
+    NoReason,
+    /// Affected, without a word what to do.
+    #[error("`affected` needs an action statement")]
+    NoAction,
+    /// This status has no reason.
+    #[error("`{0}` has neither justification nor impact statement")]
+    Reason(VexStatus),
+    /// This status asks for no action.
+    #[error("`{0}` has no action statement")]
+    Action(VexStatus),
+}
+
 /// A statement that breaks a rule of OpenVEX 0.2.0, as it would be written.
 ///
 /// # Errors
 /// The rule.
-pub fn check_statement(statement: &VexStatement) -> Result<(), String> {
+pub fn check_statement(statement: &VexStatement) -> Result<(), StatementMistake> {
     let has_reason = !statement.justification.is_empty() || !statement.impact.is_empty();
     let status = statement.status;
     if statement.ids.is_empty() {
-        return Err("it names no vulnerability".to_owned());
+        return Err(StatementMistake::Id);
     }
     if statement.products.is_empty() {
-        return Err("it names no product".to_owned());
+        return Err(StatementMistake::Product);
     }
     let word = statement.justification.as_str();
     if !word.is_empty() && !JUSTIFICATIONS.contains(&word) {
-        let known = JUSTIFICATIONS.join(", ");
-        return Err(format!("the justification `{word}` is none of {known}"));
+        return Err(StatementMistake::Justification(word.to_owned()));
     }
     match status {
-        VexStatus::NotAffected if !has_reason => {
-            Err("`not_affected` needs a justification or an impact statement".to_owned())
-        }
-        VexStatus::Affected if statement.action.is_empty() => {
-            Err("`affected` needs an action statement".to_owned())
-        }
+        VexStatus::NotAffected if !has_reason => Err(StatementMistake::NoReason),
+        VexStatus::Affected if statement.action.is_empty() => Err(StatementMistake::NoAction),
         VexStatus::Affected | VexStatus::Fixed | VexStatus::UnderInvestigation if has_reason => {
-            Err(format!(
-                "`{status}` has neither justification nor impact statement"
-            ))
+            Err(StatementMistake::Reason(status))
         }
         VexStatus::NotAffected | VexStatus::Fixed | VexStatus::UnderInvestigation
             if !statement.action.is_empty() =>
         {
-            Err(format!("`{status}` has no action statement"))
+            Err(StatementMistake::Action(status))
         }
         _ => Ok(()),
     }

@@ -73,6 +73,7 @@ pub(crate) fn sound() -> World {
 /// These findings, by advisories of two days ago.
 pub(crate) fn findings(findings: Vec<Finding>) -> Findings {
     Findings {
+        filter: None,
         at: None,
         subject: kiln_types::Subject::default(),
         distribution: None,

@@ -14,6 +14,7 @@ mod gate;
 mod gate_entries;
 mod gate_support;
 mod matching;
+mod report;
 mod score;
 mod versions;
 mod vex;

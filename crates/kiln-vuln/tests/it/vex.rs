@@ -667,7 +667,7 @@ fn a_statement_is_written_only_by_the_rules() {
     for (change, part) in changes {
         let mut broken = good.clone();
         change(&mut broken);
-        let error = check_statement(&broken).unwrap_err();
+        let error = check_statement(&broken).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
 }

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use kiln_types::{Clock as _, ComponentKind, Inventory, Outcome, RiskLevel, Timestamp};
-use kiln_vuln::compare::{self, Change, Comparison, Filter, Sheet, Subject};
+use kiln_types::{Clock as _, Inventory, Outcome, Timestamp};
+use kiln_vuln::compare::{self, Change, Comparison, Sheet, Subject};
 
-use crate::commands::scan::level;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gating::{Advice, Gate, GateFiles, Vex};
 use crate::images;
-use crate::render::{self, Table};
+use crate::only::Only;
+use crate::render::{self, Table, Versioned};
 use crate::statements::{self, Statements};
 
 /// Compare two images, for a decision: what went, what came, what is larger
@@ -47,18 +47,8 @@ pub(crate) struct CompareArgs {
     /// By the newest database of this day or before
     #[arg(long, value_name = "DATE")]
     db_date: Option<Timestamp>,
-    /// Only vulnerabilities of these levels
-    #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = level)]
-    only_severity: Vec<RiskLevel>,
-    /// Only vulnerabilities that an update cures
-    #[arg(long, conflicts_with = "only_unfixed")]
-    only_fixed: bool,
-    /// Only vulnerabilities that no update cures
-    #[arg(long)]
-    only_unfixed: bool,
-    /// Only packages of these kinds, such as `deb,npm`
-    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = kind)]
-    only_package_type: Vec<ComponentKind>,
+    #[command(flatten)]
+    only: Only,
     /// Judge both images by this policy too, as `kiln gate` does
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -91,16 +81,6 @@ enum ExitOn {
     Policy,
 }
 
-fn kind(text: &str) -> Result<ComponentKind, String> {
-    match ComponentKind::of_purl_type(text) {
-        ComponentKind::Other if text == "binary" => Ok(ComponentKind::Binary),
-        ComponentKind::Other => {
-            Err("expected a kind such as deb, apk, npm, pypi or golang".to_owned())
-        }
-        kind => Ok(kind),
-    }
-}
-
 pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> {
     if args.exit_on.contains(&ExitOn::Policy) && args.policy.is_none() {
         return Err(Failure::Usage(
@@ -125,15 +105,7 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
     let now = context.clock.now();
     let from_findings = advice.findings(&args.from, &from, &vex, now)?;
     let to_findings = advice.findings(&args.to, &to, &vex, now)?;
-    let filter = Filter {
-        levels: args.only_severity.clone(),
-        fixable: match (args.only_fixed, args.only_unfixed) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
-            _ => None,
-        },
-        kinds: args.only_package_type.clone(),
-    };
+    let filter = args.only.filter();
     let comparison = compare::compare(
         Subject {
             inventory: &from,
@@ -159,11 +131,19 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
         let cells = ["policy", one.as_str(), other.as_str(), ""];
         overview.rows.push(cells.map(str::to_owned).to_vec());
     }
-    let document = match (context.json, args.format) {
-        (true, _) | (_, Format::Json) => json(&comparison, verdicts)?,
-        (_, Format::Text) => text(context, &sheet),
-        (_, Format::Markdown) => compare::markdown(&sheet),
-        (_, Format::Html) => compare::html(&sheet),
+    let format = match (context.json, args.format) {
+        (true, Format::Text) => Format::Json,
+        (true, format) if format != Format::Json => {
+            let reason = "`--json` and another `--format` contradict each other".to_owned();
+            return Err(Failure::Usage(reason));
+        }
+        (_, format) => format,
+    };
+    let document = match format {
+        Format::Json => json(&comparison, verdicts)?,
+        Format::Text => text(context, &sheet),
+        Format::Markdown => compare::markdown(&sheet),
+        Format::Html => compare::html(&sheet),
     };
     context.tell_warnings();
     match &args.output {
@@ -216,7 +196,8 @@ fn json(
     comparison: &Comparison,
     verdicts: (Option<Outcome>, Option<Outcome>),
 ) -> Result<String, Failure> {
-    let mut value = serde_json::to_value(comparison).map_err(anyhow::Error::from)?;
+    let answer = Versioned::new(comparison);
+    let mut value = serde_json::to_value(answer).map_err(anyhow::Error::from)?;
     for (side, outcome) in [("from", verdicts.0), ("to", verdicts.1)] {
         if let (Some(side), Some(outcome)) = (value.get_mut(side), outcome)
             && let Some(side) = side.as_object_mut()

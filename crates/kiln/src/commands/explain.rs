@@ -17,7 +17,7 @@ use crate::day::Day;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
-use crate::render;
+use crate::render::{self, Versioned};
 use crate::statements::Statements;
 
 /// Show every fact about a vulnerability and an image, and what each means for it
@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         };
         if context.json {
             context.answer(
-                &Explanation {
+                &Versioned::new(&Explanation {
                     id: &args.id,
                     database: snapshot.built,
                     at: args.day.at(),
@@ -68,7 +68,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
                     vulnerability: None,
                     facts: Vec::new(),
                     statements: &statements,
-                },
+                }),
                 String::new,
             )?;
         } else if !args.statements.is_empty() {
@@ -104,6 +104,18 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
                 format!("known on {at}, since {date} at least")
             }
             Known::Later => {
+                if context.json {
+                    let nothing = Explanation {
+                        id: &args.id,
+                        database: snapshot.built,
+                        at: Some(at),
+                        known: None,
+                        vulnerability: None,
+                        facts: Vec::new(),
+                        statements: &[],
+                    };
+                    context.answer(&Versioned::new(&nothing), String::new)?;
+                }
                 context.say(&format!(
                     "{} was not known on {at}",
                     render::printable(&vulnerability.id)
@@ -206,7 +218,9 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
         facts: judged,
         statements: &statements,
     };
-    context.answer(&explanation, || render::printable_lines(&text).into_owned())?;
+    context.answer(&Versioned::new(&explanation), || {
+        render::printable_lines(&text).into_owned()
+    })?;
     match is_known {
         true => Ok(()),
         false => Err(Failure::Answered(Exit::Unknown)),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use kiln_types::{Clock as _, Findings, RiskLevel};
+use kiln_types::{Clock as _, Finding, Findings, RiskLevel};
+use kiln_vuln::Filter;
 use kiln_vuln::report::{self, Group};
 use kiln_vuln::vex::{self, VexDocument, VexOutcome};
 
@@ -14,7 +15,8 @@ use crate::day::Day;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
-use crate::render::{self, Table};
+use crate::only::{Only, level};
+use crate::render::{self, Table, Versioned};
 use crate::statements::Statements;
 
 /// Find known vulnerabilities in an image
@@ -26,6 +28,7 @@ use crate::statements::Statements;
 #[command(after_help = "Examples:\n  \
     kiln scan nginx\n  \
     kiln scan oci:out --format sarif -o nginx.sarif\n  \
+    kiln scan nginx --only-fixed --severity high,critical   show less; how much is hidden is said\n  \
     kiln scan nginx --fail-on high                       exit 2 when there is one\n  \
     kiln scan nginx --vex advisories/                      VEX documents suppress what they clear\n  \
     kiln scan sbom:app.cdx.json --db-date 2026-11-01       by the database of that day\n  \
@@ -47,7 +50,10 @@ pub(crate) struct ScanArgs {
     output: Option<PathBuf>,
     #[command(flatten)]
     day: Day,
-    /// End with 2 when there is a finding of this level or worse, which is not suppressed
+    #[command(flatten)]
+    only: Only,
+    /// End with 2 when there is a finding of this level or worse that is not suppressed. One that
+    /// nobody has rated counts as high, and what an `--only-…` option hides counts too
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     fail_on: Option<RiskLevel>,
     /// With `--fail-on`, only what an update cures counts
@@ -84,15 +90,8 @@ enum Format {
     CyclonedxVex,
 }
 
-pub(crate) fn level(text: &str) -> Result<RiskLevel, String> {
-    RiskLevel::ALL
-        .into_iter()
-        .find(|level| level.as_str() == text)
-        .ok_or_else(|| "expected critical, high, medium, low, negligible or unknown".to_owned())
-}
-
 pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
-    let findings = held(
+    let all = held(
         context,
         &args.image,
         args.platform.as_deref(),
@@ -100,6 +99,8 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         &args.statements,
     )?
     .findings;
+    let filter = args.only.filter();
+    let findings = filter.applied(&all);
     let version = env!("CARGO_PKG_VERSION");
     let format = match (context.json, args.format) {
         (true, Format::Table) => Format::Json,
@@ -111,7 +112,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
     };
     let document = match format {
         Format::Table => table(context, &findings, args.show_suppressed),
-        Format::Json => pretty(&findings)?,
+        Format::Json => pretty(&Versioned::new(&findings))?,
         Format::Sarif => pretty(&report::sarif(&findings, version))?,
         Format::Gitlab => pretty(&report::gitlab(&findings, version))?,
         Format::Junit => report::junit(&findings),
@@ -127,6 +128,9 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
     }
     for line in report::of_day(&findings) {
         context.say(&render::printable(&line));
+    }
+    if let (Some(filter), true) = (&findings.filter, format != Format::Table) {
+        context.say(&filter.to_string());
     }
     let age = age_days(context, findings.database.built);
     if let Some(most) = args.max_age {
@@ -150,27 +154,11 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
             return Err(Failure::Answered(Exit::Unknown));
         }
     }
-    if let Some(worst) = args.fail_on {
-        // One that nobody has rated may be anything: it counts as the gate counts it.
-        let level = |finding: &kiln_types::Finding| match finding.level {
-            RiskLevel::Unknown => RiskLevel::High,
-            level => level,
-        };
-        let is_counted = |finding: &&kiln_types::Finding| {
-            let is_bad = finding.level >= worst || level(finding) >= worst;
-            is_bad && (!args.only_fixable || finding.is_fixable())
-        };
-        let counted = || findings.active().filter(is_counted);
-        let count = counted().count();
-        if count > 0 {
-            let is_unrated = |finding: &&kiln_types::Finding| finding.level == RiskLevel::Unknown;
-            let unrated = match counted().filter(is_unrated).count() {
-                0 => String::new(),
-                unrated => format!(" ({unrated} of them are not rated, which counts as high)"),
-            };
-            context.say(&format!("{count} findings are {worst} or worse{unrated}"));
-            return Err(Failure::Answered(Exit::No));
-        }
+    if let Some(worst) = args.fail_on
+        && let Some(reason) = failing(&all, &filter, worst, args.only_fixable)
+    {
+        context.say(&reason);
+        return Err(Failure::Answered(Exit::No));
     }
     if !findings.blind.is_empty() || !findings.incomplete.is_empty() {
         for blind in &findings.blind {
@@ -186,6 +174,48 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         return Err(Failure::Answered(Exit::Unknown));
     }
     Ok(())
+}
+
+/// What makes `--fail-on` fail, counted over all findings to act on, whatever is shown of them.
+fn failing(all: &Findings, filter: &Filter, worst: RiskLevel, fixable: bool) -> Option<String> {
+    let counted: Vec<&Finding> = all
+        .active()
+        .filter(|finding| counts_as(finding) >= worst)
+        .filter(|finding| !fixable || finding.is_fixable())
+        .collect();
+    let of = |is_one: &dyn Fn(&Finding) -> bool| {
+        let is_one = |finding: &&&Finding| is_one(finding);
+        counted.iter().filter(is_one).count()
+    };
+    let unrated = of(&|finding| finding.level == RiskLevel::Unknown);
+    let hidden = of(&|finding| !filter.shows(finding));
+    let notes = [
+        (unrated, "are not rated, which counts as high"),
+        (hidden, "are not shown here"),
+    ];
+    let notes: Vec<String> = notes
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} of them {what}"))
+        .collect();
+    let notes = match notes.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", notes.join("; ")),
+    };
+    let which = match fixable {
+        true => "findings that an update cures",
+        false => "findings",
+    };
+    let count = counted.len();
+    (count > 0).then(|| format!("{count} {which} are {worst} or worse{notes}"))
+}
+
+/// One that nobody has rated may be anything: it counts as the gate counts it.
+fn counts_as(finding: &Finding) -> RiskLevel {
+    match finding.level {
+        RiskLevel::Unknown => RiskLevel::High,
+        level => level,
+    }
 }
 
 /// What is wrong with an image, and what came of VEX statements about it.
@@ -275,9 +305,12 @@ fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> Strin
         ));
     }
     let age = age_days(context, findings.database.built);
+    if let Some(filter) = &findings.filter {
+        out.push_str(&format!("{filter}\n"));
+    }
     out.push_str(&format!(
         "{} in {} components; database of {} ({age} days old)\n",
-        findings.counts(),
+        findings.all_counts(),
         findings.components,
         findings.database.built
     ));

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gating::{Advice, Vex};
 use crate::images;
-use crate::render::{self, Table};
+use crate::render::{self, Table, Versioned};
 use crate::statements::{self, Statements};
 
 /// Score an image, and show what the score is made of
@@ -46,7 +46,9 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<(), Failure> {
     let findings = advice.findings(&args.image, &inventory, &vex, now)?;
     let end = advice.end_of_life(&inventory);
     let answer = score(&inventory, findings.as_ref(), end.as_deref(), now);
-    context.answer(&answer, || text(context, &args.image, &answer))?;
+    context.answer(&Versioned::new(&answer), || {
+        text(context, &args.image, &answer)
+    })?;
     match answer.grade {
         Some(_) => Ok(()),
         None => Err(Failure::Answered(Exit::Unknown)),

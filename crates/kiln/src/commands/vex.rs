@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use kiln_types::{Clock as _, Purl, Timestamp, VexDocumentFact, VexStatus};
 use kiln_vuln::vex::{
-    Moment, VexDocument, VexHead, VexOutcome, VexProduct, VexStatement, check_statement, merge_vex,
-    write_openvex,
+    Moment, StatementMistake, VexDocument, VexHead, VexOutcome, VexProduct, VexStatement,
+    check_statement, image_purl, merge_vex, write_openvex,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -69,10 +69,11 @@ struct ExplainArgs {
 
 #[derive(Debug, Args)]
 struct CreateArgs {
-    /// The image that it is about, as `kiln scan` takes it: its digest becomes the product
+    /// The image that it is about, as `kiln scan` takes it: the digest of each of its platforms
+    /// becomes a product
     #[arg(required_unless_present = "products")]
     image: Option<String>,
-    /// Of which platform [default: this machine's, or the first]
+    /// Of this platform only [default: all that the image has]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
     /// A product: a package URL or the reference of an image; repeatable
@@ -324,7 +325,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), Failure> {
     };
     let mut products = args.products.clone();
     if let Some(image) = &args.image {
-        products.push(product(context, image, args.platform.as_deref())?);
+        products.extend(image_products(context, image, args.platform.as_deref())?);
     }
     let at = Moment {
         second: epoch(context, &args.head)?.unwrap_or_else(|| context.clock.now()),
@@ -349,52 +350,52 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), Failure> {
             .collect(),
         unusable: None,
     };
-    check_statement(&statement).map_err(Failure::Usage)?;
-    for name in args.products.iter().chain(&args.parts) {
-        if name.starts_with("pkg:")
-            && let Err(error) = name.parse::<Purl>()
-        {
-            return Err(Failure::Usage(error.to_string()));
+    check_statement(&statement).map_err(|mistake| {
+        let (option, reason) = match &mistake {
+            StatementMistake::Id => ("--id", &mistake),
+            StatementMistake::Product => ("--product", &mistake),
+            StatementMistake::Justification(_) | StatementMistake::NoReason => {
+                ("--justification", &mistake)
+            }
+            StatementMistake::Reason(_) if args.justification.is_empty() => ("--impact", &mistake),
+            StatementMistake::Reason(_) => ("--justification", &mistake),
+            StatementMistake::NoAction | StatementMistake::Action(_) => ("--action", &mistake),
+        };
+        Failure::Usage(format!("`{option}`: {reason}"))
+    })?;
+    for (option, names) in [("--product", &args.products), ("--part", &args.parts)] {
+        for name in names {
+            if name.starts_with("pkg:")
+                && let Err(error) = name.parse::<Purl>()
+            {
+                return Err(Failure::Usage(format!("`{option}`: {error}")));
+            }
         }
     }
     if let Some(part) = args.parts.iter().find(|part| !part.starts_with("pkg:")) {
-        return Err(Failure::Usage(format!("`{part}` is no package URL")));
+        return Err(Failure::Usage(format!(
+            "`--part`: `{part}` is no package URL"
+        )));
     }
     write(context, &[statement], author, at, &args.head)
 }
 
-/// The package URL of an image: its name and the digest of its manifest, or of its configuration.
-fn product(context: &Context, image: &str, platform: Option<&str>) -> Result<String, Failure> {
-    let subject = images::inventory(context, image, platform)?.subject;
-    let Some(digest) = subject.manifest.or(subject.config) else {
-        return Err(Failure::Usage(format!(
-            "`{image}` has no digest to be named by: name it with `--product`"
-        )));
-    };
-    let reference = subject.name.split('@').next().unwrap_or_default();
-    let (path, last) = match reference.rsplit_once('/') {
-        Some((path, last)) => (Some(path), last),
-        None => (None, reference),
-    };
-    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
-    let name = name.to_lowercase();
-    let mut qualifiers = BTreeMap::new();
-    if let Some(path) = path {
-        qualifiers.insert("repository_url".to_owned(), format!("{path}/{name}"));
-    }
-    if !tag.is_empty() {
-        qualifiers.insert("tag".to_owned(), tag.to_owned());
-    }
-    let purl = Purl::build(
-        "oci",
-        None,
-        &name,
-        Some(&digest.to_string()),
-        qualifiers,
-        None,
-    );
-    let purl = purl.map_err(|error| Failure::Usage(error.to_string()))?;
-    Ok(purl.to_string())
+/// The package URLs of an image, one a platform.
+fn image_products(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+) -> Result<Vec<String>, Failure> {
+    let subjects = images::subjects(context, image, platform)?;
+    let named = subjects.iter().map(|subject| {
+        let purl = image_purl(subject).ok_or_else(|| {
+            Failure::Usage(format!(
+                "`{image}` has no digest to be named by: name it with `--product`"
+            ))
+        });
+        purl.map(|purl| purl.to_string())
+    });
+    named.collect()
 }
 
 fn merge(context: &Context, args: &MergeArgs) -> Result<(), Failure> {

@@ -118,7 +118,7 @@ struct UsedDatabase {
 /// How many of each level.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct Counts {
+pub(super) struct Counts {
     /// Critical ones.
     critical: u64,
     /// High ones.
@@ -181,6 +181,8 @@ struct Suppressed {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct Comparison {
+    /// 1. Changes when a field changes its meaning.
+    format: u32,
     /// The first image.
     from: Side,
     /// The second image.
@@ -340,6 +342,8 @@ struct DirectoryFiles {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct Score {
+    /// 1. Changes when a field changes its meaning.
+    format: u32,
     /// The sum of all points.
     points: u32,
     /// The most there could be.

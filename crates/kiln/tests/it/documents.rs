@@ -3,6 +3,8 @@
 use kiln_testkit::Environment;
 use serde_json::{Value, json};
 
+use crate::schema::assert_valid;
+
 /// A root with a package that brought three modules, and one module that nobody owns.
 fn environment() -> Environment {
     let environment =
@@ -87,6 +89,13 @@ fn a_document_of_any_form_gives_the_findings_of_the_image() {
         environment.run(&write).success();
         assert_eq!(findings(&environment, "sbom:x.json"), image, "{format}");
     }
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&environment.run(arguments).success()).unwrap()
+    };
+    assert_valid("sbom", &json(&["sbom", "rootfs:root", "--json"]));
+    assert_valid("scan", &json(&["scan", "rootfs:root", "--json"]));
+    let explain = ["explain", "CVE-2030-0001", "rootfs:root", "--json"];
+    assert_valid("explain", &json(&explain));
     // Kiln's own holds everything: what is written of it is the same.
     let own = ["sbom", "rootfs:root", "--json", "-o", "own.json"];
     environment.run(&own).success();

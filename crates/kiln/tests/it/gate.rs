@@ -217,6 +217,23 @@ fn ignore_files_of_other_tools_are_read() {
             .success();
         assert!(text.contains(&format!("by {name}:1:")), "{text}");
     }
+    // What stands above an entry, or behind it, is its reason.
+    for (text, reason) in [
+        (
+            "# only called\n# by tests\nCVE-2030-0001\n",
+            "only called by tests",
+        ),
+        ("# other\n\nCVE-2030-0001 # here\n", "here"),
+        ("# other\n\nCVE-2030-0001\n", "no reason is given"),
+    ] {
+        environment.write("reasons/.trivyignore", text);
+        let ignore = ["--ignore-file", "reasons/.trivyignore", "--json"];
+        let run = environment.run(&[&GATE[..], &ignore].concat());
+        let verdict: Value = serde_json::from_str(&run.stdout).unwrap();
+        let allowed = |one: &&Value| one["by"] == "allowed";
+        let list = verdict["suppressed"].as_array().unwrap();
+        assert_eq!(list.iter().find(allowed).unwrap()["reason"], reason);
+    }
     environment.write("policy.yaml", format!("{POLICY}ignore-files: refuse\n"));
     environment
         .run(&[&GATE[..], &["--ignore-file", ".trivyignore"]].concat())
@@ -291,6 +308,28 @@ fn a_build_writes_nothing_that_the_gate_refuses() {
         environment.read("again.json"),
         environment.read("verdicts.json")
     );
+    // The policy of the guide is one that such an image passes.
+    let guide = include_str!("../../../../docs/guides/gate.md");
+    let policy = guide.split("```yaml\n").nth(1).unwrap();
+    environment.write("guide.yaml", policy.split("```").next().unwrap());
+    let judged = world.kiln(&["gate", "oci:out", "--policy", "guide.yaml"]);
+    assert!(judged.stdout.contains("policy web"), "{judged}");
+    judged.success();
+
+    // A statement about an image is about each of its platforms.
+    let create = ["vex", "create", "oci:out", "--id", "CVE-2030-0001"];
+    let create = [&create[..], &["--status", "fixed", "--author", "Ours"]].concat();
+    let products = |more: &[&str]| {
+        let text = world.kiln(&[&create[..], more].concat()).success();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        document["statements"][0]["products"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(products(&[]), 2);
+    assert_eq!(products(&["--platform", "linux/arm64"]), 1);
+
     let one = [&gate[..], &["--platform", "linux/arm64", "--json"]].concat();
     let one = world.kiln(&one);
     let verdict: Value = serde_json::from_str(&one.stdout).unwrap();

@@ -26,6 +26,7 @@ mod layout;
 mod lock;
 mod mirrors;
 mod publication;
+mod reports;
 mod reproducible;
 mod sbom;
 mod scan;

@@ -85,6 +85,7 @@ fn the_document_of_a_stored_image_says_what_only_its_lock_knows() {
         serde_json::from_str(&run.stdout).unwrap()
     };
     let (mut stored, scanned) = (json("tiny:1.26", "json"), json("oci:layout", "json"));
+    crate::schema::assert_valid("sbom", &stored);
     assert_eq!(stored["built"]["image"], "tiny");
     assert_eq!(stored["built"]["inputs"], lock["inputs"]);
     assert_eq!(stored["built"]["indexes"], lock["indexes"]);
@@ -171,6 +172,9 @@ fn documents_are_the_same_twice_and_are_read_again() {
         };
         assert_eq!(names("sbom:one.json"), names("oci:layout"), "{format}");
     }
+    let view = world.kiln(&["quickview", "oci:layout", "--json"]);
+    let view: serde_json::Value = serde_json::from_str(&view.stdout).unwrap();
+    crate::schema::assert_valid("quickview", &view);
     let view = world.kiln(&["quickview", "oci:layout"]);
     assert!(
         view.stdout.contains("user              65532:65532"),

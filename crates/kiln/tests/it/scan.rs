@@ -63,6 +63,7 @@ fn findings_come_in_three_groups_and_the_exit_code_says_the_answer() {
         .run(&["scan", "rootfs:root", "--json"])
         .success();
     let json: Value = serde_json::from_str(&json).unwrap();
+    crate::schema::assert_valid("scan", &json);
     assert_eq!(json["findings"][0]["vulnerability"]["id"], "CVE-2030-0001");
     assert_eq!(
         json["findings"][0]["vulnerability"]["exploited"]["added"],
@@ -346,7 +347,19 @@ fn a_statement_is_created_merged_and_read_back() {
         "2030-02-02T00:00:00Z",
     ];
     let said = environment.run(&create).failure(64);
-    assert!(said.contains("needs a justification"), "{said}");
+    assert!(
+        said.contains("`--justification`: `not_affected` needs a justification"),
+        "{said}"
+    );
+    for (option, value) in [
+        ("--part", "zlib"),
+        ("--part", "pkg:"),
+        ("--product", "pkg:"),
+    ] {
+        let why = ["--impact", "x", option, value];
+        let said = environment.run(&[&create[..], &why].concat()).failure(64);
+        assert!(said.contains(&format!("`{option}`: ")), "{said}");
+    }
     let why = ["--justification", "component_not_present"];
     environment
         .run(&[&create[..], &why, &["-o", "ours.json"]].concat())
@@ -420,6 +433,7 @@ fn what_was_known_on_a_day_is_told_by_dates_and_what_has_none_is_named() {
     let at = |day: &str| {
         let run = environment.run(&["scan", "rootfs:root", "--at", day, "--json"]);
         let json: Value = serde_json::from_str(&run.stdout).unwrap();
+        crate::schema::assert_valid("scan", &json);
         (run, json)
     };
 

@@ -72,6 +72,20 @@ fn validate(root: &Value, schema: &Value, value: &Value, place: &str, errors: &m
                     }
                 }
             }
+            // Of maps, whose keys no schema can name.
+            "additionalProperties" => {
+                let is_named = |key: &String| {
+                    let named = object.get("properties");
+                    named.is_some_and(|named| named.get(key).is_some())
+                };
+                let items = value.as_object().into_iter().flatten();
+                for (key, item) in items.filter(|(key, _)| !is_named(key)) {
+                    match rule {
+                        Value::Bool(false) => errors.push(format!("{place}: `{key}` is too much")),
+                        rule => validate(root, rule, item, &format!("{place}.{key}"), errors),
+                    }
+                }
+            }
             "items" => {
                 for (at, item) in value.as_array().into_iter().flatten().enumerate() {
                     validate(root, rule, item, &format!("{place}[{at}]"), errors);

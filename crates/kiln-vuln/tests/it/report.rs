@@ -1,0 +1,86 @@
+//! Reports for other programs: nothing of what a reader must know is left out.
+
+use kiln_types::{DayFact, Digest, RiskLevel};
+use kiln_vuln::report::{cyclonedx_vex, gitlab, html, junit, markdown, sarif};
+
+use crate::gate::{day, finding, findings};
+
+#[test]
+fn an_image_without_findings_has_a_case_that_passes() {
+    let clean = findings(Vec::new());
+    let text = junit(&clean);
+    assert!(text.contains("tests=\"1\" failures=\"0\""), "{text}");
+    assert!(text.contains("no vulnerability to act on in 1 components\"/>"));
+    let found = findings(vec![finding("CVE-1", RiskLevel::High, Some("2"))]);
+    let text = junit(&found);
+    assert!(text.contains("tests=\"1\" failures=\"1\""), "{text}");
+    // What could not be read is no clean image.
+    let mut partial = clean;
+    partial.incomplete = vec![kiln_types::Incomplete {
+        place: "usr/<x>".to_owned(),
+        reason: "broken".to_owned(),
+    }];
+    let text = junit(&partial);
+    assert!(text.contains("tests=\"1\" failures=\"1\""), "{text}");
+    assert!(text.contains("not read: usr/&lt;x&gt;: broken"), "{text}");
+    assert!(markdown(&partial).contains("**Not read:**"));
+}
+
+#[test]
+fn gitlab_has_a_description_where_the_source_has_none() {
+    let mut list = findings(vec![finding("CVE-1", RiskLevel::High, Some("2"))]);
+    let said = |list: &kiln_types::Findings| {
+        let report = gitlab(list, "0");
+        report["vulnerabilities"][0]["description"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(
+        said(&list),
+        "libone1 1.0-1 is affected by CVE-1 (high): fixed in 2"
+    );
+    "It is bad.".clone_into(&mut list.findings[0].vulnerability.summary);
+    assert_eq!(said(&list), "It is bad.");
+}
+
+#[test]
+fn a_vex_document_of_an_image_names_it_and_itself() {
+    let mut list = findings(vec![finding("CVE-1", RiskLevel::High, None)]);
+    let document = cyclonedx_vex(&list, "0");
+    assert!(document["metadata"]["component"].get("purl").is_none());
+    let serial = document["serialNumber"].clone();
+    assert!(
+        serial.as_str().unwrap().starts_with("urn:uuid:"),
+        "{serial}"
+    );
+    assert_eq!(cyclonedx_vex(&list, "0")["serialNumber"], serial);
+    "example.org/team/App:1".clone_into(&mut list.subject.name);
+    list.subject.manifest = Some(Digest::of(b"x"));
+    let document = cyclonedx_vex(&list, "0");
+    assert_ne!(document["serialNumber"], serial);
+    let digest = Digest::of(b"x").hex();
+    assert_eq!(
+        document["metadata"]["component"]["purl"],
+        format!("pkg:oci/app@sha256:{digest}?repository_url=example.org%2Fteam%2Fapp&tag=1")
+    );
+}
+
+#[test]
+fn every_form_names_the_day_that_was_asked_about() {
+    let mut list = findings(vec![finding("CVE-1", RiskLevel::High, None)]);
+    list.at = Some(DayFact {
+        at: day("2029-07-01"),
+        ..DayFact::default()
+    });
+    for (form, text) in [
+        ("sarif", sarif(&list, "0").to_string()),
+        ("gitlab", gitlab(&list, "0").to_string()),
+        ("junit", junit(&list)),
+        ("markdown", markdown(&list)),
+        ("html", html(&list, day("2030-01-01"))),
+        ("cyclonedx-vex", cyclonedx_vex(&list, "0").to_string()),
+    ] {
+        assert!(text.contains("as known on 2029-07-01"), "{form}: {text}");
+    }
+}
