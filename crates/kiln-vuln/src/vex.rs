@@ -10,6 +10,7 @@
 mod apply;
 mod csaf;
 mod cyclonedx;
+mod identity;
 mod image;
 mod openvex;
 mod product;
@@ -92,12 +93,15 @@ pub struct VexDocument {
 /// A product of a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VexProduct {
-    /// Its names: package URLs, the reference of an image, or a digest. Any of them is enough.
+    /// Its names: package URLs, the reference of an image, or a digest. Any of them is
+    /// enough; where package URLs are among them, nothing else is.
     pub names: Vec<String>,
     /// Names of its parts that the statement is about; all of it where there are none.
     pub parts: Vec<String>,
     /// Why it cannot be told what it is, where that is so.
     pub unknown: Option<String>,
+    /// What else it is called that contradicts its names, and does not count.
+    pub doubt: Option<String>,
 }
 
 /// One statement.

@@ -114,6 +114,12 @@ pub fn apply(
                 Some((verdict, reason)) => (verdict, reason, Vec::new()),
                 None => conclude(said, state, &target),
             };
+            // Whether it applied or not: what else its products are called did not count.
+            let mut doubts = said.products.iter().filter_map(|one| one.doubt.as_ref());
+            let reason = match doubts.next() {
+                Some(doubt) => format!("{reason}; {doubt}"),
+                None => reason,
+            };
             outcomes.push(VexOutcome {
                 document,
                 statement,

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use kiln_types::VexStatus;
 use serde_json::Value;
 
+use super::identity::identity;
 use super::read::{Budget, DEEPEST, Read, Wrong, ids, is_short, list, moment, prose, short, time};
 use super::{Moment, VexProduct, VexStatement};
 
@@ -142,6 +143,7 @@ fn products(tree: &Value, budget: &mut Budget) -> Result<BTreeMap<String, VexPro
                 names: whole.names,
                 parts: part.names,
                 unknown: part.unknown,
+                doubt: whole.doubt.or(part.doubt),
             },
             (true, true) => VexProduct {
                 unknown: whole.unknown.or(part.unknown),
@@ -181,15 +183,20 @@ fn full_product(product: &Value, place: &str) -> Result<(String, VexProduct), Wr
             }
         }
     }
-    let unknown = names.is_empty().then(|| {
+    let found = identity(names, &[short(helper, "cpe", place)?], ("", ""));
+    let unknown = found.refused.or_else(|| {
+        if !found.names.is_empty() {
+            return None;
+        }
         let name = product.get("name").and_then(Value::as_str).unwrap_or(id);
         let name: String = name.chars().take(120).collect();
-        format!("the product `{name}` has no package URL")
+        Some(format!("the product `{name}` has no package URL"))
     });
     let product = VexProduct {
-        names,
+        names: found.names,
         parts: Vec::new(),
         unknown,
+        doubt: found.doubt,
     };
     Ok((id.to_owned(), product))
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Purl, VexStatus};
 use serde_json::Value;
 
+use super::identity::identity;
 use super::image::ImageName;
 use super::read::{Budget, DEEPEST, Read, Wrong, ids, is_short, list, product, prose, short, time};
 use super::{VexProduct, VexStatement};
@@ -121,7 +122,14 @@ fn components<'a>(
                 unknown: Some(format!("the component `{name}` has no package URL")),
                 ..VexProduct::default()
             },
-            (purl, _) => product(purl),
+            (purl, _) => {
+                let cpe = short(component, "cpe", place)?;
+                let doubt = identity(vec![purl.to_owned()], &[cpe], (name, version)).doubt;
+                VexProduct {
+                    doubt,
+                    ..product(purl)
+                }
+            }
         };
         // Where its name has a version, that is the one.
         if let Some(name) = found.names.first_mut()

@@ -3,6 +3,7 @@
 use kiln_types::VexStatus;
 use serde_json::Value;
 
+use super::identity::{Identity, identity};
 use super::read::{Budget, Read, Wrong, ids, is_short, list, prose, short, time};
 use super::{VexProduct, VexStatement};
 
@@ -87,25 +88,32 @@ pub(super) fn read(document: &Value, budget: &mut Budget) -> Result<Read, Wrong>
 
 fn products(value: &Value, place: &str, budget: &mut Budget) -> Result<Vec<VexProduct>, Wrong> {
     // Before 0.2.0 the subcomponents stood beside the products.
-    let (beside, is_beside) = parts(value, place)?;
+    let beside = parts(value, place)?;
     let mut out = Vec::new();
     for product in list(value, "products", place)? {
-        budget.texts(&beside, place)?;
-        let (mut parts, is_said) = parts(product, place)?;
-        parts.extend_from_slice(&beside);
-        let names = names(product, place)?;
-        let kind = match (names.is_empty(), parts.is_empty()) {
-            (true, _) => Some("product"),
+        budget.texts(&beside.names, place)?;
+        let mut parts = parts(product, place)?;
+        parts.is_said |= beside.is_said;
+        parts.names.extend_from_slice(&beside.names);
+        parts.refused = parts.refused.or_else(|| beside.refused.clone());
+        parts.doubt = parts.doubt.or_else(|| beside.doubt.clone());
+        let own = names(product, place)?;
+        let unread = |kind: &str, refused: Option<String>| {
+            Some(refused.unwrap_or_else(|| {
+                format!("a {kind} has no name that is read (`@id`, `purl`, `sha-256`)")
+            }))
+        };
+        let unknown = match (own.names.is_empty(), parts.names.is_empty()) {
+            (true, _) => unread("product", own.refused),
             // Without its parts it would be said of the whole.
-            (false, true) if is_said || is_beside => Some("subcomponent"),
+            (false, true) if parts.is_said => unread("subcomponent", parts.refused.take()),
             (false, _) => None,
         };
         let product = VexProduct {
-            names,
-            parts,
-            unknown: kind.map(|kind| {
-                format!("a {kind} has no name that is read (`@id`, `purl`, `sha-256`)")
-            }),
+            names: own.names,
+            parts: parts.names,
+            unknown,
+            doubt: own.doubt.or(parts.refused).or(parts.doubt),
         };
         budget.products(std::slice::from_ref(&product), place)?;
         out.push(product);
@@ -113,19 +121,37 @@ fn products(value: &Value, place: &str, budget: &mut Budget) -> Result<Vec<VexPr
     Ok(out)
 }
 
-/// The names of all parts, and whether any is said.
-fn parts(holder: &Value, place: &str) -> Result<(Vec<String>, bool), Wrong> {
+/// The parts of a product.
+struct Parts {
+    /// The names of all.
+    names: Vec<String>,
+    /// Whether any is said.
+    is_said: bool,
+    /// What is wrong with the first that is refused, and with the first that is doubtful.
+    refused: Option<String>,
+    doubt: Option<String>,
+}
+
+fn parts(holder: &Value, place: &str) -> Result<Parts, Wrong> {
     let said = list(holder, "subcomponents", place)?;
-    let mut out = Vec::new();
+    let mut out = Parts {
+        names: Vec::new(),
+        is_said: !said.is_empty(),
+        refused: None,
+        doubt: None,
+    };
     for part in said {
-        out.extend(names(part, place)?);
+        let part = names(part, place)?;
+        out.names.extend(part.names);
+        out.refused = out.refused.or(part.refused);
+        out.doubt = out.doubt.or(part.doubt);
     }
-    Ok((out, !said.is_empty()))
+    Ok(out)
 }
 
 /// The names of a component that are read: its id, which may be a package URL, its identifiers and
 /// its hashes.
-fn names(value: &Value, place: &str) -> Result<Vec<String>, Wrong> {
+fn names(value: &Value, place: &str) -> Result<Identity, Wrong> {
     let nothing = Value::Null;
     let identifiers = value.get("identifiers").unwrap_or(&nothing);
     let hashes = value.get("hashes").unwrap_or(&nothing);
@@ -144,5 +170,9 @@ fn names(value: &Value, place: &str) -> Result<Vec<String>, Wrong> {
     if !hash.is_empty() {
         out.push(format!("sha256:{}", hash.to_ascii_lowercase()));
     }
-    Ok(out)
+    let cpes = [
+        short(identifiers, "cpe23", place)?,
+        short(identifiers, "cpe22", place)?,
+    ];
+    Ok(identity(out, &cpes, ("", "")))
 }

@@ -142,7 +142,7 @@ impl<'a> Target<'a> {
                             .map(|_| name.clone())
                             .into_iter()
                             .collect(),
-                        unknown: None,
+                        ..VexProduct::default()
                     };
                     match self.about(&one, *id) {
                         Ok(matched) => return Ok((*id, matched)),

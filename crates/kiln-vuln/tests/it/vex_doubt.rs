@@ -302,3 +302,70 @@ fn what_is_named_again_and_again_is_bounded() {
             "analysis": { "state": "resolved" } }],
     }));
 }
+
+/// What came of the first statement of a document, and why.
+fn outcome(document: &VexDocument) -> (bool, String) {
+    let documents = std::slice::from_ref(document);
+    let (_, outcomes) = held(documents, &VexOptions::default());
+    (suppresses(documents), outcomes[0].reason.clone())
+}
+
+#[test]
+fn attack_a_product_of_contradicting_identifiers() {
+    let zlib = "pkg:deb/debian/zlib";
+    let of = |product: Value| {
+        let said = statement("CVE-2030-0001", json!([product]), "not_affected", ONE);
+        outcome(&openvex("v", &[said]))
+    };
+    let (applied, reason) = of(json!({ "@id": zlib }));
+    assert!(applied && !reason.contains("contradict"), "{reason}");
+    // Two packages: it names neither.
+    for product in [
+        json!({ "@id": zlib, "identifiers": { "purl": "pkg:deb/debian/other" } }),
+        json!({ "@id": "pkg:deb/debian/other", "identifiers": { "purl": zlib } }),
+    ] {
+        let (applied, reason) = of(product);
+        assert!(
+            !applied && reason.contains("contradict each other"),
+            "{reason}"
+        );
+    }
+    // Another version beside the package URL, which decides; and it is told.
+    let cpe = json!({ "@id": "x", "identifiers": {
+        "purl": format!("{zlib}@9"), "cpe23": "cpe:2.3:a:zlib:zlib:1.3:*:*:*:*:*:*:*" } });
+    let (applied, reason) = of(cpe);
+    assert!(
+        !applied && reason.contains("contradict each other"),
+        "{reason}"
+    );
+    let cpe =
+        json!({ "@id": zlib, "identifiers": { "cpe23": "cpe:2.3:a:x:openssl:3:*:*:*:*:*:*:*" } });
+    let (applied, reason) = of(cpe);
+    assert!(
+        applied && reason.contains("`cpe:2.3:a:x:openssl:3"),
+        "{reason}"
+    );
+    // The other forms.
+    let cyclonedx = json!({
+        "bomFormat": "CycloneDX", "metadata": { "timestamp": ONE },
+        "components": [{ "bom-ref": "a", "type": "library", "name": "openssl", "version": "3", "purl": zlib }],
+        "vulnerabilities": [{ "id": "CVE-2030-0001", "affects": [{ "ref": "a" }],
+            "analysis": { "state": "not_affected", "justification": "code_not_present" } }],
+    });
+    let (_, reason) = outcome(&read("c", &cyclonedx));
+    assert!(reason.contains("holds against `openssl 3`"), "{reason}");
+    let csaf = json!({
+        "document": { "csaf_version": "2.0", "publisher": { "name": "P" },
+            "tracking": { "current_release_date": ONE } },
+        "product_tree": { "full_product_names": [{ "product_id": "A", "name": "a",
+            "product_identification_helper": { "purls": [zlib, "pkg:deb/debian/other"] } }] },
+        "vulnerabilities": [{ "cve": "CVE-2030-0001",
+            "product_status": { "known_not_affected": ["A"] },
+            "flags": [{ "label": "component_not_present" }] }],
+    });
+    let (applied, reason) = outcome(&read("f", &csaf));
+    assert!(
+        !applied && reason.contains("contradict each other"),
+        "{reason}"
+    );
+}

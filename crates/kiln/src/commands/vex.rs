@@ -345,7 +345,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<(), Failure> {
             .map(|name| VexProduct {
                 names: vec![name],
                 parts: args.parts.clone(),
-                unknown: None,
+                ..VexProduct::default()
             })
             .collect(),
         unusable: None,
