@@ -96,13 +96,12 @@ fn sort(inventory: &mut Inventory) {
     inventory.incomplete.dedup();
 }
 
+/// What lies in several roots stays in the order that it has.
 fn key(component: &Component) -> impl Ord + '_ {
-    let first = component.evidence.first();
     (
         component.kind,
         &component.name,
         &component.version,
         &component.architecture,
-        first.map(|evidence| &evidence.path),
     )
 }

@@ -58,6 +58,9 @@ fn every_dialect_tells_the_same() {
             ("debian", Some("13")),
             "{dialect}"
         );
+        let inventory = read(text);
+        let own = serde_json::to_string(&own(&inventory)).unwrap();
+        assert_eq!(read(&own), inventory, "{dialect}");
     }
 }
 
