@@ -13,5 +13,8 @@ const ROOMS: [&str; 5] = [
 ];
 
 fn main() {
-    println!("cargo::rustc-env=KILN_CATALOGERS={}", name_of_sources(&ROOMS));
+    println!(
+        "cargo::rustc-env=KILN_CATALOGERS={}",
+        name_of_sources(&ROOMS)
+    );
 }

@@ -3,6 +3,8 @@
 //! Nothing is guessed from the text of a licence. A name that SPDX does not know becomes a
 //! `LicenseRef-…` with the text that stands beside it.
 
+mod address;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{Digest, LicenceText, Licences};
@@ -170,6 +172,22 @@ impl Collector {
 pub(crate) fn of_field(said: &str) -> Licences {
     let mut collector = Collector::default();
     collector.add(said, None);
+    collector.finish()
+}
+
+/// What a bundle's manifest says (OSGi core, `Bundle-License`): licences between commas, each a name
+/// or an address, with attributes behind semicolons. An address that names no licence says nothing.
+pub(crate) fn of_bundle(said: &str) -> Licences {
+    let mut collector = Collector::default();
+    for one in said.split(',') {
+        let name = one.split(';').next().unwrap_or_default();
+        let name = name.trim().trim_matches('"');
+        match address::of_address(name) {
+            Some(id) => collector.add(id, None),
+            None if name.contains("://") => {}
+            None => collector.add(name, None),
+        }
+    }
     collector.finish()
 }
 

@@ -110,6 +110,8 @@ pub enum Unasked {
     NoAdvisories,
     /// It is of a distribution, and which one is not known.
     NoDistribution,
+    /// It is an artifact of Maven's without its group, by which advisories name it.
+    NoGroup,
 }
 
 /// The question for a component in an image of this distribution.
@@ -157,7 +159,8 @@ pub fn question(
         ComponentKind::Pypi => "pypi".to_owned(),
         ComponentKind::Golang => "go".to_owned(),
         ComponentKind::Cargo => "cargo".to_owned(),
-        ComponentKind::Maven => "maven".to_owned(),
+        ComponentKind::Maven if component.name.contains(':') => "maven".to_owned(),
+        ComponentKind::Maven => return Err(Unasked::NoGroup),
         ComponentKind::Gem => "gem".to_owned(),
         ComponentKind::Composer => "composer".to_owned(),
         ComponentKind::Nuget => "nuget".to_owned(),

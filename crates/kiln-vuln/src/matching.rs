@@ -182,6 +182,10 @@ fn unasked(component: &Component, reason: Unasked) -> Option<(String, String)> {
             kind,
             "the release of the distribution is not known".to_owned(),
         )),
+        Unasked::NoGroup => Some((
+            kind,
+            "the group is not known, by which advisories name artifacts".to_owned(),
+        )),
         Unasked::NoAdvisories => match component.kind {
             ComponentKind::Rpm | ComponentKind::Binary | ComponentKind::Other => {
                 Some((kind, "no advisories are read for this kind".to_owned()))

@@ -10,6 +10,7 @@ use kiln_archive::Limits;
 use kiln_archive::zip::{ZipEntry, ZipReader};
 use kiln_types::{ComponentKind, EvidenceKind};
 
+use super::maven_group::group_of;
 use super::{Cataloged, component, is_sane};
 use crate::licence;
 use crate::node::Found;
@@ -206,7 +207,12 @@ fn own(
             })
             .unwrap_or_default();
         let group = get(&["Implementation-Vendor-Id"])
-            .filter(|group| group.contains('.') && !group.contains(' '));
+            .filter(|group| group.contains('.') && !group.contains(' '))
+            .or_else(|| {
+                let paths = members.iter().map(|member| member.name.as_str());
+                let module = get(&["Automatic-Module-Name"]);
+                group_of(stem, paths, module, get(&["Bundle-SymbolicName"]))
+            });
         if is_sane(stem) && is_sane(version) {
             found.push(made(group, stem, version, inside));
         }
@@ -214,10 +220,7 @@ fn own(
     if let Some(said) = manifest.get("Bundle-License")
         && let [only] = found.as_mut_slice()
     {
-        let said = said.split([',', ';']).next().unwrap_or_default();
-        if !said.contains("://") {
-            only.component.licences = licence::of_field(said.trim_matches('"'));
-        }
+        only.component.licences = licence::of_bundle(said);
     }
     found
 }

@@ -122,3 +122,25 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_bundle_names_licences_and_where_they_stand() {
+    for (said, expected) in [
+        ("Apache-2.0", Some("Apache-2.0")),
+        (
+            "\"Apache-2.0\";link=\"https://www.apache.org/licenses/LICENSE-2.0.txt\"",
+            Some("Apache-2.0"),
+        ),
+        (
+            "https://www.apache.org/licenses/LICENSE-2.0.txt",
+            Some("Apache-2.0"),
+        ),
+        (
+            "http://www.eclipse.org/legal/epl-v10.html, http://www.opensource.org/licenses/mit-license.php",
+            Some("EPL-1.0 AND MIT"),
+        ),
+        ("https://h2database.com/html/license.html", None),
+    ] {
+        assert_eq!(of_bundle(said).expression.as_deref(), expected, "{said}");
+    }
+}

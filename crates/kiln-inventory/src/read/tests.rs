@@ -101,6 +101,10 @@ fn what_kiln_writes_it_reads() {
         assert_eq!(zlib.purl, inventory.components[0].purl);
         assert_eq!(zlib.source, inventory.components[0].source);
         assert_eq!(zlib.evidence.len(), 1);
+        let written = &inventory.components[0].licences;
+        assert!(written.expression.is_some());
+        assert_eq!(zlib.licences.expression, written.expression);
+        assert_eq!(zlib.copyright, inventory.components[0].copyright);
         assert_eq!(again.subject.name, "demo:1");
         if is_cyclonedx {
             assert_eq!(again.distribution, inventory.distribution);

@@ -147,6 +147,21 @@ fn a_kind_without_advisories_is_told_by_the_type_of_its_package_url() {
 }
 
 #[test]
+fn an_artifact_without_its_group_is_not_known_to_be_clean() {
+    let jar = Component::new(ComponentKind::Maven, "spring-web", "6.1.0");
+    let findings = scan(&tracker(STATES), debian("13"), vec![jar.clone()]);
+    assert_eq!(findings.blind.len(), 1);
+    assert_eq!(findings.blind[0].ecosystem, "maven");
+    assert!(findings.blind[0].reason.contains("group"));
+    // A package of the distribution that brought it answers for it.
+    let owner = deb("one", "1.0-1", None);
+    let mut owned = jar;
+    owned.owner = Some(kiln_types::ComponentId(0));
+    let findings = scan(&tracker(STATES), debian("13"), vec![owner, owned]);
+    assert!(findings.blind.is_empty());
+}
+
+#[test]
 fn what_cannot_be_compared_is_unknown_and_not_clean() {
     let text =
         r#"{"packages":[{"pkg":{"name":"opa","secfixes":{"1.1.0-r1-r0":["CVE-2030-0001"]}}}]}"#;
