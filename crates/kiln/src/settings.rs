@@ -190,11 +190,14 @@ fn mirrors(text: &str) -> Result<BTreeMap<String, Vec<String>>> {
     text.split_whitespace()
         .zip(1..)
         .map(|(part, number): (&str, u32)| {
-            // The entry itself is not shown: it may hold a password.
+            // An address is not shown: it may hold a password.
             let (archive, urls) = part
                 .split_once('=')
                 .filter(|(name, _)| !name.contains([':', '/', '@']))
-                .with_context(|| format!("entry {number} is not of the form NAME=URL[,URL]"))?;
+                .with_context(|| match part.contains([':', '/', '@']) {
+                    true => format!("entry {number} is not of the form NAME=URL[,URL]"),
+                    false => format!("`{part}` is not of the form NAME=URL[,URL]"),
+                })?;
             Ok((
                 archive.to_owned(),
                 urls.split(',').map(str::to_owned).collect(),
