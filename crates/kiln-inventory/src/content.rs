@@ -1,14 +1,17 @@
 //! Which files are looked into, and how much of them is kept.
 
+mod disguise;
+
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memmem;
 
+use self::disguise::Looked;
 use crate::catalogers::{
-    Cataloged, apk, classifier, composer, documents, dotnet, dpkg, gem, java, locks, npm, program,
-    python, rpm, zipped,
+    Cataloged, apk, classifier, composer, documents, dotnet, dpkg, gem, java, locks, npm, python,
+    rpm,
 };
 use crate::layer::ScanLimits;
 use crate::licence::copyright;
@@ -262,27 +265,15 @@ fn look(
         let lock = budget.reads_locks.then(|| locks::kind(&node.path));
         lock.flatten().map(Interest::Lock)
     });
-    // Neither the kernel nor a loader asks for a name or a mode: a program, a library or an archive
-    // is one by what it begins with.
-    let mut first = Vec::new();
-    if node.size >= SMALLEST && interest.is_none_or(Interest::is_of_any_content) {
-        content.take(FIRST).read_to_end(&mut first)?;
-        if first == program::ELF {
-            let mut window = budget.window.take();
-            let scanned = program::scan(name(&node.path), &first, content, &mut window);
-            budget.window.set(window);
-            let (found, wrong) = scanned?;
-            push(findings, Ok(found));
-            findings.extend(wrong.into_iter().map(Finding::Unread));
-            return Ok(());
-        }
-        if first == zipped::ZIP || first.starts_with(zipped::SCRIPT) {
-            return zip(node, first, content, budget, findings);
-        }
-    }
+    let first = match disguise::look(node, interest, content, budget, findings)? {
+        Looked::IsDone => return Ok(()),
+        Looked::Into(first) => first,
+    };
     let content = &mut io::Cursor::new(first).chain(content);
     match interest {
-        Some(Interest::Java) if node.size > 0 => jar(node, content, budget, findings)?,
+        Some(Interest::Java) if node.size > 0 => {
+            disguise::jar(node, content, budget, findings)?;
+        }
         // A key has a few kilobytes; what is larger is something else.
         Some(Interest::Key) if node.size > 64 << 10 => {}
         // Its header alone, or nothing, is what a database that was closed leaves.
@@ -305,21 +296,6 @@ fn look(
     Ok(())
 }
 
-/// No program and no archive is smaller.
-const SMALLEST: u64 = 64;
-/// Bytes that tell a program or an archive.
-const FIRST: u64 = 4;
-
-impl Interest {
-    /// Whether nothing would be said if a program or an archive stood in the place of such a file.
-    const fn is_of_any_content(self) -> bool {
-        matches!(
-            self,
-            Self::Copyright | Self::Key | Self::Release | Self::Text
-        )
-    }
-}
-
 /// How many components a finding tells of.
 fn components(finding: &Finding) -> usize {
     match finding {
@@ -327,64 +303,6 @@ fn components(finding: &Finding) -> usize {
         Finding::Dpkg(stanzas) => stanzas.len(),
         _ => 0,
     }
-}
-
-/// What may be an archive of Java or Python under another name.
-fn zip(
-    node: &Node,
-    first: Vec<u8>,
-    content: &mut dyn Read,
-    budget: &Budget<'_>,
-    findings: &mut Vec<Finding>,
-) -> io::Result<()> {
-    let most = budget.limits.file;
-    let content = &mut io::Cursor::new(first).chain(content);
-    if node.size > most {
-        if zipped::is_hinted_within(content)? {
-            findings.push(Finding::Unread(format!(
-                "it is an archive of components under another name, and has more than {most} bytes"
-            )));
-        }
-        return Ok(());
-    }
-    let mut bytes = Vec::new();
-    content.take(most).read_to_end(&mut bytes)?;
-    if zipped::is_hinted(&bytes) {
-        let mut nested = java::Budget {
-            left: budget.limits.nested,
-            depth: budget.limits.depth,
-        };
-        let (found, wrong) = zipped::archive(&node.path, &bytes, &mut nested);
-        push(findings, Ok(found));
-        findings.extend(wrong.into_iter().map(Finding::Unread));
-    }
-    Ok(())
-}
-
-fn jar(
-    node: &Node,
-    content: &mut dyn Read,
-    budget: &Budget<'_>,
-    findings: &mut Vec<Finding>,
-) -> io::Result<()> {
-    let most = budget.limits.nested;
-    if node.size > most {
-        findings.push(Finding::Unread(format!(
-            "it has {} bytes, more than the {most} that are read of an archive",
-            node.size
-        )));
-        return Ok(());
-    }
-    let mut bytes = Vec::new();
-    content.take(most).read_to_end(&mut bytes)?;
-    let mut nested = java::Budget {
-        left: most,
-        depth: budget.limits.depth,
-    };
-    let (found, wrong) = java::archive(&node.path, &bytes, &mut nested);
-    push(findings, Ok(found));
-    findings.extend(wrong.into_iter().map(Finding::Unread));
-    Ok(())
 }
 
 fn push(findings: &mut Vec<Finding>, cataloged: Cataloged) {
@@ -470,54 +388,4 @@ fn read(interest: Interest, path: &str, bytes: &[u8], findings: &mut Vec<Finding
         Interest::Java | Interest::RpmLog => return,
     };
     push(findings, cataloged);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogers::java::tests::stored;
-    use crate::node::NodeKind;
-
-    fn examined(path: &str, bytes: &[u8], limits: &ScanLimits) -> Vec<Finding> {
-        let node = Node {
-            path: path.to_owned(),
-            kind: NodeKind::File,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            size: bytes.len() as u64,
-            link: String::new(),
-            capable: false,
-            findings: Vec::new(),
-        };
-        let left = Remaining::new(limits);
-        examine(&node, &mut &*bytes, &Budget::new(limits, &left)).unwrap()
-    }
-
-    #[test]
-    fn archives_under_other_names_are_read_or_reported() {
-        let pom = b"groupId=org.example\nartifactId=lib\nversion=1.2\n";
-        let jar = stored(&[("META-INF/maven/org.example/lib/pom.properties", pom)]);
-        let small = ScanLimits {
-            file: 200,
-            ..ScanLimits::default()
-        };
-        for path in ["a.zip", "b.bin", "c", "etc/d.key", "opt/e/release"] {
-            let findings = examined(path, &jar, &ScanLimits::default());
-            let [Finding::Components(found)] = findings.as_slice() else {
-                panic!("{path}: {findings:?}");
-            };
-            assert_eq!(found[0].component.name, "org.example:lib", "{path}");
-            let findings = examined(path, &jar, &small);
-            let [Finding::Unread(reason)] = findings.as_slice() else {
-                panic!("{path}: {findings:?}");
-            };
-            assert!(reason.contains("under another name"), "{reason}");
-        }
-        let other = stored(&[("data.bin", &[0; 500])]);
-        assert!(examined("a.zip", &other, &small).is_empty());
-        // Torn, and yet it names what tells of components.
-        let findings = examined("a.zip", &jar[..jar.len() - 4], &ScanLimits::default());
-        assert!(matches!(findings.as_slice(), [Finding::Unread(_)]));
-    }
 }

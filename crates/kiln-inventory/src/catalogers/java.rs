@@ -11,18 +11,11 @@ use kiln_archive::zip::{ZipEntry, ZipReader};
 use kiln_types::{ComponentKind, EvidenceKind};
 
 use super::maven_group::group_of;
+use super::nested::Search;
 use super::{Cataloged, component, is_sane};
 use crate::licence;
 use crate::node::Found;
 use crate::path::name;
-
-/// What a nested search may cost.
-pub(crate) struct Budget {
-    /// Bytes that may still be unpacked in memory.
-    pub(crate) left: u64,
-    /// Levels of archives in archives.
-    pub(crate) depth: usize,
-}
 
 /// Bytes of a manifest or of properties.
 const SMALL: u64 = 1 << 20;
@@ -61,65 +54,47 @@ pub(crate) fn runtime(bytes: &[u8]) -> Cataloged {
     Ok(vec![Found::new(component, EvidenceKind::Metadata)])
 }
 
-/// The components of an archive, and what could not be read in it.
-pub(crate) fn archive(file: &str, bytes: &[u8], budget: &mut Budget) -> (Vec<Found>, Vec<String>) {
-    let (mut found, mut wrong) = (Vec::new(), Vec::new());
-    walk(file, "", bytes, 0, budget, &mut found, &mut wrong);
-    wrong.truncate(100);
-    (found, wrong)
+/// Looks for the components of an archive, and for what cannot be read in it.
+pub(crate) fn archive(file: &str, bytes: &[u8], search: &mut Search) {
+    walk(file, "", bytes, 0, search);
 }
 
-fn walk(
-    file: &str,
-    inside: &str,
-    bytes: &[u8],
-    depth: usize,
-    budget: &mut Budget,
-    found: &mut Vec<Found>,
-    wrong: &mut Vec<String>,
-) {
-    let place = |what: &str| match inside {
-        "" => what.to_owned(),
-        inside => format!("{inside}: {what}"),
-    };
+fn walk(file: &str, inside: &str, bytes: &[u8], depth: usize, search: &mut Search) {
+    if !search.enter() {
+        return;
+    }
     let limits = Limits {
         max_entries: MOST_MEMBERS,
         ..Limits::default()
     };
     let mut zip = match ZipReader::open(Cursor::new(bytes), &limits) {
         Ok(zip) => zip,
-        Err(error) => {
-            wrong.push(place(&error.to_string()));
-            return;
-        }
+        Err(error) => return search.miss(inside, &error.to_string()),
     };
     let members = zip.entries().to_vec();
-    found.extend(own(file, inside, &mut zip, &members, wrong));
-    for member in members.iter().filter(|member| is_archive(&member.name)) {
-        if depth >= budget.depth {
-            wrong.push(place("archives nest too deep"));
+    for found in own(file, inside, &mut zip, &members, search) {
+        if !search.add(inside, found) {
             return;
         }
-        let Some(left) = budget.left.checked_sub(member.size) else {
-            wrong.push(place("the archives inside have more bytes than are read"));
-            return;
-        };
-        budget.left = left;
+    }
+    for member in members.iter().filter(|member| is_archive(&member.name)) {
+        if search.is_too_deep(depth) {
+            return search.miss(inside, "archives nest too deep");
+        }
+        if !search.unpack(member.size) {
+            let reason = "the archives inside have more bytes than are read";
+            return search.miss(inside, reason);
+        }
         let below = match inside {
             "" => member.name.clone(),
             inside => format!("{inside}!/{}", member.name),
         };
         match content(&mut zip, member, member.size) {
-            Ok(nested) => walk(
-                &member.name,
-                &below,
-                &nested,
-                depth + 1,
-                budget,
-                found,
-                wrong,
-            ),
-            Err(reason) => wrong.push(place(&reason)),
+            Ok(nested) => walk(&member.name, &below, &nested, depth + 1, search),
+            Err(reason) => search.miss(inside, &reason),
+        }
+        if search.is_over() {
+            return;
         }
     }
 }
@@ -140,12 +115,12 @@ fn own(
     inside: &str,
     zip: &mut ZipReader<Cursor<&[u8]>>,
     members: &[ZipEntry],
-    wrong: &mut Vec<String>,
+    search: &mut Search,
 ) -> Vec<Found> {
     let mut read = |member: &ZipEntry| match content(zip, member, SMALL) {
         Ok(content) => Some(String::from_utf8_lossy(&content).into_owned()),
         Err(reason) => {
-            wrong.push(reason);
+            search.miss(inside, &reason);
             None
         }
     };
@@ -174,11 +149,12 @@ fn own(
         if let (Some(group), Some(artifact), Some(version)) =
             (field("groupId"), field("artifactId"), field("version"))
         {
-            found.push(made(Some(group), artifact, version, inside));
+            found.push(made(Some(group), artifact, version));
         }
     }
     if poms > MOST_POMS {
-        wrong.push(format!("it holds more than {MOST_POMS} `pom.properties`"));
+        let reason = format!("it holds more than {MOST_POMS} `pom.properties`");
+        search.miss(inside, &reason);
     }
     // The archive itself may have no properties although what was shaded into it has.
     let (stem, number) = split_name(file);
@@ -214,7 +190,7 @@ fn own(
                 group_of(stem, paths, module, get(&["Bundle-SymbolicName"]))
             });
         if is_sane(stem) && is_sane(version) {
-            found.push(made(group, stem, version, inside));
+            found.push(made(group, stem, version));
         }
     }
     if let Some(said) = manifest.get("Bundle-License")
@@ -225,15 +201,13 @@ fn own(
     found
 }
 
-fn made(group: Option<&str>, artifact: &str, version: &str, inside: &str) -> Found {
+fn made(group: Option<&str>, artifact: &str, version: &str) -> Found {
     let full = match group {
         Some(group) => format!("{group}:{artifact}"),
         None => artifact.to_owned(),
     };
     let component = component(ComponentKind::Maven, group, artifact, &full, version);
-    let mut found = Found::new(component, EvidenceKind::Metadata);
-    inside.clone_into(&mut found.inside);
-    found
+    Found::new(component, EvidenceKind::Metadata)
 }
 
 /// `commons-lang3-3.12.0.jar`: the artifact and the version.
@@ -293,6 +267,7 @@ fn properties(text: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::layer::ScanLimits;
 
     /// The checksum of zip, bit by bit.
     fn crc32(bytes: &[u8]) -> u32 {
@@ -340,11 +315,14 @@ pub(crate) mod tests {
         bytes
     }
 
-    fn budget() -> Budget {
-        Budget {
-            left: 1 << 20,
+    fn searched(file: &str, bytes: &[u8]) -> (Vec<Found>, Vec<String>) {
+        let mut search = Search::new(&ScanLimits {
+            nested: 1 << 20,
             depth: 3,
-        }
+            ..ScanLimits::default()
+        });
+        archive(file, bytes, &mut search);
+        search.finish()
     }
 
     fn names(found: &[Found]) -> Vec<String> {
@@ -370,7 +348,7 @@ pub(crate) mod tests {
             ("BOOT-INF/lib/plain.jar", &plain),
             ("BOOT-INF/lib/named-3.4.jar", &plain),
         ]);
-        let (found, wrong) = archive("app-0.1.jar", &app, &mut budget());
+        let (found, wrong) = searched("app-0.1.jar", &app);
         assert_eq!(
             names(&found),
             [
@@ -389,22 +367,22 @@ pub(crate) mod tests {
         for _ in 0..6 {
             jar = stored(&[("x.jar", &jar)]);
         }
-        let (_, wrong) = archive("x.jar", &jar, &mut budget());
+        let (_, wrong) = searched("x.jar", &jar);
         assert!(wrong[0].contains("nest too deep"), "{wrong:?}");
         let big = stored(&[("x.jar", &vec![0; 2 << 20])]);
-        let (_, wrong) = archive("x.jar", &big, &mut budget());
+        let (_, wrong) = searched("x.jar", &big);
         assert!(wrong[0].contains("more bytes"), "{wrong:?}");
-        let (_, wrong) = archive("x.jar", b"no zip", &mut budget());
+        let (_, wrong) = searched("x.jar", b"no zip");
         assert!(wrong[0].contains("no zip archive"), "{wrong:?}");
         let mut cut = stored(&[("META-INF/MANIFEST.MF", b"A: b\n")]);
         let at = memchr::memmem::find(&cut, b"PK\x01\x02").unwrap();
         cut[at + 42] = 0xff;
-        let (_, wrong) = archive("x.jar", &cut, &mut budget());
+        let (_, wrong) = searched("x.jar", &cut);
         assert!(wrong[0].contains("an entry of a zip archive"), "{wrong:?}");
         let mut changed = stored(&[("META-INF/MANIFEST.MF", b"A: b\n")]);
         let at = memchr::memmem::find(&changed, b"A: b").unwrap();
         changed[at] = b'B';
-        let (_, wrong) = archive("x.jar", &changed, &mut budget());
+        let (_, wrong) = searched("x.jar", &changed);
         assert!(wrong[0].contains("not what the list says"), "{wrong:?}");
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod golang;
 pub(crate) mod java;
 pub(crate) mod locks;
 mod maven_group;
+pub(crate) mod nested;
 pub(crate) mod npm;
 pub(crate) mod program;
 pub(crate) mod python;

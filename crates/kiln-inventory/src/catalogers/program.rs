@@ -49,6 +49,28 @@ struct Capture {
     most: usize,
 }
 
+/// Whether something may stand behind a program that begins so and has so many bytes: its list of
+/// sections, which linkers put last, ends before, or there is none. Where the list stands in front, as
+/// in programs of Go, it does not tell.
+pub(crate) fn goes_on(first: &[u8], size: u64) -> bool {
+    const FRONT: u64 = 4_096;
+    let number = |at: usize, length: usize| {
+        let bytes = first.get(at..at + length).unwrap_or_default();
+        let is_big = first.get(5) == Some(&2);
+        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        match is_big {
+            true => bytes.iter().fold(0, add),
+            false => bytes.iter().rev().fold(0, add),
+        }
+    };
+    // elf(5): where the list is, how long its entries are, and how many there are.
+    let (start, length, count) = match first.get(4) {
+        Some(1) => (number(32, 4), number(46, 2), number(48, 2)),
+        _ => (number(40, 8), number(58, 2), number(60, 2)),
+    };
+    start == 0 || (start >= FRONT && start.saturating_add(length * count) < size)
+}
+
 /// Looks through a program; `first` is what was read of it already, `window` is where pieces lie
 /// meanwhile, so that it need not be made anew for each program. The components, and what could not
 /// be understood.
