@@ -12,6 +12,7 @@ mod forge;
 mod images;
 mod indexes;
 mod trees;
+mod zips;
 
 use crate::archive::Compression;
 use crate::deb::Deb;

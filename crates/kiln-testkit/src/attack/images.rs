@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 use kiln_types::{Digest, HashWriter};
 
 use super::forge::{END, Header, bomb, ended, entry, long, many_entries, noise, pax};
+use super::zips;
 use crate::archive::Compression;
 
 /// A hostile image.
@@ -185,17 +186,20 @@ pub const IMAGE_ATTACKS: &[ImageAttack] = &[
         one_file("app/node_modules/a/package.json", text.as_bytes())
     }),
     docker("a jar in a jar in a jar, twelve deep", || {
-        let mut jar = zip(&[("META-INF/maven/g/a/pom.properties", POM)]);
+        let mut jar = zips::zip(&[("META-INF/maven/g/a/pom.properties", POM)]);
         for _ in 0..12 {
-            jar = zip(&[("lib/inner.jar", &jar)]);
+            jar = zips::zip(&[("lib/inner.jar", &jar)]);
         }
         one_file("app.jar", &jar)
     }),
     docker("a jar that unpacks to a gigabyte", || {
-        one_file("app.jar", &deflated_zip("META-INF/MANIFEST.MF", 1 << 30))
+        one_file(
+            "app.jar",
+            &zips::deflated_zip("META-INF/MANIFEST.MF", 1 << 30),
+        )
     }),
     docker("a jar whose directory lies about its sizes", || {
-        let mut jar = zip(&[("META-INF/maven/g/a/pom.properties", POM)]);
+        let mut jar = zips::zip(&[("META-INF/maven/g/a/pom.properties", POM)]);
         let at = jar
             .windows(4)
             .rposition(|four| four == b"PK\x01\x02")
@@ -204,13 +208,29 @@ pub const IMAGE_ATTACKS: &[ImageAttack] = &[
         one_file("app.jar", &jar)
     }),
     docker("a jar of sixty thousand jars", || {
-        let inner = zip(&[]);
+        let inner = zips::zip(&[]);
         let names: Vec<String> = (0..60_000).map(|number| format!("{number}.jar")).collect();
         let members: Vec<(&str, &[u8])> = names
             .iter()
             .map(|name| (name.as_str(), inner.as_slice()))
             .collect();
-        one_file("app.jar", &zip(&members))
+        one_file("app.jar", &zips::zip(&members))
+    }),
+    docker("a jar of jars that fan out, four deep", || {
+        one_file("app.jar", &zips::fan(28, 4))
+    }),
+    docker("a jar of jars that fan out, six deep", || {
+        one_file("app.jar", &zips::fan(12, 6))
+    }),
+    docker("a jar of many components whose path inside is long", || {
+        one_file("app.jar", &zips::long_path(1_900, 24))
+    }),
+    docker("wheels whose members have long names", || {
+        let wheel = zips::wheel(2_000);
+        let names: Vec<String> = (0..12).map(|number| format!("{number}.whl")).collect();
+        let entries: Vec<Vec<u8>> = names.iter().map(|name| entry(name, b'0', &wheel)).collect();
+        let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+        file("image.tar", saved(&[ended(&entries)]))
     }),
     docker("a program whose build information never ends", || {
         let mut program = b"\x7fELF\x02\x01\x01".to_vec();
@@ -499,91 +519,4 @@ fn oci_image(layer: &[u8], change: fn(&mut Vec<u8>)) -> Vec<(String, Vec<u8>)> {
     change(&mut changed);
     files.push((blob_path(layer), changed));
     files
-}
-
-/// A zip archive of stored members.
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in members {
-        let mut crc = flate2::Crc::new();
-        crc.update(content);
-        member(
-            &mut bytes,
-            &mut directory,
-            name,
-            0,
-            content,
-            crc.sum(),
-            content.len(),
-        );
-    }
-    zip_end(&mut bytes, &directory, members.len());
-    bytes
-}
-
-/// A zip archive with a member that unpacks to so many zeros.
-fn deflated_zip(name: &str, length: usize) -> Vec<u8> {
-    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-    let mut crc = flate2::Crc::new();
-    let zeros = vec![0; 1 << 20];
-    for _ in 0..length >> 20 {
-        encoder.write_all(&zeros).expect("memory");
-        crc.update(&zeros);
-    }
-    let packed = encoder.finish().expect("memory");
-    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-    member(
-        &mut bytes,
-        &mut directory,
-        name,
-        8,
-        &packed,
-        crc.sum(),
-        length,
-    );
-    zip_end(&mut bytes, &directory, 1);
-    bytes
-}
-
-fn member(
-    bytes: &mut Vec<u8>,
-    directory: &mut Vec<u8>,
-    name: &str,
-    method: u16,
-    packed: &[u8],
-    crc: u32,
-    length: usize,
-) {
-    let number = |value: usize| u32::try_from(value).expect("small").to_le_bytes();
-    let at = number(bytes.len());
-    let mut common = Vec::new();
-    common.extend([20, 0, 0, 0]);
-    common.extend(method.to_le_bytes());
-    common.extend([0; 4]);
-    common.extend(crc.to_le_bytes());
-    common.extend(number(packed.len()));
-    common.extend(number(length));
-    common.extend(u16::try_from(name.len()).expect("small").to_le_bytes());
-    common.extend([0; 2]);
-    bytes.extend(b"PK\x03\x04");
-    bytes.extend(&common);
-    bytes.extend(name.as_bytes());
-    bytes.extend(packed);
-    directory.extend(b"PK\x01\x02\x14\0");
-    directory.extend(&common);
-    directory.extend([0; 10]);
-    directory.extend(at);
-    directory.extend(name.as_bytes());
-}
-
-fn zip_end(bytes: &mut Vec<u8>, directory: &[u8], count: usize) {
-    let at = u32::try_from(bytes.len()).expect("small").to_le_bytes();
-    let count = u16::try_from(count).expect("small").to_le_bytes();
-    bytes.extend(directory);
-    bytes.extend(b"PK\x05\x06\0\0\0\0");
-    bytes.extend(count);
-    bytes.extend(count);
-    bytes.extend(u32::try_from(directory.len()).expect("small").to_le_bytes());
-    bytes.extend(at);
-    bytes.extend([0; 2]);
 }
