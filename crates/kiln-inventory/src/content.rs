@@ -67,6 +67,8 @@ pub(crate) struct Budget<'a> {
     taken: Cell<Taken>,
     /// Whether lock files say what is there.
     reads_locks: bool,
+    /// Whether there are layers below, of which `.wh.` takes files away.
+    pub(crate) has_whiteouts: bool,
     /// Where pieces of programs lie while they are looked through.
     window: Cell<Vec<u8>>,
 }
@@ -81,6 +83,7 @@ impl<'a> Budget<'a> {
                 components: 0,
             }),
             reads_locks: false,
+            has_whiteouts: true,
             window: Cell::new(Vec::new()),
         }
     }
@@ -89,6 +92,13 @@ impl<'a> Budget<'a> {
     pub(crate) const fn of_project(limits: &ScanLimits, left: &'a Remaining) -> Self {
         let mut budget = Self::new(limits, left);
         budget.reads_locks = true;
+        budget
+    }
+
+    /// The same for an archive of a whole root, where nothing lies below.
+    pub(crate) const fn of_root(limits: &ScanLimits, left: &'a Remaining) -> Self {
+        let mut budget = Self::new(limits, left);
+        budget.has_whiteouts = false;
         budget
     }
 
@@ -172,6 +182,8 @@ fn interest(path: &str) -> Option<Interest> {
         "os-release" if matches!(name(folder), "etc" | "lib") => Interest::Text,
         "debian_version" if name(folder) == "etc" => Interest::Text,
         "passwd" if folder == "etc" => Interest::Text,
+        // Of an archive that `docker save` writes, which may pass for a root.
+        "manifest.json" if folder.is_empty() => Interest::Text,
         "package.json" => Interest::Npm,
         "METADATA" if folder.ends_with(".dist-info") => Interest::Python,
         "PKG-INFO" if folder.ends_with(".egg-info") || folder.ends_with(".dist-info") => {

@@ -158,29 +158,7 @@ fn take_entry<R: Read>(
         );
         return Ok(());
     };
-    // OCI image-spec `layer.md`, "Whiteouts".
-    let base = name(&path);
-    if base == ".wh..wh..opq" && parent(&path).is_empty() {
-        // The specification would have everything below go; overlay file systems keep it.
-        scan.miss(
-            "/",
-            "the layer hides the whole root: engines differ in whether they show what is below",
-        );
-        return Ok(());
-    }
-    if base == ".wh..wh..opq" {
-        scan.opaque.push(parent(&path).to_owned());
-        return Ok(());
-    }
-    if let Some(hidden) = base.strip_prefix(".wh.") {
-        // `.wh..wh.plnk` and the like are the old bookkeeping of AUFS.
-        if !hidden.is_empty() && !hidden.starts_with(".wh.") {
-            let parent = parent(&path);
-            scan.whiteouts.push(match parent {
-                "" => hidden.to_owned(),
-                parent => format!("{parent}/{hidden}"),
-            });
-        }
+    if budget.has_whiteouts && take_whiteout(scan, &path) {
         return Ok(());
     }
     let kind = match entry.kind {
@@ -229,6 +207,26 @@ fn take_entry<R: Read>(
     }
     scan.nodes.push(node);
     Ok(())
+}
+
+/// Takes in what a layer takes away (OCI image-spec `layer.md`, "Whiteouts"); false when the entry is
+/// a file like any other.
+fn take_whiteout(scan: &mut LayerScan, path: &str) -> bool {
+    let parent = parent(path);
+    match name(path).strip_prefix(".wh.") {
+        None => return false,
+        // The specification would have everything below go; overlay file systems keep it.
+        Some(".wh..opq") if parent.is_empty() => scan.miss(
+            "/",
+            "the layer hides the whole root: engines differ in whether they show what is below",
+        ),
+        Some(".wh..opq") => scan.opaque.push(parent.to_owned()),
+        // `.wh..wh.plnk` and the like are the old bookkeeping of AUFS.
+        Some(hidden) if hidden.is_empty() || hidden.starts_with(".wh.") => {}
+        Some(hidden) if parent.is_empty() => scan.whiteouts.push(hidden.to_owned()),
+        Some(hidden) => scan.whiteouts.push(format!("{parent}/{hidden}")),
+    }
+    true
 }
 
 fn is_capable(xattrs: &BTreeMap<String, Vec<u8>>) -> bool {

@@ -3,7 +3,7 @@
 //! what it ends with, so that anything may stand in front of it.
 //!
 //! What ends as an archive is looked for behind programs and scripts, and in files that are called as
-//! what people run, or may be run; a loader that is told to takes any other file too.
+//! what people run, or may be executed. A loader that is told to takes any other file too.
 
 use std::io::{self, Read};
 
@@ -107,6 +107,7 @@ fn scan(
         content.take(most).read_to_end(&mut end)?;
         program::scan(name(&node.path), &[], &mut end.as_slice(), &mut window)
     } else {
+        end.reserve(usize::try_from(node.size.min(zipped::TAIL)).unwrap_or_default());
         let mut tail = Tail {
             content,
             left: node.size.saturating_sub(first.len() as u64),
@@ -158,7 +159,7 @@ fn zip(
         }
         return Ok(());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(node.size).unwrap_or_default());
     content.take(most).read_to_end(&mut bytes)?;
     if (!is_behind || zipped::is_end(&bytes)) && zipped::is_hinted(&bytes) {
         archive(node, &bytes, budget, findings);
@@ -247,7 +248,12 @@ mod tests {
 
     fn examined(path: &str, bytes: &[u8], limits: &ScanLimits) -> Vec<Finding> {
         let left = Remaining::new(limits);
-        examine(&node(path, bytes), &mut &*bytes, &Budget::new(limits, &left)).unwrap()
+        examine(
+            &node(path, bytes),
+            &mut &*bytes,
+            &Budget::new(limits, &left),
+        )
+        .unwrap()
     }
     #[test]
     fn archives_under_other_names_are_read_or_reported() {
@@ -309,7 +315,12 @@ mod tests {
         let all = ScanLimits::default();
         let empty = b"PK\x05\x06".iter().copied().chain([0; 18]);
         let empty: Vec<u8> = empty.collect();
-        for before in [&[0; 100][..], b"MZ", b"#!/bin/sh\nexec java -jar $0\n", &empty] {
+        for before in [
+            &[0; 100][..],
+            b"MZ",
+            b"#!/bin/sh\nexec java -jar $0\n",
+            &empty,
+        ] {
             let bytes = [before, &jar].concat();
             for path in ["opt/x", "opt/x.exe", "opt/x-1.2", "opt/x.run"] {
                 let (names, is_missed) = told(path, &bytes, &all);
@@ -321,7 +332,10 @@ mod tests {
         for (sections, is_read) in [(0, true), (8_000, true), (64, false)] {
             let bytes = [&program(sections)[..], &jar].concat();
             let (mut names, is_missed) = told("opt/x", &bytes, &all);
-            assert_eq!(names.pop_if(|last| last == "org.example:lib").is_some(), is_read);
+            assert_eq!(
+                names.pop_if(|last| last == "org.example:lib").is_some(),
+                is_read
+            );
             assert_eq!(names, ["a", "app"]);
             assert_eq!(is_missed, !is_read);
             let other = stored(&[("data.bin", &[0; 500])]);

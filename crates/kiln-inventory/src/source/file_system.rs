@@ -12,7 +12,7 @@ use kiln_types::Subject;
 use super::{Files, Image, Layer};
 use crate::InventoryError;
 use crate::layer::{LayerScan, ScanLimits};
-use crate::node::NodeKind;
+use crate::node::{Finding, Node, NodeKind};
 
 /// The image that an archive is. Its first entry is read, so that what is no archive is told at
 /// once.
@@ -66,18 +66,37 @@ pub(super) fn archive(file: &Path) -> Result<Image, InventoryError> {
 }
 
 /// An archive of an image holds layers, and none of their files: it would pass for an empty image.
+/// What only has a file of that name is none.
 pub(super) fn expect_files(file: &str, scan: &LayerScan) -> Result<(), InventoryError> {
-    let is_there = |path: &str| {
-        let is_it = |node: &&crate::node::Node| node.kind == NodeKind::File && node.path == path;
-        scan.nodes.iter().any(|node| is_it(&node))
+    let find = |path: &str| {
+        let mut nodes = scan.nodes.iter().rev();
+        nodes.find(|node| node.kind == NodeKind::File && node.path == path)
+    };
+    let is_docker = |node: &Node| {
+        node.findings.iter().any(|finding| match finding {
+            Finding::Text(text) => is_manifest(text),
+            _ => false,
+        })
     };
     let place = match () {
-        () if is_there("oci-layout") => "oci-archive",
-        () if is_there("manifest.json") => "docker-archive",
+        () if find("oci-layout").is_some() && find("index.json").is_some() => "oci-archive",
+        () if find("manifest.json").is_some_and(is_docker) => "docker-archive",
         () => return Ok(()),
     };
     Err(InventoryError::malformed(
         file,
         format!("it is an archive of an image, not of its files: `{place}:{file}`"),
     ))
+}
+
+/// Whether a text is what `docker save` writes: a list of images, each with its layers.
+fn is_manifest(text: &str) -> bool {
+    let images: Vec<serde_json::Map<String, serde_json::Value>> = match serde_json::from_str(text) {
+        Ok(images) => images,
+        Err(_) => return false,
+    };
+    let is_image = |image: &serde_json::Map<String, serde_json::Value>| {
+        image.contains_key("Config") && image.contains_key("Layers")
+    };
+    !images.is_empty() && images.iter().all(is_image)
 }

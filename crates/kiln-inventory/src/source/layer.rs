@@ -35,7 +35,7 @@ impl Layer {
     ) -> Result<(LayerScan, LayerFact), InventoryError> {
         // Where no digest is promised there is nothing to know a layer by.
         let Some(diff_id) = self.diff_id else {
-            let read = self.scan(limits, left)?;
+            let read = self.scan(limits, left, false)?;
             return Ok((read.scan, read.fact));
         };
         // Without a promise of its own a layer is taken for one that is not compressed; one that is
@@ -63,7 +63,7 @@ impl Layer {
                 return Ok((kept.scan, fact));
             }
         }
-        let read = self.scan(limits, left)?;
+        let read = self.scan(limits, left, false)?;
         if read.is_verified
             && read.blob == blob
             && let Some(bytes) = pack::packed(&read.scan, self.size, read.taken)
@@ -71,6 +71,15 @@ impl Layer {
             memory.keep(&key, &bytes);
             self.saw(&blob, before.as_ref(), memory);
         }
+        Ok((read.scan, read.fact))
+    }
+
+    /// What an archive of a whole root says, which nothing lies below. Nothing of it is remembered.
+    pub(super) fn read_root(
+        &self,
+        limits: &ScanLimits,
+    ) -> Result<(LayerScan, LayerFact), InventoryError> {
+        let read = self.scan(limits, &Remaining::new(limits), true)?;
         Ok((read.scan, read.fact))
     }
 
@@ -136,10 +145,18 @@ impl Layer {
         Limits::unpacked_of(self.size, 200, 1 << 30, limits.layer.max_unpacked)
     }
 
-    fn scan(&self, limits: &ScanLimits, left: &Remaining) -> Result<Read, InventoryError> {
+    fn scan(
+        &self,
+        limits: &ScanLimits,
+        left: &Remaining,
+        is_root: bool,
+    ) -> Result<Read, InventoryError> {
         let mut limits = *limits;
         limits.layer.max_unpacked = self.most_unpacked(&limits);
-        let budget = Budget::new(&limits, left);
+        let budget = match is_root {
+            true => Budget::of_root(&limits, left),
+            false => Budget::new(&limits, left),
+        };
         let (feed, mut content) = ahead::pieces();
         let (mut scan, unpacked, read) = std::thread::scope(|scope| {
             let layer = limits.layer;

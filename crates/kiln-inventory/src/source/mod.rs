@@ -169,7 +169,7 @@ impl Image {
                 });
             }
             Files::FileSystem(layer) => {
-                let (scan, fact) = layer.recalled(limits, &Remaining::new(limits), memory)?;
+                let (scan, fact) = layer.read_root(limits)?;
                 file_system::expect_files(&layer.subject, &scan)?;
                 return Ok(Scanned {
                     layers: vec![scan],

@@ -210,6 +210,40 @@ fn an_archive_of_a_root_file_system_is_read_as_one_layer() {
 }
 
 #[test]
+fn attack_a_root_with_names_that_mean_something_in_layers_and_archives() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("root.tar");
+    let package = br#"{"name":"a","version":"1.0.0"}"#;
+    let with = |name: &str, content: &[u8]| {
+        let entries = [
+            file("app/package.json", package),
+            file("app/.wh.package.json", b""),
+            file("b/.wh.c/package.json", package),
+            file("b/.wh..wh..opq", b""),
+            file(name, content),
+        ];
+        fs::write(&path, tar(&entries)).unwrap();
+        read(&format!("rootfs:{}", path.display()))
+    };
+    for (name, content) in [
+        ("manifest.json", &b"{}"[..]),
+        ("manifest.json", b"[]"),
+        ("manifest.json", b"[{\"short_name\": \"app\"}]"),
+        ("oci-layout", b"{}"),
+        ("index.json", b"{}"),
+    ] {
+        let inventory = with(name, content).unwrap();
+        assert!(inventory.is_complete(), "{:?}", inventory.incomplete);
+        assert_eq!(names(&inventory), ["a 1.0.0"], "{name}");
+        let evidence = &inventory.components[0].evidence;
+        let places: Vec<&str> = evidence.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(places, ["app/package.json", "b/.wh.c/package.json"]);
+    }
+    let image = b"[{\"Config\": \"c.json\", \"Layers\": []}]";
+    assert!(with("manifest.json", image).is_err());
+}
+
+#[test]
 fn attack_an_archive_of_two_images_for_two_readers() {
     let folder = tempfile::tempdir().unwrap();
     let one = [debian()];
