@@ -15,21 +15,40 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Marks of files.
 const MOST_MARKS: usize = 4096;
 /// How old the last write to a file must be for its mark to be believed: file systems keep time in
-/// steps of up to two seconds.
-const STEP_NS: i64 = 2_000_000_000;
+/// steps of up to two seconds, and a page that was written to through a mapping is written back, and
+/// the next write seen, within half a minute.
+const STEP_NS: i64 = 60_000_000_000;
+/// When blobs of the store itself were changed: nobody writes to one once it is there.
+const OF_STORE: i64 = i64::MIN;
 
 /// Layers that a store remembers.
 #[derive(Clone, Debug)]
 pub struct RememberedLayers {
     store: Store,
     now: Timestamp,
+    /// Whether the mark of a file outside the store is believed.
+    believes_files: bool,
 }
 
 impl RememberedLayers {
     /// Those of a store, at a time.
     #[must_use]
     pub fn new(store: Store, now: Timestamp) -> Self {
-        Self { store, now }
+        Self {
+            store,
+            now,
+            believes_files: true,
+        }
+    }
+
+    /// The same for a verdict: the bytes of layers outside the store are hashed each time, so that
+    /// it relies on them and not on what stat(2) says.
+    #[must_use]
+    pub fn for_verdict(self) -> Self {
+        Self {
+            believes_files: false,
+            ..self
+        }
     }
 
     /// The key of a mark. A power cut can leave a file with its size and times and without its
@@ -71,6 +90,9 @@ impl LayerMemory for RememberedLayers {
     }
 
     fn has_seen(&self, mark: &Mark, digest: &Digest) -> bool {
+        if !self.believes_files && mark.changed_ns != OF_STORE {
+            return false;
+        }
         let Some(key) = self.key(mark) else {
             return false;
         };
@@ -111,10 +133,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let memory = RememberedLayers::new(store, Timestamp::from_unix(100));
+        let verdict = memory.clone().for_verdict();
         let digest = Digest::of(b"layer");
         for (text, changed, expected) in [
-            ("old", 50_000_000_000, true),
-            ("young", 98_500_000_000, false),
+            ("old", 30_000_000_000, true),
+            ("young", 50_000_000_000, false),
             ("of the future", 200_000_000_000, false),
             ("of the store", i64::MIN, true),
         ] {
@@ -122,6 +145,9 @@ mod tests {
             assert!(!memory.has_seen(&mark, &digest), "{text}");
             memory.saw(&mark, &digest);
             assert_eq!(memory.has_seen(&mark, &digest), expected, "{text}");
+            // A verdict believes none but the store's.
+            let is_of_store = changed == i64::MIN;
+            assert_eq!(verdict.has_seen(&mark, &digest), is_of_store, "{text}");
             assert!(!memory.has_seen(&mark, &Digest::of(b"another")), "{text}");
         }
     }

@@ -176,7 +176,8 @@ fn unasked(component: &Component, reason: Unasked) -> Option<(String, String)> {
         (_, kind) => kind.as_str().to_owned(),
     };
     match reason {
-        _ if component.owner.is_some() => None,
+        // Nothing but the distribution answers for its own package.
+        _ if component.owner.is_some() && !component.kind.is_system() => None,
         Unasked::NoVersion => Some((kind, "no version is known".to_owned())),
         Unasked::NoDistribution => Some((
             kind,

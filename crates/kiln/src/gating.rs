@@ -443,7 +443,7 @@ pub(crate) fn admit(
     let mut refused: Vec<Verdict> = Vec::new();
     for image in images::of_index(context, reference, index.0, index.1)? {
         let platform = image.subject.platform.clone();
-        let inventory = images::read(context, image)?;
+        let inventory = images::read(context, image, images::Known::ByDigest)?;
         let verdict = gate.judge((reference, platform.as_deref()), &inventory, &advice, now)?;
         if verdict.outcome != Outcome::Pass {
             refused.push(verdict);

@@ -49,20 +49,47 @@ fn opened(context: &Context, image: &str) -> Result<Opened, Failure> {
     Ok(Opened::Images(images, None))
 }
 
+/// By what the bytes of layers are known to be the ones that were read before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// By the mark of their file.
+    ByMark,
+    /// By their digest, made again: for verdicts.
+    ByDigest,
+}
+
 /// What is inside the image that an IMAGE argument names, on one platform.
 pub(crate) fn inventory(
     context: &Context,
     image: &str,
     platform: Option<&str>,
 ) -> Result<Inventory, Failure> {
+    one(context, image, platform, Known::ByMark)
+}
+
+/// The same for a verdict.
+pub(crate) fn inventory_for_verdict(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+) -> Result<Inventory, Failure> {
+    one(context, image, platform, Known::ByDigest)
+}
+
+fn one(
+    context: &Context,
+    image: &str,
+    platform: Option<&str>,
+    known: Known,
+) -> Result<Inventory, Failure> {
     match opened(context, image)? {
         Opened::Document(inventory) => Ok(*inventory),
-        Opened::Images(images, _file) => read(context, chosen(image, images, platform)?),
+        Opened::Images(images, _file) => read(context, chosen(image, images, platform)?, known),
     }
 }
 
-/// The same on every platform that the image has, or on the one that is asked for.
-pub(crate) fn inventories(
+/// For a verdict: on every platform that the image has, or on the one that is asked for.
+pub(crate) fn inventories_for_verdict(
     context: &Context,
     image: &str,
     platform: Option<&str>,
@@ -70,11 +97,12 @@ pub(crate) fn inventories(
     match opened(context, image)? {
         Opened::Document(inventory) => Ok(vec![*inventory]),
         Opened::Images(images, _file) if platform.is_some() || images.is_empty() => {
-            Ok(vec![read(context, chosen(image, images, platform)?)?])
+            let image = chosen(image, images, platform)?;
+            Ok(vec![read(context, image, Known::ByDigest)?])
         }
         Opened::Images(images, _file) => images
             .into_iter()
-            .map(|image| read(context, image))
+            .map(|image| read(context, image, Known::ByDigest))
             .collect(),
     }
 }
@@ -210,20 +238,24 @@ pub(crate) fn add_build(
 
 /// What the store remembers of layers. A store that cannot be opened remembers nothing, which keeps
 /// nobody from reading an image that lies elsewhere.
-fn remembered(context: &Context) -> Option<RememberedLayers> {
+fn remembered(context: &Context, known: Known) -> Option<RememberedLayers> {
     use kiln_types::Clock as _;
     if !context.settings.scan_cache.value {
         return None;
     }
     let store = context.store().ok()?;
-    Some(RememberedLayers::new(store, context.clock.now()))
+    let memory = RememberedLayers::new(store, context.clock.now());
+    Some(match known {
+        Known::ByMark => memory,
+        Known::ByDigest => memory.for_verdict(),
+    })
 }
 
 /// What is inside an image.
-pub(crate) fn read(context: &Context, image: Image) -> Result<Inventory, Failure> {
+pub(crate) fn read(context: &Context, image: Image, known: Known) -> Result<Inventory, Failure> {
     let threads = context.settings.jobs.value.max(1);
     let limits = ScanLimits::default();
-    Ok(match remembered(context) {
+    Ok(match remembered(context, known) {
         Some(memory) => image.inventory(&limits, threads, &memory)?,
         None => image.inventory(&limits, threads, &NoMemory)?,
     })

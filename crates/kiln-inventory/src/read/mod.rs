@@ -12,6 +12,7 @@ mod spdx2;
 mod spdx3;
 mod spelling;
 mod syft;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
@@ -49,6 +50,10 @@ pub fn document(name: &str, bytes: &[u8]) -> Result<Inventory, InventoryError> {
         return Err(wrong(format!(
             "the text at byte {place} has more than {LONGEST} bytes"
         )));
+    }
+    // What is smaller cannot cost much, and is read at once.
+    if bytes.len() > LONGEST {
+        weight::weigh(bytes).map_err(|error| wrong(error.to_string()))?;
     }
     let shape = Shape::of(bytes)
         .map_err(|error| wrong(format!("it is no JSON document about components: {error}")))?;
@@ -208,7 +213,7 @@ impl Builder {
         let name = spelling::full_name(kind, &purl, named);
         let version = purl.version().unwrap_or(told);
         // It is believed, and what it is believed against is not hidden.
-        if let Some(other) = spelling::contradiction(&name, version, named, told) {
+        if let Some(other) = spelling::contradiction(kind, (&name, version), (named, told)) {
             self.inventory.incomplete.push(Incomplete {
                 place: named.chars().take(200).collect(),
                 reason: format!(

@@ -1,11 +1,13 @@
 //! Kiln's own JSON: the whole inventory, as `kiln sbom --format json` writes it.
 
 use kiln_types::{
-    BuildFact, Component, ComponentId, DistributionFact, ImageFacts, Incomplete, Inventory, Subject,
+    BuildFact, Component, ComponentId, DistributionFact, ImageFacts, Incomplete, Inventory, Purl,
+    Subject,
 };
 use serde::Deserialize;
 use serde::de::Error as _;
 
+use super::Builder;
 use crate::write::INVENTORY_FORMAT;
 
 #[derive(Deserialize)]
@@ -40,7 +42,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Inventory, serde_json::Error> {
         incomplete: document.incomplete,
     };
     let is_there = |id: &ComponentId| inventory.component(*id).is_some();
+    let mut edited = Vec::new();
     for component in &inventory.components {
+        if component.kind.is_system() && component.owner.is_some() {
+            let name = &component.name;
+            let reason = format!("`{name}` is a system package, which nothing owns");
+            return Err(serde_json::Error::custom(reason));
+        }
+        if let Some(purl) = &component.purl
+            && let Some(other) = differs(component, purl)
+        {
+            edited.push(Incomplete {
+                place: component.name.chars().take(200).collect(),
+                reason: format!("its package URL `{purl}` names another {other}"),
+            });
+        }
         if let Some(lost) = component
             .depends
             .iter()
@@ -58,8 +74,28 @@ pub(super) fn read(bytes: &[u8]) -> Result<Inventory, serde_json::Error> {
             return Err(serde_json::Error::custom(reason));
         }
     }
+    inventory.incomplete.extend(edited);
     sort(&mut inventory);
     Ok(inventory)
+}
+
+/// In what a component is not the one that its package URL names. Kiln writes both alike, and
+/// advisories are asked about the component.
+fn differs(component: &Component, purl: &Purl) -> Option<&'static str> {
+    let mut builder = Builder::default();
+    let named = builder.of_purl(purl.clone(), &component.name, &component.version);
+    if named.kind != component.kind {
+        return Some("kind");
+    }
+    if named.name != component.name {
+        return Some("name");
+    }
+    if named.version != component.version {
+        return Some("version");
+    }
+    // Not every writer of package URLs names the source package in them.
+    let is_other = named.source.is_some() && named.source != component.source;
+    (component.kind.is_system() && is_other).then_some("source package")
 }
 
 /// Components in the order of every inventory, and references that follow them.

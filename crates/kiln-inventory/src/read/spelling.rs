@@ -58,8 +58,13 @@ fn is_major(text: &str) -> bool {
 }
 
 /// What a document calls a component, where that is another thing than its package URL says. Other
-/// spellings of the same are none: case, separators, a part of the name, an epoch, a `v`, a revision.
-pub(super) fn contradiction(name: &str, version: &str, named: &str, told: &str) -> Option<String> {
+/// spellings of the same are none: case, separators, an epoch that one leaves out, a `v`, a revision;
+/// and of what is no system package a part of the name.
+pub(super) fn contradiction(
+    kind: ComponentKind,
+    (name, version): (&str, &str),
+    (named, told): (&str, &str),
+) -> Option<String> {
     let key = |name: &str| -> String {
         name.chars()
             .map(|letter| match letter {
@@ -69,8 +74,16 @@ pub(super) fn contradiction(name: &str, version: &str, named: &str, told: &str) 
             .collect()
     };
     let (one, other) = (key(name), key(named));
-    let is_named = other.is_empty() || ends_alike(&one, &other);
-    let is_told = told.is_empty() || begins_alike(plain(version), plain(told));
+    let is_named = match kind.is_system() {
+        _ if other.is_empty() => true,
+        true => one == other,
+        false => ends_alike(&one, &other),
+    };
+    let has_one_epoch = match (epoch(version), epoch(told)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let is_told = told.is_empty() || has_one_epoch && begins_alike(plain(version), plain(told));
     match (is_named, is_told) {
         (true, true) => None,
         (_, false) => Some(shortened(&format!("`{named} {told}`"))),
@@ -98,6 +111,14 @@ fn begins_alike(one: &str, other: &str) -> bool {
             })
     };
     one == other || is_begin(one, other) || is_begin(other, one)
+}
+
+fn epoch(version: &str) -> Option<&str> {
+    let (epoch, _) = version.split_once(':')?;
+    epoch
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(epoch)
 }
 
 /// A version without an epoch, and without the prefixes that programs of Go and tags have.
@@ -174,7 +195,17 @@ mod tests {
             ("a", "1", "", "", false),
             ("b", "1", "ab", "1", true),
         ] {
-            let found = contradiction(name, version, named, told);
+            let found = contradiction(ComponentKind::Npm, (name, version), (named, told));
+            assert_eq!(found.is_some(), is, "{name} {version} {named} {told}");
+        }
+        for (name, version, named, told, is) in [
+            ("openssl", "9:3.0.0-1", "openssl", "1:3.0.0-1", true),
+            ("openssl", "1:3.0.0-1", "openssl", "3.0.0-1", false),
+            ("xx-openssl", "1", "openssl", "1", true),
+            ("ssl", "1", "open-ssl", "1", true),
+            ("libstdc++6", "1", "libstdc++6", "1", false),
+        ] {
+            let found = contradiction(ComponentKind::Deb, (name, version), (named, told));
             assert_eq!(found.is_some(), is, "{name} {version} {named} {told}");
         }
     }

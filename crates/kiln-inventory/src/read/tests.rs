@@ -122,6 +122,47 @@ fn what_kiln_writes_it_reads() {
 }
 
 #[test]
+fn attack_kilns_own_document_says_what_its_package_urls_say() {
+    let mut inventory = crate::write::tests::sample();
+    let mut zlib = inventory.components[0].clone();
+    zlib.purl = "pkg:deb/debian/zlib1g@1:1.3-1%2Bb1?arch=amd64&upstream=zlib%401:1.3-1"
+        .parse()
+        .ok();
+    zlib.architecture = Some("amd64".to_owned());
+    inventory.components[0] = zlib.clone();
+    let again = |inventory: &Inventory| {
+        let text = serde_json::to_string(&own(inventory)).unwrap();
+        document("own.json", text.as_bytes())
+    };
+    let complete = inventory.incomplete.len();
+    assert_eq!(again(&inventory).unwrap().incomplete.len(), complete);
+    let mut edits: Vec<(&str, Component)> = Vec::new();
+    let mut edited = zlib.clone();
+    edited.version = "99:9".to_owned();
+    edits.push(("version", edited));
+    let mut edited = zlib.clone();
+    edited.name = "harmless".to_owned();
+    edits.push(("name", edited));
+    let mut edited = zlib.clone();
+    edited.source = Some(SourcePackage {
+        name: "harmless".to_owned(),
+        version: "1".to_owned(),
+    });
+    edits.push(("source package", edited));
+    for (what, edited) in edits {
+        inventory.components[0] = edited;
+        let read = again(&inventory).unwrap();
+        let said = read.incomplete.iter().any(|one| one.reason.ends_with(what));
+        assert!(said, "{what}: {:?}", read.incomplete);
+    }
+    let mut owned = zlib;
+    owned.owner = Some(ComponentId(0));
+    inventory.components[0] = owned;
+    let error = again(&inventory).unwrap_err().to_string();
+    assert!(error.contains("nothing owns"), "{error}");
+}
+
+#[test]
 fn kilns_own_document_is_put_in_order_and_refers_to_itself_only() {
     let component = |name: &str, rest: &str| {
         format!(r#"{{"kind":"deb","name":"{name}","version":"1","evidence":[]{rest}}}"#)

@@ -135,8 +135,7 @@ impl Archive {
         let Some((offset, size)) = self.find(name) else {
             return Ok(None);
         };
-        let meta = std::fs::metadata(&self.path)?;
-        Ok(Some(mark_of(&meta).part(offset, size)))
+        Ok(mark_of(&self.path)?.map(|mark| mark.part(offset, size)))
     }
 
     /// Opens a file.

@@ -71,7 +71,7 @@ fn layers() -> [Vec<u8>; 2] {
 
 #[test]
 fn a_remembered_layer_is_as_one_that_was_read() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = |name: &str| folder.path().join(name);
     let archive = docker_archive(&layers());
     fs::write(path("image.tar"), &archive).unwrap();
@@ -101,7 +101,7 @@ fn a_remembered_layer_is_as_one_that_was_read() {
 
 #[test]
 fn a_lower_bound_is_not_remembered() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("layout");
     let whole = debian();
     layout(&path, &[whole[..whole.len() - 1500].to_vec()]);
@@ -122,7 +122,7 @@ fn largest(layout: &Path) -> std::path::PathBuf {
 
 #[test]
 fn an_archive_that_lies_poisons_nothing_and_is_not_answered_for() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = |name: &str| folder.path().join(name);
     let place = |name: &str| format!("oci:{}", path(name).display());
     let evil = tar(&[file("etc/os-release", OS_RELEASE)]);
@@ -147,7 +147,7 @@ fn an_archive_that_lies_poisons_nothing_and_is_not_answered_for() {
 
 #[test]
 fn a_file_that_was_written_to_is_hashed_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("layout");
     layout(&path, &[debian()]);
     let place = format!("oci:{}", path.display());
@@ -173,7 +173,7 @@ fn a_file_that_was_written_to_is_hashed_again() {
 
 #[test]
 fn damaged_and_foreign_answers_are_not_taken() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("image.tar");
     fs::write(&path, docker_archive(&layers())).unwrap();
     let place = format!("docker-archive:{}", path.display());
@@ -187,7 +187,7 @@ fn damaged_and_foreign_answers_are_not_taken() {
 
 #[test]
 fn other_limits_are_other_answers() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("image.tar");
     fs::write(&path, docker_archive(&layers())).unwrap();
     let place: Place = format!("docker-archive:{}", path.display())

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use kiln_types::{BlobSource, Digest, Mark, Platform};
@@ -171,23 +171,49 @@ impl Layout {
 
 impl BlobSource for Layout {
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(File::open(self.path_of(digest))?))
+        Ok(Box::new(open_regular(&self.path_of(digest))?))
     }
 
     fn mark(&self, digest: &Digest) -> io::Result<Option<Mark>> {
-        let meta = std::fs::metadata(self.path_of(digest))?;
-        Ok(Some(mark_of(&meta)))
+        mark_of(&self.path_of(digest))
     }
 }
 
-/// The mark of a file, by what stat(2) says of it.
-#[must_use]
-pub fn mark_of(meta: &std::fs::Metadata) -> Mark {
-    Mark::of_file(
-        meta.dev(),
+/// The mark of a file, by what stat(2) says of it and statvfs(3) of its file system; `None` where
+/// marks say nothing: of what is no regular file, and where the file system lies in memory, because
+/// there a write through a mapping changes no time.
+///
+/// # Errors
+/// When it is not there.
+pub fn mark_of(path: &Path) -> io::Result<Option<Mark>> {
+    /// tmpfs and ramfs (statfs(2)).
+    const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+    let meta = std::fs::metadata(path)?;
+    let kind = u64::try_from(rustix::fs::statfs(path)?.f_type).unwrap_or_default();
+    if !meta.is_file() || IN_MEMORY.contains(&kind) {
+        return Ok(None);
+    }
+    // Another file system may be mounted from the same device later.
+    let system = rustix::fs::statvfs(path)?.f_fsid;
+    Ok(Some(Mark::of_file(
+        (meta.dev(), system),
         meta.ino(),
         meta.size(),
         (meta.mtime(), meta.mtime_nsec()),
         (meta.ctime(), meta.ctime_nsec()),
-    )
+    )))
+}
+
+/// Opens a regular file: a pipe in its place would never end, or never begin.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    let file = File::options()
+        .read(true)
+        .custom_flags(i32::try_from(flags).unwrap_or_default())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        let reason = format!("`{}` is no regular file", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    Ok(file)
 }

@@ -282,3 +282,17 @@ fn attack_an_index_that_holds_itself_deeply() {
     let error = crate::closure(&[root(&inner, "a")], &memory).unwrap_err();
     assert!(error.to_string().contains("nest too deep"), "{error}");
 }
+
+#[test]
+fn attack_a_pipe_in_the_place_of_a_blob_is_refused_and_has_no_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let error = read::open_regular(&pipe).unwrap_err();
+    assert!(error.to_string().contains("no regular file"), "{error}");
+    assert_eq!(mark_of(&pipe).unwrap(), None);
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert!(read::open_regular(&file).is_ok());
+}

@@ -159,6 +159,11 @@ fn an_artifact_without_its_group_is_not_known_to_be_clean() {
     owned.owner = Some(kiln_types::ComponentId(0));
     let findings = scan(&tracker(STATES), debian("13"), vec![owner, owned]);
     assert!(findings.blind.is_empty());
+    // Nobody answers for a package of a distribution.
+    let mut package = Component::new(ComponentKind::Rpm, "openssl", "3.0.7-1");
+    package.owner = Some(kiln_types::ComponentId(0));
+    let findings = scan(&tracker(STATES), debian("13"), vec![package]);
+    assert_eq!(findings.blind.len(), 1);
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(crate) fn run(context: &Context, args: &GateArgs) -> Result<(), Failure> {
             };
             let gate = Gate::load(context, &files)?;
             let platform = args.platform.as_deref();
-            let inventories = images::inventories(context, image, platform)?;
+            let inventories = images::inventories_for_verdict(context, image, platform)?;
             let advice = Advice::of_day(context, args.db_date)?;
             let now = context.clock.now();
             let verdicts: Result<Vec<Verdict>, Failure> = inventories
@@ -187,7 +187,7 @@ fn once_more(
         .as_deref()
         .or(inputs.image.platform.as_deref());
     let image = args.image.as_deref().unwrap_or(&inputs.image.name);
-    let inventory = images::inventory(context, image, platform)?;
+    let inventory = images::inventory_for_verdict(context, image, platform)?;
     let Some(advice) = Advice::same(context, inputs.database.as_ref())? else {
         let built = inputs.database.as_ref().map(|one| one.built.to_string());
         context.say(&format!(
