@@ -35,12 +35,17 @@ pub fn zlib_may_begin_with(bytes: &[u8], first: u8) -> bool {
         u64::try_from((bits >> from) & mask).unwrap_or_default()
     };
     match taken(1, 2) {
-        // Stored: the length, and its complement, from the next byte on.
-        0 => taken(8, 16) ^ taken(24, 16) == 0xffff && taken(40, 8) == u64::from(first),
-        // Fixed codes: those of 0 to 143 have eight bits, highest first.
+        // Stored: the length, and its complement, from the next byte on. An empty one is what a
+        // flush leaves, and tells nothing.
+        0 => {
+            let length = taken(8, 16);
+            length ^ taken(24, 16) == 0xffff && (length == 0 || taken(40, 8) == u64::from(first))
+        }
+        // Fixed codes: those of 0 to 143 have eight bits, highest first. The end of a block has
+        // seven, none of which is set.
         1 => {
             let code = u8::try_from(taken(3, 8)).unwrap_or_default().reverse_bits();
-            first > 143 || code == first + 0x30
+            first > 143 || code == first + 0x30 || code >> 1 == 0
         }
         // Dynamic codes: so many of each kind, and a complete code for their lengths.
         2 => {
@@ -57,18 +62,16 @@ pub fn zlib_may_begin_with(bytes: &[u8], first: u8) -> bool {
     }
 }
 
-/// Whether a zlib stream begins here and its content begins so. Only as much is unpacked as `start`
-/// is long.
+/// The first bytes of the content of a zlib stream that begins here: as many as `length`, or all
+/// there are; nothing where none begins. No more than these are unpacked.
 #[must_use]
-pub fn zlib_begins_with(bytes: &[u8], start: &[u8]) -> bool {
-    if start
-        .first()
-        .is_some_and(|first| !zlib_may_begin_with(bytes, *first))
-    {
-        return false;
-    }
-    let mut found = vec![0; start.len()];
-    ZlibDecoder::new(bytes).read_exact(&mut found).is_ok() && found == start
+pub fn zlib_first(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut found = Vec::new();
+    let most = u64::try_from(length).unwrap_or(u64::MAX);
+    let mut decoder = flate2::bufread::ZlibDecoder::new(bytes).take(most);
+    // What stands there before something broken counts.
+    let _ = decoder.read_to_end(&mut found);
+    (!found.is_empty()).then_some(found)
 }
 
 fn whole(decoder: impl Read, limit: u64) -> Result<Vec<u8>, ArchiveError> {
@@ -109,9 +112,9 @@ mod tests {
             zlib(&bytes[..9], 100).unwrap_err().kind,
             ArchiveErrorKind::Malformed
         );
-        assert!(zlib_begins_with(&bytes, b"{\"packages\""));
-        assert!(!zlib_begins_with(&bytes, b"[\"packages\""));
-        assert!(!zlib_begins_with(b"x", b"{"));
+        assert_eq!(zlib_first(&bytes, 5).unwrap(), b"{\"pac");
+        assert_eq!(zlib_first(&bytes, 50).unwrap(), b"{\"packages\":[]}");
+        assert_eq!(zlib_first(b"x", 5), None);
     }
 
     #[test]
@@ -139,7 +142,17 @@ mod tests {
             let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
             encoder.write_all(&long).unwrap();
             let bytes = encoder.finish().unwrap();
-            assert!(zlib_begins_with(&bytes, b"{\"packages\":["), "{number}");
+            assert!(zlib_may_begin_with(&bytes, b'{'), "{number}");
+        }
+        // Blocks without content in front, as each kind of flush leaves one.
+        for flush in [flate2::FlushCompress::Sync, flate2::FlushCompress::Partial] {
+            let mut compress = flate2::Compress::new(Compression::best(), true);
+            let mut bytes = Vec::with_capacity(1_000);
+            compress.compress_vec(b"", &mut bytes, flush).unwrap();
+            let finish = flate2::FlushCompress::Finish;
+            compress.compress_vec(text, &mut bytes, finish).unwrap();
+            assert!(zlib_may_begin_with(&bytes, b'{'), "{bytes:?}");
+            assert_eq!(zlib_first(&bytes, 3).unwrap(), b"{\"p");
         }
         // Kinds of blocks: stored with a wrong length, fixed with another letter, a code for lengths
         // that is not complete, and one that is no kind.

@@ -21,7 +21,7 @@ pub(crate) const ELF: &[u8] = b"\x7fELF";
 /// Bytes read at once.
 const PIECE: usize = 256 << 10;
 /// Bytes of a piece that are looked at again with the next one: no mark is longer.
-const OVERLAP: usize = 256;
+const OVERLAP: usize = 512;
 /// Bytes of a note before its type.
 const NOTE_HEADER: usize = 8;
 /// The type of a package note, and its owner's name.
@@ -222,7 +222,7 @@ impl Search {
                 continue;
             }
             let start = window.get(at..).unwrap_or_default();
-            if !inflate::zlib_may_begin_with(start, rust::FIRST) || self.counts[2] >= MOST {
+            if !inflate::zlib_may_begin_with(start, rust::FIRST) {
                 continue;
             }
             self.tries += 1;
@@ -230,7 +230,12 @@ impl Search {
                 self.is_evasive = true;
                 return;
             }
-            if inflate::zlib_begins_with(start, rust::START) {
+            let begin = inflate::zlib_first(start, rust::BEGIN);
+            if begin.is_some_and(|begin| rust::is_list(&begin)) {
+                if self.counts[2] == MOST {
+                    self.is_evasive = true;
+                    return;
+                }
                 self.counts[2] += 1;
                 self.open(window, at, Mark::Rust, rust::LONGEST);
             }
@@ -270,7 +275,8 @@ fn understood(captures: Vec<Capture>) -> (Vec<Found>, Vec<String>) {
             Ok(mut components) => {
                 match &capture.mark {
                     Mark::Go => has_go |= !components.is_empty(),
-                    Mark::Rust => has_rust = true,
+                    // An empty list says nothing, and another may follow it.
+                    Mark::Rust => has_rust |= !components.is_empty(),
                     Mark::Note => {}
                     Mark::Text(_) => {
                         // The first text of a class counts.
@@ -427,5 +433,30 @@ mod tests {
                 ["a 1.0.0", "app 0.1.0"]
             );
         }
+    }
+
+    #[test]
+    fn attack_lists_of_crates_that_hide_one() {
+        let empty = b"x\x9c\xabV*HL\xceNLO-V\xb2\x8a\x8e\xad\x05\x00+\xbb\x05n";
+        let list = b"x\x9c\xabV*HL\xceNLO-V\xb2\x8a\xaeV\xcaK\xccMU\xb2RJ.\xaaP\xd2Q*K-*\xce\xcc\xcf\x03\xf2\x0d\xf5\x0c\xf4\x0c\x80\x22\xc5\xf9\xa5E\xc9 \x05E\xa9\xe9\x99\xc5%E\x95J\xb5\xb1\xb5\x00\xe4g\x15\xef";
+        let pretty = b"x\xda\xab\xe6RPJ\xcb/\xcaM,Q\xb2R0\xd4\x01\xf2\x0a\x12\x93\xb3\x13\xd3S\x8b\x81\xfch.\x05\x85j\xa5\xbc\xc4\xdcT G)\xb9\xa8BIGA\xa9,\xb5\xa883?\x0f$b\xa8g\xa0g\xa0T\xcb\xa5\x10\xcbU\x0b\x00\xef\x91\x13\xcd";
+        let behind_flush = b"x\xda\x00\x00\x00\xff\xff\xabV*HL\xceNLO-V\xb2\x8a\xaeV\xcaK\xccMU\xb2RJ.\xaaP\xd2Q*K-*\xce\xcc\xcf\x03\xf2\x0d\xf5\x0c\xf4\x0c\x80\x22\xc5\xf9\xa5E\xc9 \x05E\xa9\xe9\x99\xc5%E\x95J\xb5\xb1\xb5\x00\xe4g\x15\xef";
+        let broken = &list[..list.len() / 2];
+        for bytes in [
+            list.to_vec(),
+            pretty.to_vec(),
+            behind_flush.to_vec(),
+            [&empty[..], list].concat(),
+        ] {
+            assert_eq!(names("app", &program(64, &bytes)), ["crx 1.0.0"]);
+        }
+        let told = |lists: &[u8]| {
+            let bytes = program(64, lists);
+            scan("app", &[], &mut bytes.as_slice(), &mut Vec::new()).unwrap()
+        };
+        let (found, wrong) = told(&[broken, &[0xff; 10], list].concat());
+        assert_eq!((found.len(), wrong.len()), (1, 1), "{wrong:?}");
+        let (found, wrong) = told(&[&empty.repeat(MOST)[..], list].concat());
+        assert_eq!((found.len(), wrong.len()), (0, 1), "{wrong:?}");
     }
 }
