@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Affected, Digest, Finding, Findings, FixState, RiskLevel, Suppression};
 use serde_json::{Map, Value, json};
 
-use super::{cure, not_known, notes};
+use super::{cure, is_known, not_known, notes};
 use crate::vex::image_purl;
 
 /// The document.
@@ -45,7 +45,8 @@ pub fn cyclonedx_vex(findings: &Findings, version: &str) -> Value {
             fields.insert("purl".to_owned(), json!(purl));
         }
     }
-    let told = notes(findings).into_iter().chain(not_known(findings));
+    let unknown = not_known(findings);
+    let told = notes(findings).into_iter().chain(unknown.iter().cloned());
     let told: Vec<Value> = told
         .map(|line| json!({ "name": "kiln:note", "value": line }))
         .collect();
@@ -65,6 +66,27 @@ pub fn cyclonedx_vex(findings: &Findings, version: &str) -> Value {
         "components": components,
         "vulnerabilities": vulnerabilities,
     });
+    if let (false, Some(document)) = (is_known(findings), document.as_object_mut()) {
+        let composition = json!({ "aggregate": "incomplete", "assemblies": ["image"] });
+        document.insert("compositions".to_owned(), json!([composition]));
+        let annotator = json!({ "component": {
+            "type": "application", "name": "kiln", "version": version,
+        }});
+        let annotations: Vec<Value> = unknown
+            .iter()
+            .map(|line| {
+                json!({
+                    "subjects": ["image"],
+                    "annotator": annotator,
+                    "timestamp": findings.database.built.to_string(),
+                    "text": line,
+                })
+            })
+            .collect();
+        if !annotations.is_empty() {
+            document.insert("annotations".to_owned(), annotations.into());
+        }
+    }
     let serial = serial(&document);
     if let Some(document) = document.as_object_mut() {
         document.insert("serialNumber".to_owned(), serial.into());

@@ -75,6 +75,13 @@ pub fn not_known(findings: &Findings) -> Vec<String> {
     blind.chain(missed).collect()
 }
 
+/// Whether the findings are the whole answer: nothing of the image is unknown, and nothing of the day
+/// that was asked about. A report that is not must say so wherever a program looks for success.
+#[must_use]
+pub fn is_known(findings: &Findings) -> bool {
+    findings.blind.is_empty() && findings.incomplete.is_empty() && is_day_known(findings)
+}
+
 /// Whether findings of a past day say all that was known; those of no day do.
 #[must_use]
 pub fn is_day_known(findings: &Findings) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Finding, Findings, RiskLevel};
 use serde_json::{Value, json};
 
-use super::{cure, not_known, notes, score};
+use super::{cure, is_known, not_known, notes, score};
 
 /// The document.
 #[must_use]
@@ -20,17 +20,15 @@ pub fn sarif(findings: &Findings, version: &str) -> Value {
         .iter()
         .map(|finding| result(findings, finding, &places))
         .collect();
-    let mut run = json!({
+    let run = json!({
         "tool": { "driver": {
             "name": "kiln",
             "version": version,
             "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
         }},
+        "invocations": [invocation(findings)],
         "results": results,
     });
-    if let (Some(invocation), Some(run)) = (invocation(findings), run.as_object_mut()) {
-        run.insert("invocations".to_owned(), json!([invocation]));
-    }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -38,21 +36,24 @@ pub fn sarif(findings: &Findings, version: &str) -> Value {
     })
 }
 
-/// What a reader must know besides the results, where there is something.
-fn invocation(findings: &Findings) -> Option<Value> {
-    let notifications: Vec<Value> = [("note", notes(findings)), ("warning", not_known(findings))]
+/// Whether the results are the whole answer, and what a reader must know besides them. A run that
+/// leaves something unknown has not succeeded, or no results would say that there is nothing.
+fn invocation(findings: &Findings) -> Value {
+    let notifications: Vec<Value> = [("note", notes(findings)), ("error", not_known(findings))]
         .into_iter()
         .flat_map(|(level, lines)| {
             let notification = move |line| json!({ "level": level, "message": { "text": line } });
             lines.into_iter().map(notification)
         })
         .collect();
-    (!notifications.is_empty()).then(|| {
-        json!({
-            "executionSuccessful": true,
-            "toolExecutionNotifications": notifications,
-        })
-    })
+    let mut out = json!({ "executionSuccessful": is_known(findings) });
+    if let (false, Some(fields)) = (notifications.is_empty(), out.as_object_mut()) {
+        fields.insert(
+            "toolExecutionNotifications".to_owned(),
+            notifications.into(),
+        );
+    }
+    out
 }
 
 fn rule(finding: &Finding) -> Value {

@@ -6,7 +6,7 @@ use kiln_types::{Finding, Findings, RiskLevel};
 use serde_json::{Value, json};
 
 use super::sarif::link;
-use super::{cure, escape, is_day_known, not_known, notes, remedy};
+use super::{cure, escape, is_day_known, is_known, not_known, notes, remedy};
 
 /// GitLab's report. It has no place for suppressed findings, which are left out.
 #[must_use]
@@ -72,7 +72,8 @@ pub fn gitlab(findings: &Findings, version: &str) -> Value {
         "type": "container_scanning",
         "start_time": date,
         "end_time": date,
-        "status": "success",
+        // An empty list of a scan that succeeded says that there is nothing.
+        "status": if is_known(findings) { "success" } else { "failure" },
     });
     let messages: Vec<Value> = [("info", notes(findings)), ("warn", not_known(findings))]
         .into_iter()

@@ -84,3 +84,61 @@ fn every_form_names_the_day_that_was_asked_about() {
         assert!(text.contains("as known on 2029-07-01"), "{form}: {text}");
     }
 }
+
+/// An uploaded file is read without the exit code: where something is unknown, no field of it that
+/// programs look at may say that there is nothing.
+#[test]
+fn a_report_that_leaves_something_unknown_is_no_success() {
+    let clean = findings(Vec::new());
+    let success = |list: &kiln_types::Findings| {
+        let run = &sarif(list, "0")["runs"][0]["invocations"][0];
+        let scan = &gitlab(list, "0")["scan"];
+        let document = cyclonedx_vex(list, "0");
+        [
+            run["executionSuccessful"] == true,
+            scan["status"] == "success",
+            document.get("compositions").is_none(),
+        ]
+    };
+    assert_eq!(success(&clean), [true; 3]);
+    let mut blind = clean.clone();
+    blind.blind = vec![kiln_types::Blind {
+        ecosystem: "npm".to_owned(),
+        components: 28,
+        reason: "nothing".to_owned(),
+    }];
+    let mut partial = clean.clone();
+    partial.incomplete = vec![kiln_types::Incomplete {
+        place: "usr/x".to_owned(),
+        reason: "broken".to_owned(),
+    }];
+    for (list, line) in [
+        (&blind, "not known: 28 components of npm: nothing"),
+        (&partial, "not read: usr/x: broken"),
+    ] {
+        assert_eq!(success(list), [false; 3], "{line}");
+        let run = &sarif(list, "0")["runs"][0]["invocations"][0];
+        let told = &run["toolExecutionNotifications"][0];
+        assert_eq!(
+            (&told["level"], &told["message"]["text"]),
+            (&"error".into(), &line.into())
+        );
+        let told = &gitlab(list, "0")["scan"]["messages"][0];
+        assert_eq!(
+            (&told["level"], &told["value"]),
+            (&"warn".into(), &line.into())
+        );
+        let document = cyclonedx_vex(list, "0");
+        let composition = &document["compositions"][0];
+        assert_eq!(composition["aggregate"], "incomplete");
+        assert_eq!(composition["assemblies"][0], "image");
+        assert_eq!(document["annotations"][0]["text"], line);
+        assert_eq!(document["metadata"]["properties"][0]["value"], line);
+    }
+    let mut undated = clean;
+    undated.at = Some(DayFact {
+        at: day("2031-01-01"),
+        ..DayFact::default()
+    });
+    assert_eq!(success(&undated), [false; 3], "a day that is to come");
+}
