@@ -333,8 +333,13 @@ impl Checker<'_> {
                 }
             }
             Shape::Choice(words) if !words.contains(&text) => {
-                let help = nearest(text, words.iter().copied())
-                    .map(|word| format!("did you mean `{word}`?"));
+                // How far two words are spelt apart says nothing of how far apart they are: a policy
+                // must not be made weaker by a hint (`never` for `severe`).
+                let help = match self.prefix {
+                    "policy" => None,
+                    _ => nearest(text, words.iter().copied())
+                        .map(|word| format!("did you mean `{word}`?")),
+                };
                 let diagnostic = self.report(
                     "bad-value",
                     format!("{what} cannot be `{}`", shorten(text)),

@@ -139,3 +139,20 @@ fn what_is_wrong_is_said_with_its_place() {
         assert!(found, "{text}: {:?}", parsed.diagnostics);
     }
 }
+
+/// `never` is spelt nearly so, and would switch the check off.
+#[test]
+fn no_hint_makes_a_policy_weaker() {
+    let text = "kiln: 1\npolicy: a\nvulnerabilities: {fixable: severe}\n";
+    let parsed = parse(&Document::new("p.yaml", text));
+    let diagnostic = &parsed.diagnostics[0];
+    assert_eq!(diagnostic.help, None);
+    let expected = diagnostic.expected.as_deref().unwrap();
+    for level in LEVEL {
+        assert!(expected.contains(level), "{expected}");
+    }
+    // Keys are another thing: a mistyped one has no meaning of its own.
+    let parsed = parse(&Document::new("p.yaml", "kiln: 1\npolicy: a\nalow: []\n"));
+    let help = parsed.diagnostics[0].help.as_deref();
+    assert_eq!(help, Some("did you mean `allow`?"));
+}
