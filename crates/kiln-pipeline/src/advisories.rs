@@ -167,7 +167,7 @@ pub struct BuiltDatabase {
 pub fn build_database(
     feeds: &[FeedFile],
     built: Timestamp,
-    tell: &mut dyn FnMut(&FeedFile, u64),
+    tell: &mut dyn FnMut(&FeedFile, &AdvisorySource),
 ) -> Result<BuiltDatabase, AdvisoryError> {
     let mut set = AdvisorySet::new();
     let mut failed: BTreeMap<FeedKind, Vec<String>> = BTreeMap::new();
@@ -176,8 +176,8 @@ pub fn build_database(
     let mut read: BTreeSet<FeedKind> = BTreeSet::new();
     for feed in feeds {
         match read_one(feed) {
-            Ok(found) => {
-                tell(feed, found.fact_count());
+            Ok((found, source)) => {
+                tell(feed, &source);
                 match found.is_empty() {
                     true => *empty.entry(feed.kind).or_default() += 1,
                     false => _ = read.insert(feed.kind),
@@ -222,20 +222,22 @@ fn capped(failed: BTreeMap<FeedKind, Vec<String>>) -> Vec<String> {
     out
 }
 
-fn read_one(feed: &FeedFile) -> Result<AdvisorySet, String> {
+fn read_one(feed: &FeedFile) -> Result<(AdvisorySet, AdvisorySource), String> {
     let open = || File::open(&feed.path).map_err(|error| error.to_string());
     let (digest, _) = digest_of(open()?).map_err(|error| error.to_string())?;
     // A folder of records was joined by the caller; what is here is one file.
     let found = read_feed(feed.kind, &feed.origin, open()?).map_err(|error| error.to_string())?;
     let mut set = found.set;
-    set.note_source(AdvisorySource {
+    let source = AdvisorySource {
         name: feed.kind.to_string(),
         origin: feed.origin.clone(),
         as_of: found.as_of.unwrap_or(feed.as_of),
         sha256: digest.hex(),
         facts: set.fact_count(),
-    });
-    Ok(set)
+        others: set.other_counts(),
+    };
+    set.note_source(source.clone());
+    Ok((set, source))
 }
 
 fn digest_of(file: File) -> io::Result<(Digest, u64)> {

@@ -4,7 +4,7 @@
 //! A [`Fact`] never says more than its source does: "open, no decision yet" and "will not be fixed"
 //! are different states, and a fact that a version is not affected is kept as evidence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,8 @@ impl RiskLevel {
         Self::Unknown,
     ];
 
-    /// The word for it.
+    /// The word for it in documents for programs. People read `unrated` for what nobody has rated:
+    /// "not known" means other things too.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -93,7 +94,10 @@ impl RiskLevel {
 
 impl fmt::Display for RiskLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.pad(match self {
+            Self::Unknown => "unrated",
+            level => level.as_str(),
+        })
     }
 }
 
@@ -264,6 +268,27 @@ pub struct AdvisorySource {
     pub as_of: Timestamp,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// How many facts it gave.
+    /// How many facts about packages it gave.
     pub facts: u64,
+    /// How many of what else, by name: `exploited`, `probabilities`, `ratings`,
+    /// `dates of publication`, `ends of support`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, u64>,
+}
+
+impl AdvisorySource {
+    /// What it gave, as `32876 facts` or `148 exploited`.
+    #[must_use]
+    pub fn gave(&self) -> String {
+        let facts = (self.facts > 0).then(|| format!("{} facts", self.facts));
+        let others = self
+            .others
+            .iter()
+            .map(|(what, count)| format!("{count} {what}"));
+        let parts: Vec<String> = facts.into_iter().chain(others).collect();
+        match parts.is_empty() {
+            true => "nothing".to_owned(),
+            false => parts.join(", "),
+        }
+    }
 }

@@ -153,8 +153,9 @@ pub struct Finding {
     pub fixed_at: Option<Timestamp>,
     /// How bad it is.
     pub level: RiskLevel,
-    /// Who says so.
-    pub level_source: String,
+    /// Who says so; absent where nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level_source: Option<String>,
     /// Whether sources disagree on being affected.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disputed: bool,
@@ -324,7 +325,7 @@ pub struct FilterFact {
 
 impl fmt::Display for FilterFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let levels: Vec<&str> = self.levels.iter().map(|level| level.as_str()).collect();
+        let levels: Vec<String> = self.levels.iter().map(ToString::to_string).collect();
         let fixable = match self.fixable {
             Some(true) => "with a fix",
             Some(false) => "without a fix",
@@ -346,6 +347,12 @@ impl fmt::Display for FilterFact {
     }
 }
 
+/// For fields that are left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What is wrong with one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
@@ -362,8 +369,14 @@ pub struct Findings {
     pub distribution: Option<DistributionFact>,
     /// Which database.
     pub database: DatabaseFact,
-    /// How many components were looked at.
+    /// How many components the image has.
     pub components: u64,
+    /// How many of them are asked about through the packages that own them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub owned: u64,
+    /// How many are of a kind that has no advisories anywhere, such as what kiln itself adds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked: u64,
     /// The findings, the worst first; suppressed ones among them.
     pub findings: Vec<Finding>,
     /// What the database has nothing about. Where this is not empty, "none found" means nothing.
@@ -390,6 +403,24 @@ impl Findings {
         self.findings
             .iter()
             .filter(|finding| finding.suppressed.is_some())
+    }
+
+    /// How many components there are, and how many of them no advisories were asked about by
+    /// themselves, as a part of a sentence.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        let blind: u64 = self.blind.iter().map(|blind| blind.components).sum();
+        let mut out = format!("{} components", self.components);
+        for (count, what) in [
+            (self.owned, "of them asked about through their owners"),
+            (self.unasked, "that no advisories are written about"),
+            (blind, "not known"),
+        ] {
+            if count > 0 {
+                out.push_str(&format!(", {count} {what}"));
+            }
+        }
+        out
     }
 
     /// How many to act on of each level, those that a filter hides among them.

@@ -149,6 +149,23 @@ impl AdvisorySet {
             .sum()
     }
 
+    /// How many of what else there are, as [`AdvisorySource::others`] names them.
+    #[must_use]
+    pub fn other_counts(&self) -> BTreeMap<String, u64> {
+        let ratings = self.ratings.values().map(Vec::len).sum();
+        [
+            ("exploited", self.exploited.len()),
+            ("probabilities", self.epss.len()),
+            ("ratings", ratings),
+            ("dates of publication", self.published.len()),
+            ("ends of support", self.ends.len()),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| (what.to_owned(), count as u64))
+        .collect()
+    }
+
     /// Whether nothing at all was read into it: no ecosystem is covered, nothing is rated, exploited
     /// or out of support.
     #[must_use]

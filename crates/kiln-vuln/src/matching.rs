@@ -105,18 +105,19 @@ fn matched<A: Advisories>(
     });
     let mut findings = Vec::new();
     let mut blind: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let mut asked = 0;
+    let (mut owned, mut unasked_of) = (0, 0);
     for (id, component) in inventory.entries() {
         let question = match question(component, inventory.distribution.as_ref()) {
             Ok(question) => question,
             Err(reason) => {
-                if let Some(key) = unasked(component, reason) {
-                    *blind.entry(key).or_default() += 1;
+                match unasked(component, reason) {
+                    Some(key) => *blind.entry(key).or_default() += 1,
+                    None if component.owner.is_some() => owned += 1,
+                    None => unasked_of += 1,
                 }
                 continue;
             }
         };
-        asked += 1;
         if !advisories.covers(&question.ecosystem) {
             let reason = "the database has nothing about it".to_owned();
             *blind.entry((question.ecosystem, reason)).or_default() += 1;
@@ -152,7 +153,9 @@ fn matched<A: Advisories>(
         subject: inventory.subject.clone(),
         distribution: inventory.distribution.clone(),
         database,
-        components: asked,
+        components: inventory.components.len() as u64,
+        owned,
+        unasked: unasked_of,
         findings,
         blind: blind
             .into_iter()
@@ -383,13 +386,13 @@ fn weigh(question: &Question, facts: &[Fact], is_system: bool) -> Option<Verdict
 
 /// How bad it is, and who says so: the distribution about its package, then GitHub, the ecosystem's
 /// own database, NVD and the issuer of the id. Of one source a later version of CVSS goes first.
-fn level(facts: &[Fact], vulnerability: &Vulnerability) -> (RiskLevel, String) {
+fn level(facts: &[Fact], vulnerability: &Vulnerability) -> (RiskLevel, Option<String>) {
     let own = facts
         .iter()
         .filter(|fact| fact.level != RiskLevel::Unknown)
         .max_by_key(|fact| fact.level);
     if let Some(fact) = own {
-        return (fact.level, fact.source.clone());
+        return (fact.level, Some(fact.source.clone()));
     }
     let place = |rating: &Rating| {
         let source = match rating.source.as_str() {
@@ -411,8 +414,8 @@ fn level(facts: &[Fact], vulnerability: &Vulnerability) -> (RiskLevel, String) {
         .iter()
         .filter(|rating| rating.level != RiskLevel::Unknown)
         .min_by_key(|rating| place(rating))
-        .map_or((RiskLevel::Unknown, "nobody".to_owned()), |rating| {
-            (rating.level, rating.source.clone())
+        .map_or((RiskLevel::Unknown, None), |rating| {
+            (rating.level, Some(rating.source.clone()))
         })
 }
 

@@ -17,7 +17,7 @@ pub use markdown::markdown;
 pub use sarif::sarif;
 pub use services::{gitlab, junit};
 
-use kiln_types::{Finding, Findings};
+use kiln_types::{ComponentKind, Finding, Findings};
 
 /// What a reader looks for first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,13 +56,30 @@ impl Group {
         }
     }
 
-    /// The findings of this group.
-    pub fn findings(self, findings: &Findings) -> impl Iterator<Item = &Finding> {
-        findings
-            .findings
-            .iter()
-            .filter(move |finding| Self::of(finding) == self)
+    /// The findings of this group: those that are exploited first, then as they stand.
+    #[must_use]
+    pub fn findings(self, findings: &Findings) -> Vec<&Finding> {
+        let all = findings.findings.iter();
+        let mut out: Vec<&Finding> = all.filter(|finding| Self::of(finding) == self).collect();
+        out.sort_by_key(|finding| finding.vulnerability.exploited.is_none());
+        out
     }
+}
+
+/// The level and who says so: `high (debian-tracker)`; `unrated` where nobody does.
+#[must_use]
+pub fn rated(finding: &Finding) -> String {
+    match &finding.level_source {
+        Some(source) => format!("{} ({source})", finding.level),
+        None => finding.level.to_string(),
+    }
+}
+
+/// Where to look for a component that the distribution's package manager knows nothing of.
+#[must_use]
+pub fn place(finding: &Finding) -> Option<&str> {
+    let is_system = ComponentKind::of_purl_type(&finding.kind).is_system();
+    finding.location.as_deref().filter(|_| !is_system)
 }
 
 /// What cures a finding, or why nothing does.

@@ -30,10 +30,11 @@ enum Opened {
 
 fn opened(context: &Context, image: &str) -> Result<Opened, Failure> {
     let images = if Place::is_one(image) {
-        match image
+        let place = image
             .parse::<Place>()
-            .map_err(|error| Failure::Usage(error.to_string()))?
-        {
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        fits(&place)?;
+        match place {
             Place::Document(file) => {
                 return Ok(Opened::Document(Box::new(from_document(&file)?)));
             }
@@ -187,6 +188,38 @@ fn from_store(context: &Context, name: &str) -> Result<Vec<Image>, Failure> {
         )));
     };
     of_index(context, &key, named.index.digest, named.index.size)
+}
+
+/// Refuses a directory where a file is meant, and the other way round, with what it would be named
+/// by. What is not there is for whoever opens it to say.
+fn fits(place: &Place) -> Result<(), Failure> {
+    let (path, is_file) = match place {
+        Place::Document(file)
+        | Place::Transport(
+            Transport::DockerArchive { file, .. } | Transport::OciArchive { file, .. },
+        ) => (file, true),
+        Place::Project(directory) | Place::Transport(Transport::Oci { directory, .. }) => {
+            (directory, false)
+        }
+        Place::Transport(_) => return Ok(()),
+    };
+    let Ok(meta) = std::fs::metadata(path) else {
+        return Ok(());
+    };
+    let is_layout = !matches!(place, Place::Transport(Transport::Oci { .. }))
+        || path.join("oci-layout").exists();
+    let what = match (is_file, meta.is_dir()) {
+        (true, true) => "is a directory",
+        (false, false) => "is no directory",
+        (false, true) if !is_layout => "is no OCI layout",
+        _ => return Ok(()),
+    };
+    let path = path.display();
+    let near = place_of(path.to_string().as_ref());
+    let near = near.map_or(String::new(), |near| {
+        format!(": did you mean `{near}:{path}`?")
+    });
+    Err(Failure::Usage(format!("`{path}` {what}{near}")))
 }
 
 /// What a path that is there would be named by.

@@ -55,8 +55,11 @@ impl Only {
 pub(crate) fn level(text: &str) -> Result<RiskLevel, String> {
     RiskLevel::ALL
         .into_iter()
-        .find(|level| level.as_str().eq_ignore_ascii_case(text))
-        .ok_or_else(|| "expected critical, high, medium, low, negligible or unknown".to_owned())
+        .find(|level| {
+            let words = [level.to_string(), level.as_str().to_owned()];
+            words.iter().any(|word| word.eq_ignore_ascii_case(text))
+        })
+        .ok_or_else(|| "expected critical, high, medium, low, negligible or unrated".to_owned())
 }
 
 fn kind(text: &str) -> Result<ComponentKind, String> {

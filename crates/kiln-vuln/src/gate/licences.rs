@@ -4,6 +4,8 @@
 //! (`GPL-3.0-only WITH GCC-exception-3.1`) is asked about as a whole first and then by its licence, so
 //! that a policy may allow the exception and deny the licence.
 
+use std::collections::BTreeSet;
+
 use kiln_types::LicenceRules;
 
 use super::pattern::fits;
@@ -11,11 +13,11 @@ use super::pattern::fits;
 /// How deep parentheses may be nested.
 const DEPTH: usize = 64;
 
-/// The first licence that stands in the way; none where the expression can be kept.
+/// The licences that stand in the way, each once; none where the expression can be kept.
 ///
 /// # Errors
 /// When it is no expression.
-pub(super) fn obstacle(expression: &str, rules: &LicenceRules) -> Result<Option<String>, String> {
+pub(super) fn obstacle(expression: &str, rules: &LicenceRules) -> Result<Vec<String>, String> {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut reader = Reader {
@@ -24,7 +26,7 @@ pub(super) fn obstacle(expression: &str, rules: &LicenceRules) -> Result<Option<
     };
     let answer = reader.any(0)?;
     match reader.words.first() {
-        None => Ok(answer),
+        None => Ok(answer.into_iter().collect()),
         Some(word) => Err(format!("`{word}` stands where none can")),
     }
 }
@@ -45,25 +47,27 @@ impl Reader<'_> {
         }
     }
 
-    fn any(&mut self, depth: usize) -> Result<Option<String>, String> {
+    fn any(&mut self, depth: usize) -> Result<BTreeSet<String>, String> {
         let mut answer = self.all(depth)?;
         while self.takes("OR") {
             let other = self.all(depth)?;
-            answer = answer.and(other);
+            match answer.is_empty() || other.is_empty() {
+                true => answer.clear(),
+                false => answer.extend(other),
+            }
         }
         Ok(answer)
     }
 
-    fn all(&mut self, depth: usize) -> Result<Option<String>, String> {
+    fn all(&mut self, depth: usize) -> Result<BTreeSet<String>, String> {
         let mut answer = self.one(depth)?;
         while self.takes("AND") {
-            let other = self.one(depth)?;
-            answer = answer.or(other);
+            answer.extend(self.one(depth)?);
         }
         Ok(answer)
     }
 
-    fn one(&mut self, depth: usize) -> Result<Option<String>, String> {
+    fn one(&mut self, depth: usize) -> Result<BTreeSet<String>, String> {
         if depth > DEPTH {
             return Err("it is nested too deeply".to_owned());
         }
@@ -94,16 +98,16 @@ impl Reader<'_> {
                     .any(|pattern| pattern.contains(" WITH ") && fits_word(pattern, &whole))
             };
             if names(&self.rules.denied) {
-                return Ok(Some(whole));
+                return Ok(BTreeSet::from([whole]));
             }
             if names(&self.rules.allowed) {
-                return Ok(None);
+                return Ok(BTreeSet::new());
             }
         }
         let is_in = |list: &[String]| list.iter().any(|pattern| fits_word(pattern, licence));
         let allowed = &self.rules.allowed;
         let is_kept = !is_in(&self.rules.denied) && (allowed.is_empty() || is_in(allowed));
-        Ok((!is_kept).then_some(whole))
+        Ok((!is_kept).then_some(whole).into_iter().collect())
     }
 }
 
@@ -128,26 +132,36 @@ mod tests {
         let allow = rules(&["MIT", "BSD-*"], &[]);
         let except = rules(&["* WITH GCC-exception-3.1"], &["GPL-3.0*"]);
         for (expression, rules, expected) in [
-            ("MIT", &deny, Ok(None)),
-            ("GPL-3.0-only", &deny, Ok(Some("GPL-3.0-only"))),
-            ("gpl-3.0-only", &deny, Ok(Some("gpl-3.0-only"))),
-            ("MIT OR GPL-3.0-only", &deny, Ok(None)),
-            ("MIT AND GPL-3.0-only", &deny, Ok(Some("GPL-3.0-only"))),
-            ("MIT AND (GPL-3.0-only OR ISC)", &deny, Ok(None)),
+            ("MIT", &deny, Ok(vec![])),
+            ("GPL-3.0-only", &deny, Ok(vec!["GPL-3.0-only"])),
+            ("gpl-3.0-only", &deny, Ok(vec!["gpl-3.0-only"])),
+            ("MIT OR GPL-3.0-only", &deny, Ok(vec![])),
+            ("MIT AND GPL-3.0-only", &deny, Ok(vec!["GPL-3.0-only"])),
+            ("MIT AND (GPL-3.0-only OR ISC)", &deny, Ok(vec![])),
             (
                 "AGPL-3.0-only OR GPL-3.0-or-later",
                 &deny,
-                Ok(Some("GPL-3.0-or-later")),
+                Ok(vec!["AGPL-3.0-only", "GPL-3.0-or-later"]),
             ),
-            ("LGPL-3.0-only", &deny, Ok(None)),
-            ("MIT AND BSD-3-Clause", &allow, Ok(None)),
-            ("MIT AND ISC", &allow, Ok(Some("ISC"))),
+            (
+                "GPL-3.0-only AND MIT AND AGPL-3.0-only AND GPL-3.0-only",
+                &deny,
+                Ok(vec!["AGPL-3.0-only", "GPL-3.0-only"]),
+            ),
+            ("(GPL-3.0-only OR MIT) AND ISC", &deny, Ok(vec![])),
+            ("LGPL-3.0-only", &deny, Ok(vec![])),
+            ("MIT AND BSD-3-Clause", &allow, Ok(vec![])),
+            ("MIT AND ISC", &allow, Ok(vec!["ISC"])),
             (
                 "GPL-3.0-or-later WITH GCC-exception-3.1",
                 &deny,
-                Ok(Some("GPL-3.0-or-later WITH GCC-exception-3.1")),
+                Ok(vec!["GPL-3.0-or-later WITH GCC-exception-3.1"]),
             ),
-            ("GPL-3.0-or-later WITH GCC-exception-3.1", &except, Ok(None)),
+            (
+                "GPL-3.0-or-later WITH GCC-exception-3.1",
+                &except,
+                Ok(vec![]),
+            ),
             ("", &deny, Err(())),
             ("MIT AND", &deny, Err(())),
             ("(MIT", &deny, Err(())),
@@ -155,7 +169,9 @@ mod tests {
             ("OR MIT", &deny, Err(())),
         ] {
             let found = obstacle(expression, rules);
-            let found = found.as_ref().map(Option::as_deref).map_err(|_| ());
+            let expected: Result<Vec<String>, ()> =
+                expected.map(|list: Vec<&str>| list.iter().map(ToString::to_string).collect());
+            let found = found.map_err(|_| ());
             assert_eq!(found, expected, "{expression}");
         }
         assert!(obstacle(&"(".repeat(10_000), &deny).is_err());

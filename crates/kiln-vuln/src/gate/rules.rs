@@ -209,7 +209,10 @@ impl Bench<'_> {
     fn at_level(&mut self, finding: &Finding, level: RiskLevel) {
         let says = match finding.level {
             RiskLevel::Unknown => format!("nobody has rated it, which counts as {level}"),
-            level => format!("{level} by {}", finding.level_source),
+            level => match &finding.level_source {
+                Some(source) => format!("{level} by {source}"),
+                None => level.to_string(),
+            },
         };
         if finding.affected == Affected::Unknown {
             let message = format!("{says}; whether this version is affected cannot be said");
@@ -388,12 +391,12 @@ impl Bench<'_> {
                 ),
                 Some(_) if !is_asked => continue,
                 Some(expression) => match licences::obstacle(expression, rules) {
-                    Ok(None) => continue,
-                    Ok(Some(licence)) => (
-                        Demand::Deny,
-                        "licence/denied",
-                        format!("{licence} is not allowed"),
-                    ),
+                    Ok(denied) if denied.is_empty() => continue,
+                    Ok(denied) => {
+                        let verb = if denied.len() > 1 { "are" } else { "is" };
+                        let message = format!("{} {verb} not allowed", denied.join(", "));
+                        (Demand::Deny, "licence/denied", message)
+                    }
                     Err(reason) => (
                         Demand::Deny,
                         "licence/unreadable",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Affected, Digest, Finding, Findings, FixState, RiskLevel, Suppression};
 use serde_json::{Map, Value, json};
 
+use super::sarif::link;
 use super::{cure, is_known, not_known, notes};
 use crate::vex::image_purl;
 
@@ -160,14 +161,30 @@ fn vulnerability(finding: &Finding) -> Value {
     }
     json!({
         "id": found.id,
-        "source": { "name": finding.level_source },
+        "source": source(&found.id),
         "references": found.aliases.iter().map(|alias| json!({
             "id": alias,
-            "source": { "name": "alias" },
+            "source": source(alias),
         })).collect::<Vec<_>>(),
         "ratings": ratings,
         "description": found.summary,
         "analysis": analysis,
         "affects": [{ "ref": reference(finding) }],
     })
+}
+
+/// Whose id it is, by how it begins, and where more stands about it.
+fn source(id: &str) -> Value {
+    let prefix = id.split_once('-').map_or(id, |(prefix, _)| prefix);
+    let name = match prefix {
+        "GHSA" => "GitHub Advisory Database",
+        "GO" => "Go Vulnerability Database",
+        "PYSEC" => "Python Packaging Advisory Database",
+        "RUSTSEC" => "RustSec Advisory Database",
+        "DSA" | "DLA" | "TEMP" | "DEBIAN" => "Debian",
+        "USN" | "UBUNTU" => "Ubuntu",
+        "CGA" => "Chainguard",
+        other => other,
+    };
+    json!({ "name": name, "url": link(id) })
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use kiln_types::{Finding, Findings, RiskLevel, Timestamp};
+use kiln_types::{Finding, Findings, Rating, RiskLevel, Timestamp};
 
 use super::sarif::link;
-use super::{Group, escape, fraction, notes, remedy};
+use super::{Group, escape, fraction, notes, rated, remedy};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;\
 color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}\
@@ -38,9 +38,9 @@ pub(crate) const fn sort_script() -> &'static str {
     SCRIPT
 }
 
-/// The page. `now` is what ages are counted to.
+/// The page. `now` is what ages are counted to; `version` is kiln's.
 #[must_use]
-pub fn html(findings: &Findings, now: Timestamp) -> String {
+pub fn html(findings: &Findings, now: Timestamp, version: &str) -> String {
     let name = escape(&findings.subject.name);
     let mut out = String::new();
     let _ = write!(
@@ -48,11 +48,12 @@ pub fn html(findings: &Findings, now: Timestamp) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>Vulnerabilities in {name}</title>\
          <style>{STYLE}</style></head><body><main>\n<h1>Vulnerabilities in {name}</h1>\n\
-         <p>{} in {} components, by the advisories of {}.</p>\n",
+         <p>{} in {}, by the advisories of {}.</p>\n",
         escape(&findings.all_counts().to_string()),
-        findings.components,
+        escape(&findings.scope()),
         findings.database.built
     );
+    identity(&mut out, findings, version);
     for line in notes(findings) {
         let _ = writeln!(out, "<p class=\"warn\">{}</p>", escape(&line));
     }
@@ -88,7 +89,7 @@ pub fn html(findings: &Findings, now: Timestamp) -> String {
     }
     out.push_str(
         "<h2>Sources</h2>\n<table><caption>What the database was made of</caption><thead><tr>\
-        <th scope=\"col\">source</th><th scope=\"col\">as of</th><th scope=\"col\">facts</th>\
+        <th scope=\"col\">source</th><th scope=\"col\">as of</th><th scope=\"col\">gave</th>\
         <th scope=\"col\">SHA-256</th></tr></thead><tbody>\n",
     );
     for source in &findings.database.sources {
@@ -97,7 +98,7 @@ pub fn html(findings: &Findings, now: Timestamp) -> String {
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
             escape(&source.name),
             source.as_of,
-            source.facts,
+            escape(&source.gave()),
             escape(&source.sha256)
         );
     }
@@ -105,6 +106,70 @@ pub fn html(findings: &Findings, now: Timestamp) -> String {
         out,
         "</tbody></table>\n</main><script>{SCRIPT}</script></body></html>\n"
     );
+    out
+}
+
+/// Which image this is about, and what told it: a page travels without the command that made it.
+fn identity(out: &mut String, findings: &Findings, version: &str) {
+    let subject = &findings.subject;
+    let distribution = findings.distribution.as_ref().map(|found| {
+        let version = found.version.as_deref().unwrap_or_default();
+        let name = format!("{} {version}", found.id).trim_end().to_owned();
+        found.pretty_name.clone().unwrap_or(name)
+    });
+    let database = match findings.database.sha256.as_str() {
+        "" => findings.database.built.to_string(),
+        digest => format!("{}, sha256:{digest}", findings.database.built),
+    };
+    let rows = [
+        ("image", Some(subject.name.clone())),
+        (
+            "manifest",
+            subject.manifest.map(|digest| digest.to_string()),
+        ),
+        (
+            "configuration",
+            subject.config.map(|digest| digest.to_string()),
+        ),
+        ("platform", subject.platform.clone()),
+        ("distribution", distribution),
+        ("made by", Some(format!("kiln {version}"))),
+        ("advisories", Some(database)),
+    ];
+    out.push_str("<table><caption>What this is about</caption><tbody>\n");
+    for (name, value) in rows {
+        let Some(value) = value else { continue };
+        let value = escape(&value);
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>"
+        );
+    }
+    out.push_str("</tbody></table>\n");
+}
+
+/// What it is, its other ids and its CVSS vector, as far as they are known.
+fn told(finding: &Finding) -> String {
+    let found = &finding.vulnerability;
+    let mut out = escape(&found.summary);
+    let aliases: Vec<&str> = found.aliases.iter().map(String::as_str).collect();
+    let also = match aliases.is_empty() {
+        true => String::new(),
+        false => format!("also {}", aliases.join(", ")),
+    };
+    // Of the source that the level is of, else of any.
+    let is_own = |rating: &&Rating| Some(&rating.source) == finding.level_source.as_ref();
+    let vector = found
+        .ratings
+        .iter()
+        .filter(is_own)
+        .chain(&found.ratings)
+        .find_map(|rating| rating.vector.clone());
+    for more in [also, vector.unwrap_or_default()] {
+        if !more.is_empty() {
+            let _ = write!(out, " <small>{}</small>", escape(&more));
+        }
+    }
     out
 }
 
@@ -164,7 +229,7 @@ fn chart(out: &mut String, title: &str, rows: &[(String, u64)]) {
 }
 
 fn table(out: &mut String, findings: &Findings, group: Group) {
-    let list: Vec<&Finding> = group.findings(findings).collect();
+    let list = group.findings(findings);
     let title = group.title();
     let _ = writeln!(out, "<h2>{title} ({})</h2>", list.len());
     if list.is_empty() {
@@ -181,8 +246,10 @@ fn table(out: &mut String, findings: &Findings, group: Group) {
     for column in [
         "level",
         "id",
+        "what",
         "package",
         "version",
+        "where",
         last,
         "EPSS",
         "exploited",
@@ -197,15 +264,16 @@ fn table(out: &mut String, findings: &Findings, group: Group) {
             .position(|level| *level == finding.level);
         let _ = writeln!(
             out,
-            "<tr><td data-k=\"{}\">{} <small>({})</small></td><th scope=\"row\"><a href=\"{}\">{}</a></th>\
-             <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td data-k=\"{}\">{}</td><th scope=\"row\"><a href=\"{}\">{}</a></th><td>{}</td>\
+             <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             place.unwrap_or_default(),
-            finding.level,
-            escape(&finding.level_source),
+            escape(&rated(finding)),
             escape(&link(&found.id)),
             escape(&found.id),
+            told(finding),
             escape(&finding.package),
             escape(&finding.version),
+            escape(finding.location.as_deref().unwrap_or_default()),
             escape(&remedy(finding)),
             found
                 .epss

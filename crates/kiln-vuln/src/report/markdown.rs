@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kiln_types::Findings;
 
 use super::sarif::link;
-use super::{Group, notes, remedy};
+use super::{Group, notes, place, rated, remedy};
 
 /// The report.
 #[must_use]
@@ -14,9 +14,9 @@ pub fn markdown(findings: &Findings) -> String {
     let _ = writeln!(out, "## {}\n", cell(&findings.subject.name));
     let _ = writeln!(
         out,
-        "{} in {} components, by the advisories of {}.\n",
+        "{} in {}, by the advisories of {}.\n",
         findings.all_counts(),
-        findings.components,
+        findings.scope(),
         findings.database.built
     );
     for line in notes(findings) {
@@ -36,7 +36,7 @@ pub fn markdown(findings: &Findings) -> String {
         let _ = writeln!(out, "> **Not read:** {place}: {reason}\n");
     }
     for group in Group::ALL {
-        let list: Vec<_> = group.findings(findings).collect();
+        let list = group.findings(findings);
         if list.is_empty() {
             continue;
         }
@@ -45,23 +45,35 @@ pub fn markdown(findings: &Findings) -> String {
             Group::NoFix | Group::Suppressed => "why",
         };
         let _ = writeln!(out, "### {} ({})\n", group.title(), list.len());
+        let has_places = list.iter().any(|finding| place(finding).is_some());
+        let (head, rule) = match has_places {
+            true => (" where |", "---|"),
+            false => ("", ""),
+        };
         let _ = writeln!(
             out,
-            "| level | id | package | version | {last} |\n|---|---|---|---|---|"
+            "| level | id | package | version | {last} | exploited |{head}\n\
+             |---|---|---|---|---|---|{rule}"
         );
         for finding in list {
             let id = &finding.vulnerability.id;
-            let _ = writeln!(
+            let exploited = finding.vulnerability.exploited.as_ref();
+            let exploited = exploited.map_or("", |exploited| exploited.added.as_str());
+            let _ = write!(
                 out,
-                "| {} ({}) | [{}]({}) | {} | {} | {} |",
-                finding.level,
-                cell(&finding.level_source),
+                "| {} | [{}]({}) | {} | {} | {} | {} |",
+                cell(&rated(finding)),
                 cell(id),
                 link(&cell(id)),
                 cell(&finding.package),
                 cell(&finding.version),
-                cell(&remedy(finding))
+                cell(&remedy(finding)),
+                cell(exploited)
             );
+            if has_places {
+                let _ = write!(out, " {} |", cell(place(finding).unwrap_or_default()));
+            }
+            out.push('\n');
         }
         out.push('\n');
     }

@@ -65,7 +65,7 @@ fn rule(finding: &Finding) -> Value {
     let tenths = vulnerability
         .ratings
         .iter()
-        .filter(|rating| rating.source == finding.level_source)
+        .filter(|rating| Some(&rating.source) == finding.level_source.as_ref())
         .find_map(|rating| rating.score);
     // What GitHub sorts by: the score, or the middle of the level's band where there is none.
     let severity = tenths.map(score).unwrap_or_else(|| {
@@ -84,7 +84,7 @@ fn rule(finding: &Finding) -> Value {
         "shortDescription": { "text": summary },
         "helpUri": link(&vulnerability.id),
         "properties": {
-            "tags": ["security", finding.level.as_str()],
+            "tags": ["security", finding.level.to_string()],
             "security-severity": severity,
         },
     })

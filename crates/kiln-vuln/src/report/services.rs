@@ -131,10 +131,10 @@ pub fn junit(findings: &Findings) -> String {
         out.push_str("  </properties>\n");
     }
     if is_clean {
-        let count = findings.components;
+        let scope = escape(&findings.scope());
         let _ = writeln!(
             out,
-            "  <testcase classname=\"{name}\" name=\"no vulnerability to act on in {count} components\"/>"
+            "  <testcase classname=\"{name}\" name=\"no vulnerability to act on in {scope}\"/>"
         );
     }
     for finding in &findings.findings {

@@ -86,11 +86,14 @@ pub(crate) fn findings(findings: Vec<Finding>) -> Findings {
                     facts: 1,
                     origin: String::new(),
                     sha256: String::new(),
+                    others: std::collections::BTreeMap::new(),
                 })
                 .into(),
             ..DatabaseFact::default()
         },
         components: 1,
+        owned: 0,
+        unasked: 0,
         findings,
         blind: Vec::new(),
         incomplete: Vec::new(),
@@ -122,7 +125,7 @@ pub(crate) fn finding(id: &str, level: RiskLevel, fix: Option<&str>) -> Finding 
         fixed_version: fix.map(str::to_owned),
         fixed_at: None,
         level,
-        level_source: "debian-tracker".to_owned(),
+        level_source: Some("debian-tracker".to_owned()),
         disputed: false,
         facts: Vec::new(),
         vex: Vec::new(),

@@ -78,7 +78,7 @@ fn every_form_names_the_day_that_was_asked_about() {
         ("gitlab", gitlab(&list, "0").to_string()),
         ("junit", junit(&list)),
         ("markdown", markdown(&list)),
-        ("html", html(&list, day("2030-01-01"))),
+        ("html", html(&list, day("2030-01-01"), "0")),
         ("cyclonedx-vex", cyclonedx_vex(&list, "0").to_string()),
     ] {
         assert!(text.contains("as known on 2029-07-01"), "{form}: {text}");

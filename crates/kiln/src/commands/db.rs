@@ -4,6 +4,7 @@ mod build;
 mod exchange;
 mod update;
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -64,7 +65,10 @@ enum DbCommand {
     },
     /// Compile files of feeds, and put the database into use
     Build {
-        /// A feed's file or folder: `KIND=PATH`
+        /// A feed's file or folder: `KIND=PATH`. Kinds: debian-tracker, debian-vulnerabilities,
+        /// debian-advisories, debian-lts-advisories, debian-changelogs, debian-releases,
+        /// ubuntu-releases, alpine-secdb, wolfi-secdb, chainguard-secdb, osv, nvd, kev, epss,
+        /// end-of-life
         #[arg(value_name = "KIND=PATH", required = true)]
         feeds: Vec<String>,
         /// Write it into a file instead
@@ -165,8 +169,10 @@ struct SourceAnswer {
     as_of: String,
     /// How old that is, in whole days.
     age_days: i64,
-    /// How many facts it gave.
+    /// How many facts about packages it gave.
     facts: u64,
+    /// How many of what else, by name, such as `exploited` or `ratings`.
+    others: BTreeMap<String, u64>,
 }
 
 pub(crate) fn run(context: &Context, args: &DbArgs) -> Result<(), Failure> {
@@ -261,18 +267,19 @@ fn status(context: &Context, folder: &AdvisoryFolder) -> Result<(), Failure> {
                 as_of: source.as_of.to_string(),
                 age_days: age_days(context, source.as_of),
                 facts: source.facts,
+                others: source.others.clone(),
             })
             .collect(),
         databases,
     };
     context.answer(&answer, || {
-        let mut table = Table::new(&["feed", "as of", ">days old", ">facts", "from"]);
-        for source in &answer.sources {
+        let mut table = Table::new(&["feed", "as of", ">days old", "gave", "from"]);
+        for (source, of) in answer.sources.iter().zip(&meta.sources) {
             table.row([
                 source.name.clone(),
                 source.as_of.clone(),
                 source.age_days.to_string(),
-                source.facts.to_string(),
+                of.gave(),
                 render::printable(&source.origin).into_owned(),
             ]);
         }

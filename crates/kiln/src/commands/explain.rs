@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use kiln_pipeline::{AdvisoryError, PipelineError};
-use kiln_types::{Fact, RangeEnd, Timestamp, Vulnerability};
+use kiln_types::{
+    AdvisorySource, Component, Fact, FixState, RangeEnd, RiskLevel, Timestamp, Vulnerability,
+};
 use kiln_vuln::Advisories as _;
 use kiln_vuln::ecosystem::question;
 use kiln_vuln::matching::{Known, fact_at, facts_of, holds, known_at, vulnerability_at};
@@ -53,7 +55,14 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
             source,
         })
     };
-    let Some(mut vulnerability) = database.vulnerability(&args.id).map_err(failed)? else {
+    let mut found = None;
+    for id in spellings(&args.id) {
+        found = database.vulnerability(&id).map_err(failed)?;
+        if found.is_some() {
+            break;
+        }
+    }
+    let Some(mut vulnerability) = found else {
         let statements = match args.statements.is_empty() {
             true => Vec::new(),
             false => stated(context, args, &BTreeSet::from([&args.id]))?,
@@ -93,6 +102,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
             .filter(|fact| fact.vulnerability == vulnerability.id);
         found.extend(about.map(|fact| (component, question.clone(), fact)));
     }
+    let sources = &database.meta().sources;
     let mut text = String::new();
     let mut is_known = true;
     let mut known = None;
@@ -144,18 +154,20 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
             .map(kiln_vuln::report::score)
             .unwrap_or_default();
         let vector = rating.vector.as_deref().unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "{} by {}  {score} {vector}",
-            rating.level, rating.source
-        );
+        let of = dated(&rating.source, sources);
+        let line = format!("{} by {of}  {score} {vector}", rating.level);
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     if let Some(exploited) = &vulnerability.exploited {
-        let _ = writeln!(text, "exploited, known since {}", exploited.added);
+        let of = dated("kev", sources);
+        let _ = writeln!(text, "exploited, known since {} by {of}", exploited.added);
     }
     if let Some(epss) = vulnerability.epss {
         let probability = kiln_vuln::report::fraction(epss.probability);
-        let _ = writeln!(text, "EPSS {probability}");
+        let _ = writeln!(text, "EPSS {probability} by {}", dated("epss", sources));
+    }
+    if let Some(published) = vulnerability.published {
+        let _ = writeln!(text, "published {published}");
     }
     let mut lines = Vec::new();
     let mut judged = Vec::new();
@@ -165,11 +177,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
             Some(false) => "not affected",
             None => "cannot be compared",
         };
-        let source = database
-            .meta()
-            .sources
-            .iter()
-            .find(|source| source.name == fact.source);
+        let as_of = feeds_of(&fact.source, sources).next();
         judged.push(Judged {
             package: &component.name,
             version: &component.version,
@@ -181,22 +189,27 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<(), Failure> 
             ecosystem: &question.ecosystem,
             compared: format!("{} {}", question.package, question.version),
             answer,
-            as_of: source.map(|source| source.as_of),
+            as_of: as_of.map(|source| source.as_of),
             fact,
         });
-        let source = source
-            .map(|source| format!(" of {}", source.as_of))
-            .unwrap_or_default();
-        lines.push(format!(
-            "{} {} ({} {} in {}): {answer}\n  {}{source} says: {}",
+        let of = dated(&fact.source, sources);
+        let mut line = format!(
+            "{} {} ({} {} in {}): {answer}\n  {of} says: {}",
             component.name,
             component.version,
             question.package,
             question.version,
             question.ecosystem,
-            fact.source,
             said(fact)
-        ));
+        );
+        if fact.level != RiskLevel::Unknown {
+            let _ = write!(line, "\n  {} by {of}", fact.level);
+        }
+        let files = files(component);
+        if !files.is_empty() {
+            let _ = write!(line, "\n  found in {files}");
+        }
+        lines.push(line);
     }
     if lines.is_empty() {
         lines.push("no fact about it speaks of anything in this image".to_owned());
@@ -341,30 +354,102 @@ struct Stated {
     reason: String,
 }
 
-/// A fact in one line.
-fn said(fact: &Fact) -> String {
-    let mut ranges: Vec<String> = fact
-        .ranges
+/// How an id may be meant: as it is written, and as its issuer writes it, who has the letters at its
+/// begin in capitals and those of GHSA behind them in lower case.
+fn spellings(id: &str) -> BTreeSet<String> {
+    let (prefix, rest) = id.split_once('-').unwrap_or((id, ""));
+    let prefix = prefix.to_ascii_uppercase();
+    [
+        id.to_owned(),
+        format!("{prefix}-{rest}"),
+        format!("{prefix}-{}", rest.to_ascii_lowercase()),
+        id.to_ascii_uppercase(),
+    ]
+    .into()
+}
+
+/// The feeds that what a source says came with; records of OSV name who wrote them.
+fn feeds_of<'a>(
+    source: &'a str,
+    sources: &'a [AdvisorySource],
+) -> impl Iterator<Item = &'a AdvisorySource> {
+    let has = |name: &str| sources.iter().any(|feed| feed.name == name);
+    let name = match source {
+        "cna" => "nvd",
+        name if !has(name) => "osv",
+        name => name,
+    };
+    sources.iter().filter(move |feed| feed.name == name)
+}
+
+/// A source with the date of what it says: `nvd of 2026-11-27T16:26:24Z`.
+fn dated(source: &str, sources: &[AdvisorySource]) -> String {
+    let dates: BTreeSet<Timestamp> = feeds_of(source, sources).map(|feed| feed.as_of).collect();
+    match (dates.first(), dates.last()) {
+        (Some(first), Some(last)) if first == last => format!("{source} of {first}"),
+        // Several files of one feed.
+        (Some(first), Some(last)) => format!("{source} of {first} to {last}"),
+        _ => source.to_owned(),
+    }
+}
+
+/// The files that speak for a component.
+fn files(component: &Component) -> String {
+    const SHOWN: usize = 5;
+    let paths: BTreeSet<&str> = component
+        .evidence
         .iter()
-        .map(|range| {
-            let from = range.from.as_deref().map(|from| format!("from {from} "));
-            let end = match &range.end {
-                RangeEnd::Open => "every version".to_owned(),
-                RangeEnd::Before(version) => format!("before {version}"),
-                RangeEnd::With(version) => format!("up to {version}"),
-            };
-            format!("{}{end}", from.unwrap_or_default())
-        })
+        .map(|one| one.path.as_str())
         .collect();
-    ranges.extend(fact.versions.iter().take(10).cloned());
+    let mut shown: Vec<&str> = paths.iter().copied().take(SHOWN).collect();
+    let more = format!("{} more", paths.len().saturating_sub(SHOWN));
+    if paths.len() > SHOWN {
+        shown.push(&more);
+    }
+    shown.join(", ")
+}
+
+/// A fact in one line: which versions are affected, and what there is of a fix.
+fn said(fact: &Fact) -> String {
+    const SHOWN: usize = 10;
+    let mut affected: Vec<String> = Vec::new();
+    let mut fixes: Vec<&str> = Vec::new();
+    for range in &fact.ranges {
+        let from = range.from.as_deref().filter(|from| *from != "0");
+        if let RangeEnd::Before(version) = &range.end {
+            fixes.push(version);
+        }
+        affected.push(match (from, &range.end) {
+            (None, RangeEnd::Open) => "in every version".to_owned(),
+            (None, RangeEnd::Before(end)) => format!("before {end}"),
+            (None, RangeEnd::With(end)) => format!("up to {end}"),
+            (Some(from), RangeEnd::Open) => format!("from {from} on"),
+            (Some(from), RangeEnd::Before(end)) => format!("from {from} before {end}"),
+            (Some(from), RangeEnd::With(end)) => format!("from {from} up to {end}"),
+        });
+    }
+    if !fact.versions.is_empty() {
+        let named = fact.versions.iter().take(SHOWN).map(String::as_str);
+        let named: Vec<&str> = named.collect();
+        let more = match fact.versions.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        affected.push(format!("in {}{more}", named.join(", ")));
+    }
+    let mut parts = Vec::new();
+    if !affected.is_empty() {
+        parts.push(format!("affected {}", affected.join(", ")));
+    }
+    parts.push(match (fact.state, fixes.is_empty()) {
+        (FixState::Fixed, false) => format!("fixed in {}", fixes.join(", ")),
+        (state, _) => state.to_string(),
+    });
+    let on = fact.fixed_at.filter(|_| fact.state == FixState::Fixed);
+    let on = on.map(|at| format!(" on {at}")).unwrap_or_default();
     let reason = match fact.reason.as_str() {
         "" => String::new(),
         reason => format!(" ({reason})"),
     };
-    format!(
-        "{}: {} {}{reason}",
-        fact.record,
-        fact.state,
-        ranges.join(", ")
-    )
+    format!("{}: {}{on}{reason}", fact.record, parts.join(", "))
 }

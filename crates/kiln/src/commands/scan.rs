@@ -117,7 +117,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         Format::Gitlab => pretty(&report::gitlab(&findings, version))?,
         Format::Junit => report::junit(&findings),
         Format::Markdown => report::markdown(&findings),
-        Format::Html => report::html(&findings, context.clock.now()),
+        Format::Html => report::html(&findings, context.clock.now(), version),
         Format::CyclonedxVex => pretty(&report::cyclonedx_vex(&findings, version))?,
     };
     context.tell_warnings();
@@ -161,12 +161,13 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         return Err(Failure::Answered(Exit::No));
     }
     if !findings.blind.is_empty() || !findings.incomplete.is_empty() {
-        for blind in &findings.blind {
-            let line = format!(
-                "not known: {} components of {}: {}",
-                blind.components, blind.ecosystem, blind.reason
-            );
-            context.say(&render::printable(&line));
+        const SHOWN: usize = 20;
+        let lines = report::not_known(&findings);
+        for line in lines.iter().take(SHOWN) {
+            context.say(&render::printable(line));
+        }
+        if lines.len() > SHOWN {
+            context.say(&format!("and {} lines more", lines.len() - SHOWN));
         }
         return Err(Failure::Answered(Exit::Unknown));
     }
@@ -261,7 +262,7 @@ fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> Strin
         out.push_str(&format!("What was known on {}\n", day.at));
     }
     for group in Group::ALL {
-        let list: Vec<_> = group.findings(findings).collect();
+        let list = group.findings(findings);
         let title = format!("{} ({})", group.title(), list.len());
         out.push_str(&context.painter.bold(&title));
         out.push('\n');
@@ -272,22 +273,41 @@ fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> Strin
             Group::Fixable => "fixed in",
             Group::NoFix | Group::Suppressed => "why",
         };
-        let mut table = Table::new(&["level", "id", "package", "version", last, "by", "exploited"]);
+        let mut columns = vec![
+            "level",
+            "rated by",
+            "id",
+            "package",
+            "version",
+            last,
+            "exploited",
+        ];
+        let has_places = list.iter().any(|one| report::place(one).is_some());
+        if has_places {
+            columns.push("where");
+        }
+        let mut table = Table::new(&columns);
         for finding in list {
             let exploited = match &finding.vulnerability.exploited {
                 Some(exploited) => exploited.added.clone(),
                 None => String::new(),
             };
             let printable = |text: &str| render::printable(text).into_owned();
-            table.row([
+            let mut cells = vec![
                 finding.level.to_string(),
+                printable(finding.level_source.as_deref().unwrap_or("-")),
                 printable(&finding.vulnerability.id),
                 printable(&finding.package),
                 printable(&finding.version),
                 printable(&report::remedy(finding)),
-                printable(&finding.level_source),
                 printable(&exploited),
-            ]);
+            ];
+            if has_places {
+                cells.push(printable(&shortened(
+                    report::place(finding).unwrap_or_default(),
+                )));
+            }
+            table.row(cells);
         }
         out.push_str(&table.render(context.painter));
         out.push('\n');
@@ -309,10 +329,23 @@ fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> Strin
         out.push_str(&format!("{filter}\n"));
     }
     out.push_str(&format!(
-        "{} in {} components; database of {} ({age} days old)\n",
+        "{} in {}; database of {} ({age} days old)\n",
         findings.all_counts(),
-        findings.components,
+        findings.scope(),
         findings.database.built
     ));
     out
+}
+
+/// A path that fits beside other columns: of a long one the end, which tells more than the begin.
+fn shortened(path: &str) -> String {
+    const LONGEST: usize = 48;
+    let count = path.chars().count();
+    match count > LONGEST {
+        false => path.to_owned(),
+        true => {
+            let end: String = path.chars().skip(count - LONGEST + 1).collect();
+            format!("…{end}")
+        }
+    }
 }

@@ -22,8 +22,14 @@ pub(super) struct Findings {
     distribution: Option<ImageDistribution>,
     /// Which database.
     database: UsedAdvisories,
-    /// How many components were looked at.
+    /// How many components the image has.
     components: u64,
+    /// How many of them are asked about through the packages that own them.
+    #[serde(default)]
+    owned: u64,
+    /// How many are of a kind that has no advisories anywhere.
+    #[serde(default)]
+    unasked: u64,
     /// The findings, the worst first; suppressed ones among them.
     findings: Vec<Finding>,
     /// What the database has nothing about. Where this is not empty, "none found" means nothing.
@@ -112,6 +118,9 @@ struct UsedFeed {
     sha256: String,
     /// How many facts about packages it gave.
     facts: u64,
+    /// How many of what else, by name, such as `exploited` or `ratings`.
+    #[serde(default)]
+    others: std::collections::BTreeMap<String, u64>,
 }
 
 /// A part of the image about which the database cannot say anything.
@@ -179,8 +188,8 @@ struct Finding {
     fixed_at: Option<String>,
     /// How bad it is: `critical`, `high`, `medium`, `low`, `negligible` or `unknown`.
     level: String,
-    /// Who says so.
-    level_source: String,
+    /// Who says so; absent where nobody does.
+    level_source: Option<String>,
     /// Whether sources disagree on being affected.
     #[serde(default)]
     disputed: bool,

@@ -48,7 +48,7 @@ fn a_filter_hides_rows_says_so_and_changes_no_answer() {
     assert!(!text.contains("CVE-2030-0002"), "{text}");
     for line in [
         "2 findings and 1 suppressed ones are hidden: only with a fix are shown",
-        "0 critical, 1 high, 0 medium, 1 low, 1 unrated in 1 components",
+        "0 critical, 1 high, 0 medium, 1 low, 1 unrated in 2 components, 1 that no advisories",
     ] {
         assert!(text.contains(line), "{text}");
     }
@@ -103,7 +103,13 @@ fn a_filter_hides_rows_says_so_and_changes_no_answer() {
 #[test]
 fn what_nobody_has_rated_fails_as_high() {
     let environment = environment(UNRATED);
-    for (level, code) in [("critical", 0), ("high", 2), ("medium", 2), ("unknown", 2)] {
+    for (level, code) in [
+        ("critical", 0),
+        ("high", 2),
+        ("medium", 2),
+        ("unknown", 2),
+        ("unrated", 2),
+    ] {
         let run = environment.run(&scan(&["--fail-on", level]));
         assert_eq!(run.code, Some(code), "{level}: {run}");
     }
@@ -179,5 +185,167 @@ fn the_start_program_is_kilns_and_debian_is_not_asked_about_it() {
     );
     let found = json(&environment.run(&scan(&["--json"])).success());
     assert_eq!(found["findings"].as_array().unwrap().len(), 0, "{found}");
-    assert_eq!(found["components"], 1);
+    assert_eq!(
+        (&found["components"], &found["unasked"]),
+        (&2.into(), &1.into())
+    );
+}
+
+#[test]
+fn a_place_of_another_kind_is_named_by_its_own() {
+    let environment = environment(RATED);
+    environment.write("some.json", "{}");
+    environment.write("some.tar", "");
+    for (image, hint) in [
+        (
+            "docker-archive:root",
+            "`root` is a directory: did you mean `rootfs:root`?",
+        ),
+        (
+            "oci-archive:root",
+            "`root` is a directory: did you mean `rootfs:root`?",
+        ),
+        (
+            "sbom:root",
+            "`root` is a directory: did you mean `rootfs:root`?",
+        ),
+        (
+            "oci:root",
+            "`root` is no OCI layout: did you mean `rootfs:root`?",
+        ),
+        (
+            "dir:some.json",
+            "`some.json` is no directory: did you mean `sbom:some.json`?",
+        ),
+        (
+            "oci:some.tar",
+            "`some.tar` is no directory: did you mean `docker-archive:some.tar`?",
+        ),
+    ] {
+        let said = environment.run(&["scan", image]).failure(64);
+        assert!(said.contains(hint), "{image}: {said}");
+    }
+}
+
+/// A tracker, an OSV record about something that no package brought, and what is exploited.
+fn mixed() -> Environment {
+    let environment = environment(RATED);
+    environment.write(
+        "root/opt/app/node_modules/left/package.json",
+        r#"{"name":"left","version":"1.0.0"}"#,
+    );
+    environment.write(
+        "osv.json",
+        r#"{"id":"GHSA-aaaa-bbbb-cccc","aliases":["CVE-2030-0007"],"published":"2030-01-02T00:00:00Z",
+            "modified":"2030-01-02T00:00:00Z","summary":"It leaves","affected":[{"package":
+            {"ecosystem":"npm","name":"left"},"ranges":[{"type":"SEMVER","events":
+            [{"introduced":"0"},{"fixed":"0.5.0"},{"introduced":"1.0.0"},{"fixed":"1.0.1"}]}]}]}"#,
+    );
+    environment.write(
+        "kev.json",
+        r#"{"vulnerabilities":[{"cveID":"CVE-2030-0007","dateAdded":"2030-02-01"}]}"#,
+    );
+    let build = [
+        "db",
+        "build",
+        "--as-of",
+        "2030-02-28T00:00:00Z",
+        "debian-tracker=tracker.json",
+        "osv=osv.json",
+        "kev=kev.json",
+    ];
+    let said = environment.run(&build).success();
+    assert!(said.contains("1 exploited"), "{said}");
+    environment
+}
+
+#[test]
+fn a_table_says_who_rates_where_it_is_and_what_is_exploited_first() {
+    let environment = mixed();
+    let text = environment.run(&scan(&[])).success();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[1][..4], ["LEVEL", "RATED", "BY", "ID"], "{text}");
+    // Unrated, but exploited.
+    let first = [
+        "unrated",
+        "-",
+        "CVE-2030-0007",
+        "left",
+        "1.0.0",
+        "1.0.1",
+        "2030-02-01",
+        "opt/app/node_modules/left/package.json",
+    ];
+    assert_eq!(rows[2], first, "{text}");
+    assert_eq!(rows[3][..3], ["high", "debian-tracker", "CVE-2030-0001"]);
+    assert!(
+        text.contains("in 3 components, 1 that no advisories are written about; database"),
+        "{text}"
+    );
+    for form in ["html", "markdown", "cyclonedx-vex", "json"] {
+        let text = environment.run(&scan(&["--format", form])).success();
+        assert!(
+            !text.contains("nobody") && !text.contains("\"alias\""),
+            "{form}: {text}"
+        );
+        assert!(
+            text.contains("opt/app") || form == "cyclonedx-vex",
+            "{form}: {text}"
+        );
+    }
+    let page = environment.run(&scan(&["--format", "html"])).success();
+    for part in [
+        "It leaves",
+        "also GHSA-aaaa-bbbb-cccc",
+        "made by",
+        "debian-tracker",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[test]
+fn an_explanation_names_ranges_sources_dates_and_files() {
+    let environment = mixed();
+    let told = environment
+        .run(&["explain", "cve-2030-0007", "rootfs:root"])
+        .success();
+    for part in [
+        "exploited, known since 2030-02-01 by kev of 2030-02-28T00:00:00Z",
+        "ghsa of 2030-02-28T00:00:00Z says: GHSA-aaaa-bbbb-cccc: affected before 0.5.0, \
+         from 1.0.0 before 1.0.1, fixed in 0.5.0, 1.0.1",
+        "found in opt/app/node_modules/left/package.json",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    environment
+        .run(&["explain", "ghsa-AAAA-bbbb-cccc", "rootfs:root"])
+        .success();
+    let told = environment
+        .run(&["explain", "CVE-2030-0001", "rootfs:root"])
+        .success();
+    assert!(
+        told.contains(
+            "affected before 1.0-2, fixed in 1.0-2\n  high by debian-tracker of 2030-02-28"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_feed_says_what_it_gave_and_the_help_names_every_kind() {
+    let environment = mixed();
+    let status = environment.run(&["db", "status"]).success();
+    assert!(status.contains("1 exploited"), "{status}");
+    let json = json(&environment.run(&["db", "status", "--json"]).success());
+    assert_valid("db", &json);
+    assert_eq!(json["sources"][1]["others"]["exploited"], 1, "{json}");
+    let help = environment.run(&["db", "build", "--help"]).success();
+    let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
+    for kind in kiln_vuln::feed::FeedKind::all() {
+        assert!(words.contains(&kind.as_str()), "{kind}: {help}");
+    }
 }

@@ -497,7 +497,7 @@ fn what_was_known_on_a_day_is_told_by_dates_and_what_has_none_is_named() {
     let told = explain("CVE-2030-0001", "2030-01-10").success();
     for part in [
         "known on 2030-01-10T23:59:59Z, since 2030-01-10T08:00:00Z at least",
-        "open before 1.0-2 (fixed in 1.0-2, and no date says when)",
+        "affected before 1.0-2, open (fixed in 1.0-2, and no date says when)",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }

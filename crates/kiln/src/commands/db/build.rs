@@ -58,8 +58,8 @@ pub(super) fn compile(
     files: &[FeedFile],
     mut problems: Vec<String>,
 ) -> Result<(Vec<u8>, Vec<String>), Failure> {
-    let built = build_database(files, context.clock.now(), &mut |feed, facts| {
-        let line = format!("{}: {facts} facts ({})", feed.kind, feed.origin);
+    let built = build_database(files, context.clock.now(), &mut |feed, source| {
+        let line = format!("{}: {} ({})", feed.kind, source.gave(), feed.origin);
         context.say_more(&render::printable(&line));
     })
     .map_err(failed)?;
