@@ -112,7 +112,9 @@ fn matched<A: Advisories>(
             Err(reason) => {
                 match unasked(component, reason) {
                     Some(key) => *blind.entry(key).or_default() += 1,
-                    None if component.owner.is_some() => owned += 1,
+                    None if component.owner.is_some() && !component.kind.is_system() => {
+                        owned += 1;
+                    }
                     None => unasked_of += 1,
                 }
                 continue;
