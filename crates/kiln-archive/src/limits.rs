@@ -18,7 +18,8 @@ pub struct Limits {
     pub max_path: usize,
     /// Bytes of the extended headers (PAX, GNU long names) of one entry, and of all global ones.
     pub max_extended: u64,
-    /// Bytes of one member that is read into memory as a whole (see [`read_to_vec`]).
+    /// Bytes of one member that is read into memory as a whole (see [`read_to_vec`]), and of the list of
+    /// a zip archive.
     pub max_in_memory: u64,
     /// Bytes of memory that the xz decoder may use; `xz -9` needs 65 MiB.
     pub xz_memory: u64,

@@ -21,9 +21,6 @@ const LOCAL: u32 = 0x0403_4b50;
 /// The end record with the longest comment, and the locator of zip64 in front of it.
 const TAIL: u64 = 22 + 65_535 + 20;
 
-/// The longest list of entries that is read, in bytes: a million entries with names of 200 bytes.
-const LIST: u64 = 256 << 20;
-
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZipEntry {
@@ -61,7 +58,8 @@ impl<R: Read + Seek> ZipReader<R> {
     /// Reads the list of entries.
     ///
     /// # Errors
-    /// When it is no zip archive, is torn, or has more entries than the limits allow.
+    /// When it is no zip archive, is torn, or has more entries or a longer list of them than the limits
+    /// allow.
     pub fn open(mut input: R, limits: &Limits) -> Result<Self, ArchiveError> {
         let size = input.seek(SeekFrom::End(0))?;
         let tail_start = size.saturating_sub(TAIL);
@@ -123,8 +121,14 @@ impl<R: Read + Seek> ZipReader<R> {
         let outside = || ArchiveError::malformed("the list of a zip archive lies outside of it");
         let start = start.ok_or_else(outside)?;
         let list = list.checked_add(start).ok_or_else(outside)?;
-        if length > LIST || list.checked_add(length).is_none_or(|end| end > size) {
+        if list.checked_add(length).is_none_or(|end| end > size) {
             return Err(outside());
+        }
+        if length > limits.max_in_memory {
+            return Err(ArchiveError::limit(format!(
+                "the list of the zip archive has {length} bytes, more than {}",
+                limits.max_in_memory
+            )));
         }
         // An empty archive behind another one would hide it.
         if count == 0 && list > 0 {

@@ -19,10 +19,17 @@ use crate::path::name;
 
 /// Bytes of a manifest or of properties.
 const SMALL: u64 = 1 << 20;
-/// Files of one archive.
-const MOST_MEMBERS: u64 = 200_000;
 /// Properties that are read of one archive.
 const MOST_POMS: usize = 2000;
+
+/// Files of one archive, and bytes of the list of them.
+pub(super) fn limits() -> Limits {
+    Limits {
+        max_entries: 200_000,
+        max_in_memory: 32 << 20,
+        ..Limits::default()
+    }
+}
 
 /// Whether a file is an archive of Java, by its name.
 pub(crate) fn is_archive(file: &str) -> bool {
@@ -63,21 +70,37 @@ fn walk(file: &str, inside: &str, bytes: &[u8], depth: usize, search: &mut Searc
     if !search.enter() {
         return;
     }
-    let limits = Limits {
-        max_entries: MOST_MEMBERS,
-        ..Limits::default()
-    };
-    let mut zip = match ZipReader::open(Cursor::new(bytes), &limits) {
+    let mut zip = match ZipReader::open(Cursor::new(bytes), &limits()) {
         Ok(zip) => zip,
         Err(error) => return search.miss(inside, &error.to_string()),
     };
-    let members = zip.entries().to_vec();
-    for found in own(file, inside, &mut zip, &members, search) {
+    let entries = zip.entries().iter();
+    let list = entries
+        .map(|entry| (size_of::<ZipEntry>() + entry.name.len()) as u64)
+        .sum();
+    if search.hold(list) {
+        look(file, inside, &mut zip, depth, search);
+        search.leave(list);
+    } else {
+        search.miss(inside, "its list of files takes more memory than is left");
+    }
+}
+
+/// Looks through an archive that is open.
+fn look(
+    file: &str,
+    inside: &str,
+    zip: &mut ZipReader<Cursor<&[u8]>>,
+    depth: usize,
+    search: &mut Search,
+) {
+    for found in own(file, inside, zip, search) {
         if !search.add(inside, found) {
             return;
         }
     }
-    for member in members.iter().filter(|member| is_archive(&member.name)) {
+    let mut at = 0;
+    while let Some(member) = next(zip, &mut at, |member| is_archive(&member.name)) {
         if search.is_too_deep(depth) {
             return search.miss(inside, "archives nest too deep");
         }
@@ -89,14 +112,32 @@ fn walk(file: &str, inside: &str, bytes: &[u8], depth: usize, search: &mut Searc
             "" => member.name.clone(),
             inside => format!("{inside}!/{}", member.name),
         };
-        match content(&mut zip, member, member.size) {
-            Ok(nested) => walk(&member.name, &below, &nested, depth + 1, search),
-            Err(reason) => search.miss(inside, &reason),
+        if search.hold(member.size) {
+            match content(zip, &member, member.size) {
+                Ok(nested) => walk(&member.name, &below, &nested, depth + 1, search),
+                Err(reason) => search.miss(inside, &reason),
+            }
+            search.leave(member.size);
+        } else {
+            search.miss(&below, "it takes more memory than is left");
         }
         if search.is_over() {
             return;
         }
     }
+}
+
+/// The next entry from a place on that is such; the place is then behind it. Entries are copied one
+/// at a time: all of them may have many megabytes.
+pub(super) fn next(
+    zip: &ZipReader<Cursor<&[u8]>>,
+    at: &mut usize,
+    is_such: impl Fn(&ZipEntry) -> bool,
+) -> Option<ZipEntry> {
+    let mut rest = zip.entries().iter().enumerate().skip(*at);
+    let (found, entry) = rest.find(|(_, entry)| is_such(entry))?;
+    *at = found + 1;
+    Some(entry.clone())
 }
 
 /// The content of a member, or what is wrong with it.
@@ -114,31 +155,32 @@ fn own(
     file: &str,
     inside: &str,
     zip: &mut ZipReader<Cursor<&[u8]>>,
-    members: &[ZipEntry],
     search: &mut Search,
 ) -> Vec<Found> {
-    let mut read = |member: &ZipEntry| match content(zip, member, SMALL) {
+    let mut read = |zip: &mut ZipReader<_>, member: &ZipEntry| match content(zip, member, SMALL) {
         Ok(content) => Some(String::from_utf8_lossy(&content).into_owned()),
         Err(reason) => {
             search.miss(inside, &reason);
             None
         }
     };
-    let manifest = members
-        .iter()
-        .find(|member| member.name.eq_ignore_ascii_case("META-INF/MANIFEST.MF"))
-        .and_then(&mut read)
+    let is_manifest = |member: &ZipEntry| member.name.eq_ignore_ascii_case("META-INF/MANIFEST.MF");
+    let manifest = next(zip, &mut 0, is_manifest)
+        .and_then(|member| read(zip, &member))
         .map(|text| manifest(&text));
     let mut found = Vec::new();
-    let mut poms = 0;
-    for member in members {
-        let is_pom =
-            member.name.starts_with("META-INF/maven/") && member.name.ends_with("/pom.properties");
-        poms += usize::from(is_pom);
-        if !is_pom || poms > MOST_POMS {
-            continue;
+    let (mut at, mut poms) = (0, 0);
+    let is_pom = |member: &ZipEntry| {
+        member.name.starts_with("META-INF/maven/") && member.name.ends_with("/pom.properties")
+    };
+    while let Some(member) = next(zip, &mut at, is_pom) {
+        poms += 1;
+        if poms > MOST_POMS {
+            break;
         }
-        let Some(text) = read(member) else { continue };
+        let Some(text) = read(zip, &member) else {
+            continue;
+        };
         let fields = properties(&text);
         let field = |name: &str| {
             fields
@@ -185,7 +227,7 @@ fn own(
         let group = get(&["Implementation-Vendor-Id"])
             .filter(|group| group.contains('.') && !group.contains(' '))
             .or_else(|| {
-                let paths = members.iter().map(|member| member.name.as_str());
+                let paths = zip.entries().iter().map(|member| member.name.as_str());
                 let module = get(&["Automatic-Module-Name"]);
                 group_of(stem, paths, module, get(&["Bundle-SymbolicName"]))
             });

@@ -25,8 +25,10 @@ const LONGEST: usize = 300;
 
 /// A search through one file.
 pub(crate) struct Search {
-    /// Bytes that may still be unpacked in memory.
+    /// Bytes that may still be unpacked.
     unpacked: u64,
+    /// Bytes that may still be in memory at once, beside the file.
+    room: u64,
     /// Levels of archives in archives.
     depth: usize,
     archives: usize,
@@ -41,6 +43,8 @@ impl Search {
     pub(crate) const fn new(limits: &ScanLimits) -> Self {
         Self {
             unpacked: limits.nested,
+            // The list of an archive is there twice while it is opened.
+            room: limits.nested / 8 * 5,
             depth: limits.depth,
             archives: MOST_ARCHIVES,
             components: MOST_COMPONENTS,
@@ -75,6 +79,18 @@ impl Search {
         let left = self.unpacked.checked_sub(bytes);
         self.unpacked = left.unwrap_or(self.unpacked);
         left.is_some()
+    }
+
+    /// Takes memory until it is left; false, and nothing is taken, when too little is there.
+    pub(crate) fn hold(&mut self, bytes: u64) -> bool {
+        let left = self.room.checked_sub(bytes);
+        self.room = left.unwrap_or(self.room);
+        left.is_some()
+    }
+
+    /// Gives back what was held.
+    pub(crate) fn leave(&mut self, bytes: u64) {
+        self.room = self.room.saturating_add(bytes);
     }
 
     /// Adds a component that was found at a place inside; false when there were too many.
@@ -187,6 +203,46 @@ mod tests {
         assert_eq!(found.len(), MOST_ARCHIVES - 1 - MOST_ARCHIVES.div_ceil(151));
         assert_eq!(wrong.len(), 1);
         assert!(wrong[0].contains("20000 archives"), "{wrong:?}");
+    }
+
+    #[test]
+    fn attack_archives_and_lists_that_fill_memory() {
+        let limits = ScanLimits {
+            nested: 1 << 20,
+            ..ScanLimits::default()
+        };
+        let pom = (
+            "META-INF/maven/g/a/pom.properties",
+            b"groupId=g\nartifactId=a\nversion=1\n",
+        );
+        let jar = |padding: usize| stored(&[(pom.0, pom.1), ("padding", &vec![0; padding])]);
+        let (small, large) = (jar(500 << 10), jar(700 << 10));
+        for (outer, count, reason) in [
+            // What was left makes room for the next one.
+            (stored(&[("1.jar", &small), ("2.jar", &small)]), 2, None),
+            (
+                stored(&[("1.jar", &large), ("2.jar", b"")]),
+                0,
+                Some("1.jar: it takes more memory"),
+            ),
+        ] {
+            let mut search = Search::new(&limits);
+            java::archive("outer.zip", &outer, &mut search);
+            let (found, wrong) = search.finish();
+            assert_eq!(found.len(), count);
+            assert_eq!(wrong.is_empty(), reason.is_none(), "{wrong:?}");
+            assert!(
+                reason.is_none_or(|reason| wrong[0].starts_with(reason)),
+                "{wrong:?}"
+            );
+        }
+        let names: Vec<String> = (0..400).map(|number| format!("{number:02000}")).collect();
+        let members: Vec<(&str, &[u8])> =
+            names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+        let mut search = Search::new(&limits);
+        java::archive("outer.zip", &stored(&members), &mut search);
+        let (_, wrong) = search.finish();
+        assert!(wrong[0].contains("its list of files"), "{wrong:?}");
     }
 
     #[test]

@@ -7,7 +7,6 @@
 
 use std::io::{self, Cursor, Read};
 
-use kiln_archive::Limits;
 use kiln_archive::zip::ZipReader;
 use memchr::memmem;
 
@@ -125,13 +124,13 @@ fn list_before(bytes: &[u8]) -> Option<bool> {
 /// Looks for the components of an archive, and for what cannot be read in it.
 pub(crate) fn archive(file: &str, bytes: &[u8], search: &mut Search) {
     java::archive(file, bytes, search);
-    let Ok(mut zip) = ZipReader::open(Cursor::new(bytes), &Limits::default()) else {
+    let Ok(mut zip) = ZipReader::open(Cursor::new(bytes), &java::limits()) else {
         return;
     };
-    let mut told = zip.entries().to_vec();
-    told.retain(|member| is_distribution(&member.name));
-    for (count, member) in told.iter().enumerate() {
-        if count == MOST {
+    let (mut at, mut count) = (0, 0);
+    while let Some(member) = java::next(&zip, &mut at, |member| is_distribution(&member.name)) {
+        count += 1;
+        if count > MOST {
             let reason = format!("it holds more than {MOST} distributions of Python");
             return search.miss("", &reason);
         }
@@ -139,7 +138,7 @@ pub(crate) fn archive(file: &str, bytes: &[u8], search: &mut Search) {
             return search.miss("", "the metadata inside has more bytes than are read");
         }
         let read = zip
-            .read(member, SMALL)
+            .read(&member, SMALL)
             .map_err(|error| error.to_string())
             .and_then(|metadata| python::distribution(&metadata));
         match read {

@@ -225,6 +225,13 @@ pub const IMAGE_ATTACKS: &[ImageAttack] = &[
     docker("a jar of many components whose path inside is long", || {
         one_file("app.jar", &zips::long_path(1_900, 24))
     }),
+    docker("a jar in a jar with a list of a hundred megabytes", || {
+        one_file("app.jar", &zips::long_list(25_000))
+    }),
+    docker(
+        "a jar in a jar of a quarter of a gigabyte of nothing",
+        || one_file("app.jar", &zips::deflated_zip("x.jar", 250 << 20)),
+    ),
     docker("wheels whose members have long names", || {
         let wheel = zips::wheel(2_000);
         let names: Vec<String> = (0..12).map(|number| format!("{number}.whl")).collect();

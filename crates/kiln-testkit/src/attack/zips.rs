@@ -45,6 +45,23 @@ pub(super) fn long_path(components: usize, width: usize) -> Vec<u8> {
         })
 }
 
+/// A jar in a jar that has one entry, and lists it under so many names of four thousand letters.
+pub(super) fn long_list(count: usize) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    member(
+        &mut Vec::new(),
+        &mut directory,
+        &"n".repeat(4_090),
+        0,
+        &[],
+        0,
+        0,
+    );
+    member(&mut bytes, &mut Vec::new(), "a.jar", 0, &[], 0, 0);
+    zip_end(&mut bytes, &directory.repeat(count), count);
+    packed_zip(&[("x.jar", &bytes)])
+}
+
 /// A wheel of so many distributions whose folders have names of almost four thousand letters.
 pub(super) fn wheel(count: usize) -> Vec<u8> {
     let members: Vec<(String, String)> = (0..count)
