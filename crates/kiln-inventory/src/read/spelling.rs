@@ -83,7 +83,12 @@ pub(super) fn contradiction(
         (Some(one), Some(other)) => one == other,
         _ => true,
     };
-    let is_told = told.is_empty() || has_one_epoch && begins_alike(plain(version), plain(told));
+    // Only distributions tell versions apart by case.
+    let folded = |version: &str| match kind.is_system() {
+        true => plain(version).to_owned(),
+        false => plain(version).to_ascii_lowercase(),
+    };
+    let is_told = told.is_empty() || has_one_epoch && begins_alike(&folded(version), &folded(told));
     match (is_named, is_told) {
         (true, true) => None,
         (_, false) => Some(shortened(&format!("`{named} {told}`"))),
@@ -190,6 +195,13 @@ mod tests {
             ("org.example:lib", "1", "org.example/lib", "1", false),
             ("flask-login", "0.6", "Flask_Login", "0.6", false),
             ("stdlib", "1.24.4", "stdlib", "go1.24.4", false),
+            (
+                "protobuf",
+                "0.0.0-development",
+                "protobuf",
+                "0.0.0-DEVELOPMENT",
+                false,
+            ),
             ("github.com/a/b", "v1.0.0", "github.com/a/b", "1.0.0", false),
             ("bash", "0:5.1-2.el9", "bash", "5.1-2.el9", false),
             ("a", "1", "", "", false),
