@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::machine::Machine;
 use super::measure::{self, FORMAT, Sample, Spent};
@@ -95,6 +96,19 @@ pub(super) fn put(document: &str, section: &str) -> String {
     format!("{before}{section}\n{after}")
 }
 
+/// Waits until the layers are as old as the marks of files must be to be believed.
+fn let_age(layers: &[String]) -> Result<(), String> {
+    const OLD_ENOUGH: Duration = Duration::from_secs(65);
+    for layer in layers {
+        let modified = fs::metadata(layer).and_then(|meta| meta.modified());
+        let modified = modified.map_err(|error| format!("cannot look at `{layer}`: {error}"))?;
+        // A time in the future is no age.
+        let age = modified.elapsed().unwrap_or_default();
+        std::thread::sleep(OLD_ENOUGH.saturating_sub(age));
+    }
+    Ok(())
+}
+
 impl Bench {
     fn all(&self, machine: &Machine) -> Result<String, String> {
         let mut compared = Vec::new();
@@ -108,6 +122,7 @@ impl Bench {
             compared.push(self.compare(what, source, &layers)?);
         }
         say("scanning: what is known already");
+        let_age(&layers)?;
         let home = self.work.join("home-warm");
         let again = self.many(&home, &["sbom", "oci:oci:latest", "--format", "cyclonedx"])?;
         let own = self.many(
