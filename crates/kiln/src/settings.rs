@@ -236,14 +236,15 @@ impl Settings {
         };
         let text = |text: &str| Ok(Some(text.to_owned()));
         let path = |text: &str| Ok(PathBuf::from(text));
+        // Where neither is told, it must be told in the settings.
+        let is_told =
+            world.get("KILN_HOME").is_some() || files.iter().any(|(_, file)| file.home.is_some());
+        let home = match default_home(world) {
+            Err(_) if is_told => PathBuf::new(),
+            home => home?,
+        };
         Ok(Self {
-            home: source.pick(
-                None,
-                &["KILN_HOME"],
-                path,
-                |file| file.home.clone(),
-                default_home(world)?,
-            )?,
+            home: source.pick(None, &["KILN_HOME"], path, |file| file.home.clone(), home)?,
             jobs: source.pick(
                 None,
                 &["KILN_JOBS"],
@@ -475,6 +476,11 @@ mod tests {
         assert!(text.contains("kiln.toml") && text.contains("job"), "{text}");
 
         std::fs::remove_file(folder.path().join("kiln.toml")).unwrap();
+        // Nobody needs HOME who says where the store is.
+        assert!(Settings::load(&Global::default(), &world(folder.path(), &[])).is_err());
+        let told = world(folder.path(), &[("KILN_HOME", "/k")]);
+        let settings = Settings::load(&Global::default(), &told);
+        assert_eq!(settings.unwrap().home.value, Path::new("/k"));
         let variables = [("HOME", "/h"), ("KILN_JOBS", "many")];
         let error =
             Settings::load(&Global::default(), &world(folder.path(), &variables)).unwrap_err();

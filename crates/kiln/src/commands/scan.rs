@@ -174,6 +174,13 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
     if !report::is_day_known(&findings) {
         return Err(Failure::Answered(Exit::Unknown));
     }
+    if findings.components == 0 {
+        context.say(
+            "nothing was recognised in it, so that nothing is known: no package database, and no \
+             program or library whose name and version can be told",
+        );
+        return Err(Failure::Answered(Exit::Unknown));
+    }
     Ok(())
 }
 

@@ -253,7 +253,11 @@ fn a_feed_that_cannot_be_had_keeps_its_content_and_says_its_age() {
     world
         .environment
         .write("root/etc/os-release", "ID=debian\nVERSION_ID=13\n");
-    world.environment.write("root/var/lib/dpkg/status", "");
+    world.environment.write(
+        "root/var/lib/dpkg/status",
+        "Package: quiet\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\
+         Maintainer: A <a@b.invalid>\nDescription: quiet\n",
+    );
     let scan = ["scan", "rootfs:root", "--max-age", "3"];
     world.environment.run(&scan).success();
     world.server.fault("tracker", ServerFault::Status(404));

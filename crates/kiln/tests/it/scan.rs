@@ -45,6 +45,9 @@ fn findings_come_in_three_groups_and_the_exit_code_says_the_answer() {
     for line in ["Fixable now (1)", "No fix (1)", "Suppressed (1)"] {
         assert!(text.contains(line), "{text}");
     }
+    environment.write("bare/etc/motd", "hello");
+    let bare = environment.run(&["scan", "rootfs:bare"]).failure(3);
+    assert!(bare.contains("nothing was recognised"), "{bare}");
     assert!(text.contains("no-advisory: Minor issue"), "{text}");
     environment
         .run(&["scan", "rootfs:root", "--fail-on", "high"])
