@@ -72,6 +72,23 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// A UUID made of the digest (RFC 9562, version 8), as a URN: equal contents have equal ones.
+    #[must_use]
+    pub fn uuid_urn(&self) -> String {
+        let hex = self.hex();
+        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+        format!(
+            "urn:uuid:{}-{}-8{}-a{}-{}",
+            part(0, 8),
+            part(8, 12),
+            part(13, 16),
+            part(17, 20),
+            part(20, 32)
+        )
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{}", self.hex())
@@ -234,6 +251,10 @@ mod tests {
     fn known_answer_and_round_trip() {
         assert_eq!(Digest::of(b"").to_string(), EMPTY);
         assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::of(b""));
+        assert_eq!(
+            Digest::of(b"").uuid_urn(),
+            "urn:uuid:e3b0c442-98fc-8c14-aafb-f4c8996fb924"
+        );
     }
 
     #[test]

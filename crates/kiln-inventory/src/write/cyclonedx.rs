@@ -108,7 +108,7 @@ pub fn cyclonedx(
     let mut document = json!({
         "bomFormat": "CycloneDX",
         "specVersion": version.as_str(),
-        "serialNumber": serial(inventory),
+        "serialNumber": content_digest(inventory).uuid_urn(),
         "version": 1,
         "metadata": metadata,
         "components": [],
@@ -118,21 +118,6 @@ pub fn cyclonedx(
     moved(&mut document, "components", components);
     moved(&mut document, "dependencies", dependencies);
     document
-}
-
-/// A UUID made of what the document says (RFC 9562, version 8), so that equal inventories have equal
-/// ones.
-fn serial(inventory: &Inventory) -> String {
-    let hex = content_digest(inventory).hex();
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!(
-        "urn:uuid:{}-{}-8{}-a{}-{}",
-        part(0, 8),
-        part(8, 12),
-        part(13, 16),
-        part(17, 20),
-        part(20, 32)
-    )
 }
 
 fn reference(component: &Component) -> String {

@@ -88,25 +88,11 @@ pub fn cyclonedx_vex(findings: &Findings, version: &str) -> Value {
             document.insert("annotations".to_owned(), annotations.into());
         }
     }
-    let serial = serial(&document);
+    let serial = Digest::of(document.to_string().as_bytes()).uuid_urn();
     if let Some(document) = document.as_object_mut() {
         document.insert("serialNumber".to_owned(), serial.into());
     }
     document
-}
-
-/// A UUID made of what the document says (RFC 9562, version 8): equal documents have equal ones.
-fn serial(document: &Value) -> String {
-    let hex = Digest::of(document.to_string().as_bytes()).hex();
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!(
-        "urn:uuid:{}-{}-8{}-a{}-{}",
-        part(0, 8),
-        part(8, 12),
-        part(13, 16),
-        part(17, 20),
-        part(20, 32)
-    )
 }
 
 /// One for each component, so that it can be named.
