@@ -57,7 +57,15 @@ impl Wait<'static> {
 #[derive(Debug)]
 #[must_use = "the lock is gone when this is dropped"]
 pub struct LockGuard {
-    _file: File,
+    file: File,
+}
+
+impl Drop for LockGuard {
+    /// Closing would not do: a child that another thread has forked holds every file until it
+    /// executes its program, and with the file its lock (flock(2)).
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Store {
@@ -101,7 +109,7 @@ impl Store {
         let mut pause = Duration::from_millis(1);
         loop {
             match flock(&file, operation) {
-                Ok(()) => return Ok(LockGuard { _file: file }),
+                Ok(()) => return Ok(LockGuard { file }),
                 Err(Errno::INTR) => continue,
                 Err(Errno::WOULDBLOCK) => {}
                 Err(error) => return Err(self.fail("lock", &path, error)),
@@ -142,4 +150,27 @@ impl Store {
 /// Whether nobody holds this open file's lock; taken by this call, until the file is closed.
 pub(crate) fn is_free(file: &File) -> bool {
     flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A child of another thread shares every open file between its fork and its exec, as a
+    /// duplicate does.
+    #[test]
+    fn a_dropped_lock_is_gone_while_a_child_has_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("store")).unwrap();
+        let held = store.lock("index", LockMode::Exclusive, &Wait::NO).unwrap();
+        let of_child = held.file.try_clone().unwrap();
+        assert!(
+            store
+                .lock("index", LockMode::Shared, &Wait::NO)
+                .is_err_and(|error| error.is_busy())
+        );
+        drop(held);
+        drop(store.lock("index", LockMode::Shared, &Wait::NO).unwrap());
+        drop(of_child);
+    }
 }

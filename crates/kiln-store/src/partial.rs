@@ -226,8 +226,11 @@ impl PartialFile {
 
 impl Drop for PartialFile {
     fn drop(&mut self) {
-        if self.file.is_some() && self.length == 0 {
+        let Some(file) = &self.file else { return };
+        if self.length == 0 {
             let _ = self.store.remove(&self.path);
         }
+        // For the reason that `LockGuard` has: a child of another thread may hold the file open.
+        let _ = flock(file, FlockOperation::Unlock);
     }
 }
