@@ -89,6 +89,16 @@ fn is_own(component: &Component) -> bool {
         && component.supplier.as_deref() == Some("kiln")
 }
 
+/// A distribution and its release, as package URLs name them: `debian-13`.
+pub(crate) fn named(distribution: &DistributionFact) -> String {
+    let id = &distribution.id;
+    match (&distribution.version, &distribution.codename) {
+        (Some(version), _) => format!("{id}-{version}"),
+        (None, Some(codename)) => format!("{id}-{codename}"),
+        (None, None) => id.clone(),
+    }
+}
+
 /// The package URL of a distribution's package: architecture and distribution as qualifiers.
 pub(crate) fn system_purl(
     component: &Component,
@@ -120,12 +130,7 @@ pub(crate) fn system_purl(
         purl = purl.with("arch", architecture).ok()?;
     }
     if let Some(distribution) = distribution {
-        let named = match (&distribution.version, &distribution.codename) {
-            (Some(version), _) => format!("{id}-{version}"),
-            (None, Some(codename)) => format!("{id}-{codename}"),
-            (None, None) => id.to_owned(),
-        };
-        purl = purl.with("distro", &named).ok()?;
+        purl = purl.with("distro", &named(distribution)).ok()?;
     }
     Some(purl)
 }

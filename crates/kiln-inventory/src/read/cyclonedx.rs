@@ -3,7 +3,7 @@
 use kiln_types::{Component, ComponentKind, DistributionFact, SourcePackage};
 use serde::Deserialize;
 
-use super::{Builder, MOST, evidence};
+use super::{Builder, MOST, evidence, is_image, released};
 use crate::licence::Collector;
 
 #[derive(Deserialize)]
@@ -98,12 +98,16 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
     let document: Document = serde_json::from_slice(bytes)?;
     if let Some(metadata) = document.metadata {
         builder.inventory.subject.created = metadata.timestamp.and_then(|time| time.parse().ok());
-        if let Some(root) = metadata.component {
-            builder.inventory.subject.name = root.name;
-            builder.inventory.subject.manifest =
-                root.version.and_then(|version| version.parse().ok());
-            for entry in root.components {
-                add(entry, builder);
+        if let Some(mut root) = metadata.component {
+            let version = root.version.as_deref();
+            builder.inventory.subject.name.clone_from(&root.name);
+            builder.inventory.subject.manifest = version.and_then(|version| version.parse().ok());
+            if is_package(&root) {
+                add(root, builder);
+            } else {
+                for entry in std::mem::take(&mut root.components) {
+                    add(entry, builder);
+                }
             }
         }
     }
@@ -118,6 +122,14 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
     Ok(())
 }
 
+/// Whether what a document is about is a package itself, as in the list of an application's or a
+/// library's dependencies: it is then as vulnerable as any of them. An image is none, nor is anything
+/// without a package URL, of which no advisory could speak. So do Grype and Trivy.
+fn is_package(root: &Entry) -> bool {
+    matches!(root.kind.as_str(), "application" | "framework" | "library")
+        && root.purl.as_deref().is_some_and(|purl| !is_image(purl))
+}
+
 fn add(entry: Entry, builder: &mut Builder) {
     let property = |name: &str| {
         entry
@@ -129,16 +141,15 @@ fn add(entry: Entry, builder: &mut Builder) {
     };
     let version = entry.version.as_deref().unwrap_or_default();
     if entry.kind == "operating-system" {
-        let codename = property("kiln:version-codename").filter(|name| *name != version);
+        let said = released(&entry.name, version);
+        let codename =
+            property("kiln:version-codename").or(property("syft:distro:versionCodename"));
         let like = property("kiln:id-like").unwrap_or_default();
         builder.inventory.distribution = Some(DistributionFact {
-            id: entry.name.to_lowercase(),
             id_like: like.split_ascii_whitespace().map(str::to_owned).collect(),
-            version: (!version.is_empty()).then(|| version.to_owned()),
-            codename: codename
-                .or_else(|| property("syft:distro:versionCodename"))
-                .map(str::to_owned),
+            codename: codename.map(str::to_owned).or(said.codename),
             pretty_name: entry.description.clone(),
+            ..said
         });
     } else if entry.purl.is_some()
         || matches!(entry.kind.as_str(), "library" | "framework")

@@ -347,6 +347,11 @@ fn release(component: &Component) -> Option<[String; 3]> {
     })
 }
 
+/// Whether a package URL names an image, which is what documents are about and no component.
+fn is_image(purl: &str) -> bool {
+    purl.starts_with("pkg:oci/") || purl.starts_with("pkg:docker/")
+}
+
 /// A file that the document names as evidence.
 fn evidence(path: &str) -> Evidence {
     Evidence {
@@ -372,15 +377,19 @@ fn distribution(purl: &Purl) -> Option<DistributionFact> {
         Some((id, version)) => (id, Some(version)),
         None => (distro, None),
     };
-    let is_number = |version: &&str| version.starts_with(|letter: char| letter.is_ascii_digit());
-    Some(DistributionFact {
-        id: id.to_owned(),
-        version: version.filter(is_number).map(str::to_owned),
-        codename: version
-            .filter(|version| !is_number(version))
-            .map(str::to_owned),
+    Some(released(id, version.unwrap_or_default()))
+}
+
+/// A distribution by its name and release: a number, or the name of one without a number.
+fn released(id: &str, release: &str) -> DistributionFact {
+    let is_number = release.starts_with(|letter: char| letter.is_ascii_digit());
+    let said = |is_meant: bool| (is_meant && !release.is_empty()).then(|| release.to_owned());
+    DistributionFact {
+        id: id.to_lowercase(),
+        version: said(is_number),
+        codename: said(!is_number),
         ..DistributionFact::default()
-    })
+    }
 }
 
 #[cfg(test)]

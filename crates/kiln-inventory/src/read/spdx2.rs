@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use kiln_types::{ComponentKind, Evidence, SourcePackage};
+use kiln_types::{ComponentKind, DistributionFact, Evidence, SourcePackage};
 use serde::Deserialize;
 
-use super::{Builder, evidence};
+use super::{Builder, evidence, is_image, released};
 use crate::licence;
 
 #[derive(Deserialize)]
@@ -37,6 +37,7 @@ struct Package {
     license_declared: Option<String>,
     copyright_text: Option<String>,
     source_info: Option<String>,
+    comment: Option<String>,
     summary: Option<String>,
     primary_package_purpose: Option<String>,
     #[serde(default)]
@@ -105,10 +106,9 @@ fn add(package: Package, is_own: bool, builder: &mut Builder) {
     let version = package.version_info.as_deref().unwrap_or_default();
     let purpose = package.primary_package_purpose.as_deref();
     if matches!(purpose, Some("OPERATING-SYSTEM" | "OPERATING_SYSTEM")) {
-        builder.inventory.distribution = Some(kiln_types::DistributionFact {
-            id: package.name.to_lowercase(),
-            version: (!version.is_empty()).then(|| version.to_owned()),
-            ..kiln_types::DistributionFact::default()
+        builder.inventory.distribution = Some(DistributionFact {
+            pretty_name: package.summary,
+            ..released(&package.name, version)
         });
         return;
     }
@@ -123,7 +123,6 @@ fn add(package: Package, is_own: bool, builder: &mut Builder) {
             "binary" => ComponentKind::Binary,
             word => ComponentKind::of_purl_type(word),
         });
-    let is_image = |purl: &str| purl.starts_with("pkg:oci/") || purl.starts_with("pkg:docker/");
     if purl.map_or(kind.is_none(), is_image) {
         return;
     }
@@ -146,16 +145,14 @@ fn add(package: Package, is_own: bool, builder: &mut Builder) {
             .map_or(supplier.clone(), |(_, name)| name.to_owned())
     });
     component.copyright = said(package.copyright_text);
-    component.evidence = package
-        .source_info
-        .as_deref()
-        .map_or_else(Vec::new, known_from);
+    let said = [package.comment.as_deref(), package.source_info.as_deref()];
+    component.evidence = said.into_iter().flatten().flat_map(known_from).collect();
     component.summary = package.summary;
     builder.entries.push((package.id, component));
 }
 
-/// The source package in Trivy's and in kiln's words. They come first: what follows may hold names
-/// of the image.
+/// The source package in Trivy's words, which are kiln's, and in those that kiln had before. They come
+/// first: what follows may hold names of the image.
 pub(super) fn source(text: &str) -> Option<SourcePackage> {
     let rest = ["built package from: ", "built from the source package "]
         .iter()

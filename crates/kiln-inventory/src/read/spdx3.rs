@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use kiln_types::{Component, LicenceText, Licences};
 use serde::Deserialize;
 
-use super::Builder;
 use super::spdx2::{known_from, source};
+use super::{Builder, is_image};
 use crate::licence::Collector;
 
 #[derive(Deserialize)]
@@ -31,6 +31,7 @@ struct Element {
     purl: Option<String>,
     #[serde(rename = "software_sourceInfo")]
     source_info: Option<String>,
+    comment: Option<String>,
     #[serde(rename = "software_copyrightText")]
     copyright: Option<String>,
     summary: Option<String>,
@@ -113,7 +114,7 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
                 builder.inventory.subject.created =
                     element.created.and_then(|time| time.parse().ok());
             }
-            "software_Package" if element.purl.is_some() => {
+            "software_Package" if element.purl.as_deref().is_some_and(|purl| !is_image(purl)) => {
                 let name = element.name.unwrap_or_default();
                 let version = element.version.unwrap_or_default();
                 let mut component = builder.component(element.purl.as_deref(), &name, &version);
@@ -122,8 +123,8 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
                 {
                     component.source = Some(source);
                 }
-                let said = element.source_info.as_deref();
-                component.evidence = said.map_or_else(Vec::new, known_from);
+                let said = [element.comment.as_deref(), element.source_info.as_deref()];
+                component.evidence = said.into_iter().flatten().flat_map(known_from).collect();
                 component.copyright = element.copyright;
                 component.summary = element.summary;
                 builder

@@ -87,13 +87,20 @@ fn what_kiln_writes_it_reads() {
         created: kiln_types::Timestamp::from_unix(0),
         supplier: None,
     };
-    for (document, is_cyclonedx) in [
+    let distribution = inventory.distribution.clone();
+    // Nor is there more in the package URLs, of which alone SPDX 3 has a distribution.
+    let shorter = distribution.clone().map(|distribution| DistributionFact {
+        id_like: Vec::new(),
+        codename: None,
+        ..distribution
+    });
+    for (document, distribution) in [
         (
             cyclonedx(&inventory, &options, CycloneDxVersion::V1_6),
-            true,
+            distribution,
         ),
-        (spdx(&inventory, &options), false),
-        (spdx3(&inventory, &options), false),
+        (spdx(&inventory, &options), shorter),
+        (spdx3(&inventory, &options), None),
     ] {
         let again = read(&document.to_string());
         let zlib = &again.components[0];
@@ -106,9 +113,7 @@ fn what_kiln_writes_it_reads() {
         assert_eq!(zlib.licences.expression, written.expression);
         assert_eq!(zlib.copyright, inventory.components[0].copyright);
         assert_eq!(again.subject.name, "demo:1");
-        if is_cyclonedx {
-            assert_eq!(again.distribution, inventory.distribution);
-        }
+        assert_eq!(again.distribution, distribution);
         let python = again.components.last().unwrap();
         let expected = inventory.components.last().unwrap();
         assert_eq!(
@@ -119,6 +124,73 @@ fn what_kiln_writes_it_reads() {
     }
     let own = serde_json::to_string(&own(&inventory)).unwrap();
     assert_eq!(read(&own), inventory);
+}
+
+/// What kiln writes is about an image, which is no component; documents of others may be about a package.
+#[test]
+fn what_a_document_is_about_counts_where_it_is_a_package() {
+    let sample = crate::write::tests::sample();
+    let options = DocumentOptions {
+        tool_version: "0".to_owned(),
+        created: kiln_types::Timestamp::from_unix(0),
+        supplier: Some("Example".to_owned()),
+    };
+    for document in [
+        cyclonedx(&sample, &options, CycloneDxVersion::V1_7),
+        spdx(&sample, &options),
+        spdx3(&sample, &options),
+    ] {
+        let again = read(&document.to_string());
+        let names = again.components.iter().map(|component| &component.name);
+        assert!(names.eq(["zlib1g", "@a/b"].iter().take(again.components.len())));
+        assert!(!again.components.is_empty());
+    }
+    let cyclonedx = |kind: &str, purl: &str| {
+        format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{{"component":{{"type":"{kind}","bom-ref":"r","name":"a","version":"1"{purl}}}}},"components":[{{"bom-ref":"b","type":"library","name":"b","purl":"pkg:npm/b@1"}}],"dependencies":[{{"ref":"r","dependsOn":["b"]}}]}}"#
+        )
+    };
+    let spdx = |purl: &str| {
+        let package = |id: &str, purl: &str| {
+            format!(
+                r#"{{"SPDXID":"{id}","name":"x","externalRefs":[{{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"{purl}"}}]}}"#
+            )
+        };
+        let (root, part) = (package("r", purl), package("b", "pkg:npm/b@1"));
+        format!(
+            r#"{{"spdxVersion":"SPDX-2.3","packages":[{root},{part}],"relationships":[{{"spdxElementId":"r","relationshipType":"DEPENDS_ON","relatedSpdxElement":"b"}}]}}"#
+        )
+    };
+    let spdx3 = |purl: &str| {
+        format!(
+            r#"{{"@graph":[{{"type":"software_Package","spdxId":"r","name":"x","software_packageUrl":"{purl}"}},{{"type":"software_Package","spdxId":"b","name":"b","software_packageUrl":"pkg:npm/b@1"}},{{"type":"Relationship","from":"r","relationshipType":"dependsOn","to":["b"]}}]}}"#
+        )
+    };
+    for (text, counts) in [
+        (cyclonedx("library", r#","purl":"pkg:npm/a@1""#), true),
+        (cyclonedx("application", r#","purl":"pkg:npm/a@1""#), true),
+        (cyclonedx("application", ""), false),
+        (
+            cyclonedx("container", r#","purl":"pkg:oci/a@sha256:1""#),
+            false,
+        ),
+        (
+            cyclonedx("application", r#","purl":"pkg:oci/a@sha256:1""#),
+            false,
+        ),
+        (spdx("pkg:npm/a@1"), true),
+        (spdx("pkg:oci/a@sha256:1"), false),
+        (spdx3("pkg:npm/a@1"), true),
+        (spdx3("pkg:docker/a@1"), false),
+    ] {
+        let components = read(&text).components;
+        let names: Vec<&str> = components.iter().map(|one| one.name.as_str()).collect();
+        let expected: &[&str] = if counts { &["a", "b"] } else { &["b"] };
+        assert_eq!(names, expected, "{text}");
+        if counts {
+            assert_eq!(components[0].depends, [ComponentId(1)], "{text}");
+        }
+    }
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! CycloneDX 1.6 and 1.7 as JSON (ECMA-424).
 
-use kiln_types::{Component, DistributionFact, Inventory, Licences, Purl, SourcePackage};
+use std::collections::BTreeMap;
+
+use kiln_types::{
+    Component, ComponentId, DistributionFact, Inventory, Licences, Purl, SourcePackage,
+};
 use serde_json::{Map, Value, json};
 
 use super::party::{organisation, supplier};
 use super::spdx::{built_source, is_url, plain};
 use super::{
-    DocumentOptions, comment, content_digest, fingerprint, is_application, moved, root_supplier,
-    root_version,
+    DocumentOptions, comment, content_digest, fingerprint, is_application, is_of, moved, release,
+    root_supplier, root_version,
 };
 
 /// Which version to write.
@@ -40,7 +44,7 @@ pub fn cyclonedx(
     version: CycloneDxVersion,
 ) -> Value {
     let references: Vec<String> = inventory.components.iter().map(reference).collect();
-    let reference_of = |id: &kiln_types::ComponentId| {
+    let reference_of = |id: &ComponentId| {
         usize::try_from(id.0)
             .ok()
             .and_then(|place| references.get(place))
@@ -48,27 +52,49 @@ pub fn cyclonedx(
     };
     let mut components = Vec::new();
     let mut dependencies = Vec::new();
-    let mut below: Vec<String> = Vec::new();
+    // Of the image, and of its distribution: whose packages are the distribution's is told that way.
+    let (mut below, mut system): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     if let Some(distribution) = &inventory.distribution {
         components.push(json!({
             "type": "operating-system",
             "bom-ref": SYSTEM,
             "name": plain(&distribution.id),
-            "version": distribution.version.as_deref().or(distribution.codename.as_deref()).unwrap_or_default(),
+            "version": release(distribution).unwrap_or_default(),
             "description": distribution.pretty_name.as_deref().unwrap_or_default(),
             "properties": of_distribution(distribution),
         }));
         below.push(SYSTEM.to_owned());
     }
-    for (component, own) in inventory.components.iter().zip(&references) {
+    // What a package of the distribution brought is a part of it. Trivy leaves that to the package in
+    // images too; others look into the parts.
+    let mut parts: BTreeMap<ComponentId, Vec<Value>> = BTreeMap::new();
+    let mut outermost = Vec::new();
+    for ((id, component), own) in inventory.entries().zip(&references) {
         let owner = component.owner.as_ref().and_then(reference_of);
-        components.push(entry(inventory, component, own, owner.as_deref()));
-        below.push(own.clone());
+        let entry = entry(inventory, component, own, owner.as_deref());
+        match component
+            .owner
+            .filter(|owner| is_outermost(inventory, *owner))
+        {
+            Some(owner) => parts.entry(owner).or_default().push(entry),
+            None => outermost.push((id, entry)),
+        }
+        let distribution = inventory.distribution.as_ref();
+        match distribution.is_some_and(|distribution| is_of(component, distribution)) {
+            true => system.push(own.clone()),
+            false => below.push(own.clone()),
+        }
         let needed: Vec<String> = component.depends.iter().filter_map(reference_of).collect();
         dependencies.push(json!({ "ref": own, "dependsOn": needed }));
     }
+    for (id, mut entry) in outermost {
+        if let Some(parts) = parts.remove(&id) {
+            moved(&mut entry, "components", parts);
+        }
+        components.push(entry);
+    }
     if inventory.distribution.is_some() {
-        dependencies.push(json!({ "ref": SYSTEM, "dependsOn": [] }));
+        dependencies.push(json!({ "ref": SYSTEM, "dependsOn": system }));
     }
     dependencies.insert(0, json!({ "ref": ROOT, "dependsOn": below }));
     let aggregate = match inventory.is_complete() {
@@ -118,6 +144,13 @@ pub fn cyclonedx(
     moved(&mut document, "components", components);
     moved(&mut document, "dependencies", dependencies);
     document
+}
+
+/// Whether a component is no part of another itself.
+fn is_outermost(inventory: &Inventory, id: ComponentId) -> bool {
+    inventory
+        .component(id)
+        .is_some_and(|component| component.owner.is_none())
 }
 
 fn reference(component: &Component) -> String {
@@ -254,8 +287,9 @@ fn properties(inventory: &Inventory, component: &Component, owner: Option<&str>)
     };
     add("kiln:kind", component.kind.as_str());
     if let Some(source) = &component.source {
-        add("kiln:source-name", &source.name);
-        add("kiln:source-version", &source.version);
+        // The one way in which Trivy is told; others read it in the package URL.
+        add("aquasecurity:trivy:SrcName", &source.name);
+        add("aquasecurity:trivy:SrcVersion", &source.version);
     }
     if let Some(owner) = owner {
         add("kiln:owner", owner);

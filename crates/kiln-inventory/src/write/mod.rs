@@ -9,9 +9,13 @@ mod spdx3;
 
 use std::io::{self, BufWriter, Write as _};
 
-use kiln_types::{Component, ComponentKind, Digest, HashWriter, Inventory, Timestamp};
+use kiln_types::{
+    Component, ComponentKind, Digest, DistributionFact, HashWriter, Inventory, Timestamp,
+};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::distribution::named;
 
 pub use cyclonedx::{CycloneDxVersion, cyclonedx};
 pub use filter::{Filter, filtered};
@@ -116,6 +120,30 @@ fn fingerprint(component: &Component) -> String {
 /// Whether a component is a program rather than something that programs are made of.
 fn is_application(component: &Component) -> bool {
     component.kind == ComponentKind::Binary
+}
+
+/// Whether a component is a package of the distribution that the image is of. Packages of another root
+/// inside the image are not: readers ask the advisories of the distribution about all that it contains.
+fn is_of(component: &Component, distribution: &DistributionFact) -> bool {
+    let Some(purl) = component
+        .purl
+        .as_ref()
+        .filter(|_| component.kind.is_system())
+    else {
+        return false;
+    };
+    match purl.qualifier("distro") {
+        Some(said) => said == named(distribution),
+        None => purl.namespace() == Some(distribution.id.as_str()),
+    }
+}
+
+/// The release of a distribution in one word. A rolling one has none.
+fn release(distribution: &DistributionFact) -> Option<&str> {
+    distribution
+        .version
+        .as_deref()
+        .or(distribution.codename.as_deref())
 }
 
 /// What a reader must know about the document as a whole.

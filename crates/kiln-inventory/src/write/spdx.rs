@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use kiln_types::{Component, Digest, Inventory, PackageOrigin, SourcePackage};
+use kiln_types::{Component, Digest, DistributionFact, Inventory, PackageOrigin, SourcePackage};
 use serde_json::{Value, json};
 
 use super::party::{organisation, supplier};
 use super::{
-    DocumentOptions, comment, content_digest, fingerprint, is_application, moved, root_licence,
-    root_supplier, root_version,
+    DocumentOptions, comment, content_digest, fingerprint, is_application, is_of, moved, release,
+    root_licence, root_supplier, root_version,
 };
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -21,12 +21,27 @@ pub fn spdx(inventory: &Inventory, options: &DocumentOptions) -> Value {
     let id_of = |place: usize| ids.get(place).cloned().unwrap_or_default();
     let mut packages = vec![root(inventory, options)];
     let mut relations = vec![relation(DOCUMENT, "DESCRIBES", ROOT)];
+    let system = inventory
+        .distribution
+        .as_ref()
+        .map(|distribution| (distribution, system_id(distribution)));
+    if let Some((distribution, id)) = &system {
+        packages.push(system_package(id, distribution));
+        relations.push(relation(ROOT, "CONTAINS", id));
+    }
     let mut texts = BTreeMap::new();
     let mut sources = BTreeMap::new();
     for (component, own) in inventory.components.iter().zip(&ids) {
         packages.push(package(component, own));
         let owner = component.owner.map(|owner| id_of(place(owner)));
-        let parent = owner.as_deref().unwrap_or(ROOT);
+        // What is in the distribution is told by what contains it.
+        let system = system
+            .as_ref()
+            .filter(|(distribution, _)| is_of(component, distribution));
+        let parent = owner
+            .as_deref()
+            .or(system.map(|(_, id)| id.as_str()))
+            .unwrap_or(ROOT);
         relations.push(relation(parent, "CONTAINS", own));
         for needed in &component.depends {
             relations.push(relation(own, "DEPENDS_ON", &id_of(place(*needed))));
@@ -107,6 +122,43 @@ fn source_id(source: &SourcePackage) -> String {
     format!("SPDXRef-Source-{name}-{fingerprint}")
 }
 
+/// Trivy tells a distribution by how its identifier begins.
+fn system_id(distribution: &DistributionFact) -> String {
+    let name: String = distribution
+        .id
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-'))
+        .take(60)
+        .collect();
+    format!("SPDXRef-OperatingSystem-{name}")
+}
+
+/// The distribution, which contains its packages: without it Trivy asks no advisories about them.
+fn system_package(id: &str, distribution: &DistributionFact) -> Value {
+    let name = plain(&distribution.id);
+    let mut package = json!({
+        "SPDXID": id,
+        "name": name,
+        "supplier": organisation(&name).spdx(),
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": false,
+        "licenseConcluded": "NOASSERTION",
+        "licenseDeclared": "NOASSERTION",
+        "copyrightText": "NOASSERTION",
+        "primaryPackagePurpose": "OPERATING-SYSTEM",
+    });
+    let texts = [
+        ("versionInfo", release(distribution)),
+        ("summary", distribution.pretty_name.as_deref()),
+    ];
+    for (name, text) in texts {
+        if let (Some(text), Some(fields)) = (text, package.as_object_mut()) {
+            fields.insert(name.to_owned(), plain(text).into());
+        }
+    }
+    package
+}
+
 /// What a package was built from. It has no package URL: it is not in the image, and readers that
 /// look for vulnerabilities would count it besides its binary packages.
 fn source_package(id: &str, source: &SourcePackage, component: &Component) -> Value {
@@ -160,7 +212,7 @@ fn relation(from: &str, kind: &str, to: &str) -> Value {
     json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to })
 }
 
-fn id(component: &Component) -> String {
+pub(super) fn id(component: &Component) -> String {
     let name: String = component
         .name
         .chars()
@@ -228,13 +280,14 @@ fn package(component: &Component, id: &str) -> Value {
         "licenseConcluded": licence,
         "licenseDeclared": licence,
         "copyrightText": component.copyright.as_deref().map_or("NOASSERTION".to_owned(), plain),
-        "sourceInfo": plain(&origin(component)),
+        "sourceInfo": plain(&built_from(component)),
+        "comment": plain(&origin(component)),
         "primaryPackagePurpose": purpose,
     });
     let Some(fields) = package.as_object_mut() else {
         return package;
     };
-    for name in ["versionInfo", "sourceInfo"] {
+    for name in ["versionInfo", "sourceInfo", "comment"] {
         if fields.get(name).and_then(Value::as_str) == Some("") {
             fields.remove(name);
         }
@@ -273,15 +326,22 @@ fn package(component: &Component, id: &str) -> Value {
     package
 }
 
-/// What it was built from, and how it came to be known. The names of the image come last, so that
-/// none of them can pass for what stands before.
+/// What it was built from, in Trivy's words and nothing else: Trivy takes all that follows the name for
+/// the version.
+pub(super) fn built_from(component: &Component) -> String {
+    component
+        .source
+        .as_ref()
+        .map_or_else(String::new, |source| {
+            format!("built package from: {} {}", source.name, source.version)
+        })
+}
+
+/// How it came to be known. The names of the image come last, so that none of them can pass for what
+/// stands before.
 pub(super) fn origin(component: &Component) -> String {
     const SHOWN: usize = 20;
     let mut parts = Vec::new();
-    if let Some(source) = &component.source {
-        let (name, version) = (&source.name, &source.version);
-        parts.push(format!("built from the source package {name} {version}"));
-    }
     if let Some(origin) = &component.origin {
         parts.push(format!("installed from {}", whence(origin)));
     }

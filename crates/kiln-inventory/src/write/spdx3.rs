@@ -7,7 +7,7 @@ use kiln_types::{Component, ComponentId, Inventory, LicenceText};
 use serde_json::{Map, Value, json};
 
 use super::party::{Party, organisation, supplier};
-use super::spdx::{built_source, is_url, namespace, origin, plain};
+use super::spdx::{built_from, built_source, is_url, namespace, origin, plain};
 use super::{
     DocumentOptions, comment, fingerprint, is_application, moved, root_licence, root_supplier,
     root_version,
@@ -217,9 +217,13 @@ impl Graph {
         if let Some(page) = component.homepage.as_deref().filter(|page| is_url(page)) {
             put("software_homePage", page.into());
         }
-        let made = origin(component);
+        let made = built_from(component);
         if !made.is_empty() {
             put("software_sourceInfo", plain(&made).into());
+        }
+        let known = origin(component);
+        if !known.is_empty() {
+            put("comment", plain(&known).into());
         }
         let download = component
             .origin

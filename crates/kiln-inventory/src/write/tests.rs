@@ -1,4 +1,5 @@
 use kiln_types::{ComponentId, Evidence, EvidenceKind, LicenceText, SourcePackage};
+use serde_json::json;
 
 use super::*;
 
@@ -85,12 +86,17 @@ fn every_identifier_that_is_referred_to_is_there_once() {
     }
 
     let document = cyclonedx(&sample(), &options(), CycloneDxVersion::V1_6);
-    let mut known: Vec<&str> = document["components"]
-        .as_array()
-        .unwrap()
+    let outermost = document["components"].as_array().unwrap();
+    let parts = outermost
         .iter()
+        .filter_map(|component| component["components"].as_array())
+        .flatten();
+    let mut known: Vec<&str> = outermost
+        .iter()
+        .chain(parts)
         .map(|component| component["bom-ref"].as_str().unwrap())
         .collect();
+    assert_eq!(known.len(), 2);
     known.push("image");
     for dependency in document["dependencies"].as_array().unwrap() {
         assert!(known.contains(&dependency["ref"].as_str().unwrap()));
@@ -102,6 +108,67 @@ fn every_identifier_that_is_referred_to_is_there_once() {
         document["dependencies"].as_array().unwrap().len(),
         known.len()
     );
+}
+
+/// Trivy asks the advisories of a distribution about what that contains, and about nothing inside of its
+/// packages; and takes the name and the version of the source package from words of its own.
+#[test]
+fn the_distribution_contains_its_packages_and_they_what_they_brought() {
+    let mut inventory = sample();
+    inventory.distribution = Some(DistributionFact {
+        id: "debian".to_owned(),
+        codename: Some("sid".to_owned()),
+        ..DistributionFact::default()
+    });
+    let mut elsewhere = Component::new(ComponentKind::Deb, "libc6", "2");
+    elsewhere.purl = "pkg:deb/debian/libc6@2?distro=debian-12".parse().ok();
+    inventory.components.push(elsewhere);
+
+    let document = spdx(&inventory, &options());
+    let ids = inventory.components.iter().map(spdx::id);
+    let ids: Vec<String> = ids.collect();
+    let (system, image) = ("SPDXRef-OperatingSystem-debian", "SPDXRef-Image");
+    let contained: Vec<(&str, &str)> = document["relationships"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|relation| relation["relationshipType"] == "CONTAINS")
+        .map(|relation| ["spdxElementId", "relatedSpdxElement"].map(|end| relation[end].as_str()))
+        .map(|ends| (ends[0].unwrap(), ends[1].unwrap()))
+        .collect();
+    let expected = [
+        (image, system),
+        (system, &ids[0]),
+        (&ids[0], &ids[1]),
+        (image, &ids[2]),
+    ];
+    assert_eq!(contained, expected);
+    let packages = document["packages"].as_array().unwrap();
+    assert_eq!(packages[1]["primaryPackagePurpose"], "OPERATING-SYSTEM");
+    assert_eq!(packages[1]["name"], "debian");
+    assert_eq!(packages[1]["versionInfo"], "sid");
+    let zlib = &packages[2];
+    assert_eq!(zlib["sourceInfo"], "built package from: zlib 1:1.3-1");
+    assert_eq!(zlib["comment"], "known from: var/lib/dpkg/status");
+
+    let document = cyclonedx(&inventory, &options(), CycloneDxVersion::V1_6);
+    let dependencies = document["dependencies"].as_array().unwrap();
+    let needed = |from: &str| {
+        let of = dependencies.iter().find(|one| one["ref"] == from).unwrap();
+        of["dependsOn"].as_array().unwrap().clone()
+    };
+    let components = document["components"].as_array().unwrap();
+    assert_eq!(needed("distribution"), [components[1]["bom-ref"].clone()]);
+    let part = &components[1]["components"][0];
+    assert_eq!(part["name"], "@a/b");
+    let elsewhere = components[2]["bom-ref"].clone();
+    let below = [json!("distribution"), part["bom-ref"].clone(), elsewhere];
+    assert_eq!(needed("image"), below);
+    let properties = components[1]["properties"].as_array().unwrap();
+    for (name, value) in [("SrcName", "zlib"), ("SrcVersion", "1:1.3-1")] {
+        let name = format!("aquasecurity:trivy:{name}");
+        assert!(properties.contains(&json!({ "name": name, "value": value })));
+    }
 }
 
 #[test]
