@@ -10,11 +10,37 @@ use kiln_testkit::attack::{IMAGE_ATTACKS, ImageAttack};
 use crate::attacks::{MEMORY, SECONDS, answer, compare, files, measured};
 use crate::world::{DEFINITION, World, repository};
 
+/// Attacks on one limit, and what is said when it is reached. Whoever makes the search cleverer must
+/// make the attack cleverer too, or the limit is no longer tried.
+const LIMITS: &[(&str, &str)] = &[
+    (
+        "a program that begins a list of crates everywhere",
+        "so many begins of compressed data that it was not searched for crates to its end",
+    ),
+    ("crates that unpack without end", "it unpacks to more than"),
+    (
+        "a million files",
+        "the archive has more than 1000000 entries",
+    ),
+    (
+        "a jar of jars that fan out, four deep",
+        "it holds more than 20000 archives",
+    ),
+    (
+        "four thousand versions that need each other",
+        "in more than 500000 ways",
+    ),
+];
+
 #[test]
 fn every_hostile_image_gets_an_answer_and_nothing_else() {
     let only = std::env::var("KILN_ATTACK").ok();
     let mut chosen: Vec<&ImageAttack> = IMAGE_ATTACKS.iter().collect();
     chosen.retain(|attack| only.as_ref().is_none_or(|only| attack.name.contains(only)));
+    for (name, _) in LIMITS {
+        let is_there = IMAGE_ATTACKS.iter().any(|attack| attack.name == *name);
+        assert!(is_there, "there is no attack `{name}`");
+    }
     let world = World::with(&repository(), DEFINITION);
     let left = Mutex::new(chosen.into_iter().enumerate());
     let rows: Mutex<Vec<(usize, Result<String, String>)>> = Mutex::new(Vec::new());
@@ -93,6 +119,11 @@ fn run(world: &World, attack: &ImageAttack, number: usize) -> Result<String, Str
             "ended with {code}, and its list is of {} bytes",
             text.len()
         ));
+    }
+    if let Some((_, limit)) = LIMITS.iter().find(|(name, _)| *name == attack.name)
+        && !(code == 3 && stderr.contains(limit) && text.contains(limit))
+    {
+        fault(&format!("does not reach its limit: {limit}"));
     }
     if files(&inside) != before {
         fault("left something");
