@@ -13,6 +13,7 @@ mod kind;
 mod nvd;
 mod osv;
 mod secdb;
+mod unique;
 
 pub use debian_list::{DebianLists, read_changelog_fixes};
 pub use debian_tracker::read_debian_tracker;

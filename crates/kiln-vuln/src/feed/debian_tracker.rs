@@ -3,7 +3,7 @@
 //! The tracker leaves out releases that are no longer supported at all; a release that it does not
 //! name is not covered, which the matcher says.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read;
 
@@ -11,6 +11,7 @@ use kiln_types::{Fact, FixState, RiskLevel};
 use serde::Deserialize;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 
+use super::unique::Unique;
 use super::{FeedError, LONGEST, all_versions, before, debian_release};
 use crate::advisories::AdvisorySet;
 
@@ -20,15 +21,8 @@ const FEED: &str = "debian-tracker";
 struct Entry {
     #[serde(default)]
     description: Option<String>,
-    releases: Releases,
-}
-
-/// A vulnerability in no release has an empty list where the map should be.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Releases {
-    By(BTreeMap<String, Release>),
-    None([(); 0]),
+    /// A vulnerability in no release has an empty list where the map should be.
+    releases: Unique<Release>,
 }
 
 #[derive(Deserialize)]
@@ -80,13 +74,19 @@ impl<'de> Visitor<'de> for Packages<'_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         use serde::de::Error as _;
-        while let Some((package, entries)) = map.next_entry::<String, BTreeMap<String, Entry>>()? {
+        let mut seen = BTreeSet::new();
+        while let Some(package) = map.next_key::<String>()? {
             if package.is_empty() || package.len() > LONGEST {
                 return Err(M::Error::custom(
                     "the name of a package is empty or too long",
                 ));
             }
-            for (id, entry) in entries {
+            let named = |error: M::Error| M::Error::custom(format!("{package}: {error}"));
+            if !seen.insert(package.clone()) {
+                return Err(named(M::Error::custom("the package stands there twice")));
+            }
+            let entries = map.next_value::<Unique<Entry>>().map_err(named)?;
+            for (id, entry) in entries.0 {
                 note(self.set, &package, &id, &entry)
                     .map_err(|reason| M::Error::custom(format!("{package}, {id}: {reason}")))?;
             }
@@ -106,10 +106,7 @@ fn note(set: &mut AdvisorySet, package: &str, id: &str, entry: &Entry) -> Result
         None,
         &[],
     );
-    let Releases::By(releases) = &entry.releases else {
-        return Ok(());
-    };
-    for (codename, release) in releases {
+    for (codename, release) in &entry.releases.0 {
         // Suites that are no release (`experimental`) say nothing about one.
         let Some(number) = debian_release(codename) else {
             continue;

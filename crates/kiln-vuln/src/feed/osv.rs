@@ -5,13 +5,13 @@
 //! `related` is no alias.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use kiln_types::{Fact, FixState, RangeEnd, Rating, RiskLevel, Timestamp, VersionRange};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::unique::Unique;
 use super::{FeedError, LONGEST};
 use crate::advisories::{AdvisorySet, shown_id};
 use crate::ecosystem::{of_osv, package_key, scheme_of};
@@ -82,7 +82,7 @@ struct Range {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
-    events: Vec<BTreeMap<String, String>>,
+    events: Vec<Unique<String>>,
 }
 
 /// Reads one record into a set.
@@ -274,7 +274,7 @@ fn ranges(ecosystem: &str, range: &Range) -> Vec<VersionRange> {
     // (version, kind): at the same version an end comes before a new beginning.
     let mut events: Vec<(&str, u8)> = Vec::new();
     for event in &range.events {
-        for (kind, version) in event {
+        for (kind, version) in &event.0 {
             let kind = match kind.as_str() {
                 "fixed" => 0,
                 "introduced" => 1,

@@ -1,12 +1,12 @@
 //! secdb, the form of Alpine, Wolfi, Chainguard and those that build like them: origin → version →
 //! ids that it fixes. Version `0` says that an id never affected the origin.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use kiln_types::{Fact, FixState, RiskLevel};
 use serde::Deserialize;
 
+use super::unique::Unique;
 use super::{FeedError, LONGEST, before};
 use crate::advisories::AdvisorySet;
 
@@ -36,20 +36,7 @@ struct Package {
     name: String,
     /// An empty list stands for an empty map in old files of Alpine.
     #[serde(default)]
-    secfixes: Fixes,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Fixes {
-    By(BTreeMap<String, Option<Vec<String>>>),
-    None([(); 0]),
-}
-
-impl Default for Fixes {
-    fn default() -> Self {
-        Self::None([])
-    }
+    secfixes: Unique<Option<Vec<String>>>,
 }
 
 /// Reads a secdb.
@@ -80,9 +67,9 @@ pub fn read_secdb(kind: &SecdbKind, input: impl Read) -> Result<AdvisorySet, Fee
     let mut set = AdvisorySet::new();
     set.cover(&ecosystem);
     for Item { pkg } in document.packages {
-        let Fixes::By(fixes) = pkg.secfixes else {
+        if pkg.secfixes.0.is_empty() {
             continue;
-        };
+        }
         if pkg.name.is_empty() || pkg.name.len() > LONGEST {
             return Err(FeedError::new(
                 &feed,
@@ -90,7 +77,7 @@ pub fn read_secdb(kind: &SecdbKind, input: impl Read) -> Result<AdvisorySet, Fee
                 "the name is empty or too long",
             ));
         }
-        for (version, texts) in fixes {
+        for (version, texts) in pkg.secfixes.0 {
             for id in texts.iter().flatten().flat_map(|text| ids(text)) {
                 let is_never = version == "0";
                 set.add(

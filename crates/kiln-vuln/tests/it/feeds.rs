@@ -643,6 +643,48 @@ fn broken_feeds_say_what_is_wrong_with_them() {
     assert!(error.place.starts_with("x.json, line 1"), "{error}");
 }
 
+/// Of two statements about one thing the later would win, and nobody would know.
+#[test]
+fn attack_a_feed_that_says_two_things() {
+    let open = r#"{"releases":{"trixie":{"status":"open"}}}"#;
+    let fixed = r#"{"releases":{"trixie":{"status":"resolved","fixed_version":"0"}}}"#;
+    let two_releases = r#"{"releases":{"trixie":{"status":"open"},
+        "trixie":{"status":"resolved","fixed_version":"0"}}}"#;
+    for (text, twice) in [
+        (
+            format!(r#"{{"one":{{"CVE-1":{open},"CVE-1":{fixed}}}}}"#),
+            "one: `CVE-1` stands there twice",
+        ),
+        (
+            format!(r#"{{"one":{{"CVE-1":{open}}},"one":{{"CVE-1":{fixed}}}}}"#),
+            "one: the package stands there twice",
+        ),
+        (
+            format!(r#"{{"one":{{"CVE-1":{two_releases}}}}}"#),
+            "one: `trixie` stands there twice",
+        ),
+    ] {
+        let error = read_debian_tracker(text.as_bytes()).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(twice) && said.contains("line"), "{said}");
+    }
+    let text = r#"{"packages":[{"pkg":{"name":"a","secfixes":{"1-r0":["CVE-1"],"1-r0":[]}}}]}"#;
+    let kind = SecdbKind::Rolling("wolfi".to_owned());
+    let error = read_secdb(&kind, text.as_bytes()).unwrap_err();
+    assert!(
+        error.to_string().contains("`1-r0` stands there twice"),
+        "{error}"
+    );
+    let text = r#"{"id":"A-1","modified":"2030-01-01T00:00:00Z","affected":[{
+        "package":{"ecosystem":"npm","name":"one"},
+        "ranges":[{"type":"SEMVER","events":[{"fixed":"2.0.0","fixed":"0.1.0"}]}]}]}"#;
+    let error = read_osv("a", text.as_bytes(), &mut AdvisorySet::new()).unwrap_err();
+    assert!(
+        error.to_string().contains("`fixed` stands there twice"),
+        "{error}"
+    );
+}
+
 /// Versions without a place in the order leave no total order, and the standard sort panics when it
 /// notices.
 #[test]
