@@ -204,7 +204,7 @@ fn interest(path: &str) -> Option<Interest> {
             "pem" | "key" => Interest::Key,
             _ if java::is_archive(base) => Interest::Java,
             _ if documents::is_document(path) => Interest::Document,
-            _ if classifier::release_of(path).is_some() => Interest::Release,
+            _ if classifier::is_release(path) => Interest::Release,
             _ => return None,
         },
     })

@@ -1,10 +1,16 @@
 //! Programs that were copied into an image without a package: name and version from text that the
 //! program prints or carries. Only where file name and text agree.
 
-use kiln_types::{ComponentKind, EvidenceKind};
+mod known;
+
+use std::collections::BTreeSet;
+
+use kiln_types::{Component, ComponentKind, EvidenceKind};
 
 use super::component;
 use crate::node::Found;
+
+pub(crate) use known::CLASSES;
 
 /// How a program is recognised.
 pub(crate) struct Class {
@@ -32,8 +38,13 @@ enum Form {
     /// After a mark of which so many bytes at its end belong to the version.
     Shared(usize),
     /// The highest of all versions of three numbers that stand alone between zeros: programs that
-    /// list since when they have each command list no version above their own.
+    /// list since when they have each command list no version above their own. That of a compiler may
+    /// be higher: where one of them begins the identifier of a build, only such count.
     Highest,
+    /// The only version that stands alone between zeros.
+    Only,
+    /// The version that the file's name has behind this, if the text stands in the file too.
+    Named(&'static str),
 }
 
 /// A class without a mark, see [`Form::Highest`].
@@ -77,247 +88,159 @@ impl Class {
     }
 }
 
-/// All that are known.
-pub(crate) const CLASSES: &[Class] = &[
-    class(
-        "node",
-        &["node", "nodejs"],
-        b"node.js/v",
-        Some("MIT"),
-        "OpenJS Foundation",
-    ),
-    class(
-        "openssl",
-        &["openssl", "libcrypto.so*"],
-        b"OpenSSL ",
-        None,
-        "OpenSSL Foundation",
-    ),
-    class(
-        "nginx",
-        &["nginx"],
-        b"nginx version: nginx/",
-        Some("BSD-2-Clause"),
-        "nginx project",
-    ),
-    class(
-        "nginx",
-        &["nginx"],
-        b"\0nginx/",
-        Some("BSD-2-Clause"),
-        "nginx project",
-    ),
-    class(
-        "postgresql",
-        &["postgres"],
-        b"\0PostgreSQL ",
-        Some("PostgreSQL"),
-        "PostgreSQL Global Development Group",
-    ),
-    class(
-        "httpd",
-        &["httpd", "apache2"],
-        b"\0Apache/",
-        Some("Apache-2.0"),
-        "Apache Software Foundation",
-    ),
-    class(
-        "httpd",
-        &["httpd", "apache2"],
-        b"\0Apache httpd ",
-        Some("Apache-2.0"),
-        "Apache Software Foundation",
-    ),
-    class(
-        "memcached",
-        &["memcached"],
-        b"\0memcached ",
-        Some("BSD-3-Clause"),
-        "memcached project",
-    ),
-    class(
-        "busybox",
-        &["busybox"],
-        b"BusyBox v",
-        Some("GPL-2.0-only"),
-        "BusyBox project",
-    ),
-    class(
-        "bash",
-        &["bash"],
-        b"@(#)Bash version ",
-        Some("GPL-3.0-or-later"),
-        "Free Software Foundation",
-    ),
-    class(
-        "php",
-        &["php*", "php-fpm*", "php-cgi*", "libphp*"],
-        b"X-Powered-By: PHP/",
-        None,
-        "The PHP Group",
-    ),
-    class(
-        "ruby",
-        &["ruby", "libruby.so*", "libruby-*"],
-        b"\0ruby ",
-        None,
-        "Ruby project",
-    ),
-    class(
-        "python",
-        &["python*", "libpython*"],
-        b"\0",
-        Some("PSF-2.0"),
-        "Python Software Foundation",
-    ),
-    class(
-        "haproxy",
-        &["haproxy"],
-        // In sentences about other versions stands what is not its own.
-        b"\0 version ",
-        None,
-        "HAProxy project",
-    ),
-    class(
-        "curl",
-        &["curl", "libcurl.so*"],
-        b"libcurl/",
-        Some("curl"),
-        "curl project",
-    ),
-    highest("redis", &["redis-server", "redis-cli"], None, "Redis"),
-    highest(
-        "sqlite",
-        &["libsqlite3.so*"],
-        Some("blessing"),
-        "SQLite project",
-    ),
-    highest("xz", &["liblzma.so*"], None, "The Tukaani Project"),
-    highest("git", &["git"], Some("GPL-2.0-only"), "Git project"),
-    highest("erlang", &["beam.smp"], Some("Apache-2.0"), "Ericsson"),
-    class("xz", &["xz"], b"(XZ Utils) ", None, "The Tukaani Project"),
-    class("zstd", &["zstd"], b"\0v1.", None, "Meta Platforms").with(Form::Shared(2)),
-    class(
-        "perl",
-        &["perl*", "libperl.so*"],
-        b"\0v5.",
-        Some("Artistic-1.0-Perl OR GPL-1.0-or-later"),
-        "The Perl Foundation",
-    )
-    .with(Form::Shared(2)),
-    class(
-        "lua",
-        &["lua*", "liblua*"],
-        b"$LuaVersion: Lua ",
-        Some("MIT"),
-        "Lua.org",
-    ),
-    class(
-        "mariadb",
-        &["mariadbd", "mysqld"],
-        b"\0MariaDB ",
-        Some("GPL-2.0-only"),
-        "MariaDB Foundation",
-    )
-    .with(Form::Alone),
-    class(
-        "varnish",
-        &["varnishd"],
-        b"\0varnish-",
-        Some("BSD-2-Clause"),
-        "Varnish Software",
-    ),
-    class(
-        "lighttpd",
-        &["lighttpd"],
-        b"\0lighttpd/",
-        Some("BSD-3-Clause"),
-        "lighttpd project",
-    ),
-    class(
-        "dnsmasq",
-        &["dnsmasq"],
-        b"\0dnsmasq-",
-        Some("GPL-2.0-only OR GPL-3.0-only"),
-        "Simon Kelley",
-    ),
-    class(
-        "openssh",
-        &["ssh", "sshd"],
-        b"\0OpenSSH_",
-        None,
-        "OpenSSH project",
-    )
-    .with(Form::Alone),
-];
+/// Files beside a program that tell its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Release {
+    /// `VERSION` of Go.
+    Go,
+    /// `OTP_VERSION`.
+    Erlang,
+    /// The application resource file of Elixir.
+    Elixir,
+}
 
-/// Files beside a program in which its version stands alone: the component, its licence and supplier.
-pub(crate) fn release_of(path: &str) -> Option<(&'static str, &'static str, &'static str)> {
-    let (folder, base) = path.rsplit_once('/')?;
-    if base == "VERSION" && (folder == "go" || folder.ends_with("/go")) {
-        return Some(("go", "BSD-3-Clause", "Go project"));
+fn release_of(path: &str) -> Option<Release> {
+    fn name(folder: &str) -> &str {
+        folder.rsplit('/').next().unwrap_or_default()
     }
+    let (folder, base) = path.rsplit_once('/')?;
     let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
-    let is_erlang = base == "OTP_VERSION" && above.ends_with("erlang/releases");
-    is_erlang.then_some(("erlang", "Apache-2.0", "Ericsson"))
+    match base {
+        "VERSION" if name(folder) == "go" => Some(Release::Go),
+        "OTP_VERSION" if above.ends_with("erlang/releases") => Some(Release::Erlang),
+        "elixir.app" if name(folder) == "ebin" && name(above) == "elixir" => Some(Release::Elixir),
+        _ => None,
+    }
+}
+
+/// Whether a file tells the version of a program beside it.
+pub(crate) fn is_release(path: &str) -> bool {
+    release_of(path).is_some()
 }
 
 /// The component that such a file is about.
 pub(crate) fn release(path: &str, bytes: &[u8]) -> super::Cataloged {
-    let text = String::from_utf8_lossy(bytes.get(..bytes.len().min(256)).unwrap_or_default());
+    const LONGEST: usize = 4_096;
+    let text = String::from_utf8_lossy(bytes.get(..bytes.len().min(LONGEST)).unwrap_or_default());
     let line = text.lines().next().unwrap_or_default().trim();
-    let version = line.strip_prefix("go").unwrap_or(line);
-    let is_version = version.starts_with(|letter: char| letter.is_ascii_digit())
-        && version.len() < 40
-        && version
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || letter == '.');
-    let Some((name, licence, supplier)) = release_of(path).filter(|_| is_version) else {
-        return Ok(Vec::new());
+    let quoted = |name: &str| {
+        let rest = text.split_once(name)?.1;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
     };
-    let mut component = component(ComponentKind::Binary, None, name, name, version);
-    component.licences.expression = Some(licence.to_owned());
-    component.supplier = Some(supplier.to_owned());
-    Ok(vec![Found::new(component, EvidenceKind::Metadata)])
+    let found = match release_of(path) {
+        Some(Release::Go) => {
+            let version = line.strip_prefix("go").unwrap_or(line);
+            Some(released("go", version, Some("BSD-3-Clause"), "Go project"))
+        }
+        Some(Release::Erlang) => Some(released("erlang", line, Some("Apache-2.0"), "Ericsson")),
+        Some(Release::Elixir) => quoted("{vsn,\"")
+            .map(|version| released("elixir", &version, Some("Apache-2.0"), "Elixir project")),
+        None => None,
+    };
+    Ok(found.flatten().into_iter().collect())
 }
 
-/// Versions of three numbers between zeros, as long as they are higher than the one before.
+fn released(name: &str, version: &str, licence: Option<&str>, supplier: &str) -> Option<Found> {
+    let is_version = version.starts_with(|letter: char| letter.is_ascii_digit())
+        && version.len() < 40
+        && version.chars().all(|letter| {
+            letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '+' | '-')
+        });
+    let mut component: Component =
+        is_version.then(|| component(ComponentKind::Binary, None, name, name, version))?;
+    component.licences.expression = licence.map(str::to_owned);
+    component.supplier = (!supplier.is_empty()).then(|| supplier.to_owned());
+    Some(Found::new(component, EvidenceKind::Metadata))
+}
+
+/// Versions that stand alone between zeros.
 #[derive(Default)]
-pub(crate) struct Versions(Option<[u32; 3]>);
+pub(crate) struct Versions {
+    alone: BTreeSet<Vec<u32>>,
+    /// What begins like a version and goes on to the next zero: identifiers of builds of Redis and of
+    /// its descendants, which are a version, a time and more in one.
+    builds: Vec<Vec<u8>>,
+}
+
+/// Versions and builds that are kept of one program.
+const MOST_VERSIONS: usize = 256;
+const MOST_BUILDS: usize = 16;
+/// Bytes of a build's identifier: behind a version stand at least the seconds since the epoch.
+const BUILD: std::ops::Range<usize> = 15..100;
 
 impl Versions {
     /// Looks at what follows a zero.
     pub(crate) fn look(&mut self, after_zero: &[u8]) {
-        let text = after_zero.strip_prefix(b"v").unwrap_or(after_zero);
-        let mut numbers = [0_u32; 3];
-        let mut place = 0;
-        let mut digits = 0;
-        for byte in text.iter().take(12) {
-            match byte {
-                b'0'..=b'9' if digits < 3 => {
-                    digits += 1;
-                    if let Some(number) = numbers.get_mut(place) {
-                        *number = *number * 10 + u32::from(byte - b'0');
-                    }
-                }
-                b'.' if digits > 0 && place < 2 => {
-                    place += 1;
-                    digits = 0;
-                }
-                0 if digits > 0 && place == 2 => {
-                    self.0 = self.0.max(Some(numbers));
-                    return;
-                }
-                _ => return,
+        let named = after_zero.strip_prefix(b"valkey");
+        let text = named.or_else(|| after_zero.strip_prefix(b"v"));
+        let text = text.unwrap_or(after_zero);
+        let Some((numbers, length)) = numbers(text) else {
+            return;
+        };
+        if text.get(length) == Some(&0) {
+            self.alone.insert(numbers);
+            if self.alone.len() > MOST_VERSIONS {
+                self.alone.pop_first();
             }
+            return;
+        }
+        let part = text.get(..BUILD.end.min(text.len())).unwrap_or_default();
+        let end = part.iter().position(|byte| !byte.is_ascii_graphic());
+        let is_build = numbers.len() == 3 && end.is_some_and(|end| end >= BUILD.start);
+        if is_build && self.builds.len() < MOST_BUILDS {
+            let begin = part.get(..BUILD.start).unwrap_or_default();
+            self.builds.push(begin.to_vec());
         }
     }
 
-    /// The component of a class with the highest of them.
+    /// The component of a class by them.
     pub(crate) fn found(&self, class: &Class) -> Option<Found> {
-        let [major, minor, patch] = self.0?;
-        Some(class.component(&format!("{major}.{minor}.{patch}")))
+        let text = |numbers: &Vec<u32>| {
+            let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+            numbers.join(".")
+        };
+        let version = match class.form {
+            Form::Only => self
+                .alone
+                .first()
+                .filter(|_| self.alone.len() == 1)
+                .map(text)?,
+            _ => {
+                let whole = self.alone.iter().filter(|numbers| numbers.len() == 3);
+                let all: Vec<String> = whole.map(text).collect();
+                let is_built = |version: &&String| {
+                    let version = version.as_bytes();
+                    self.builds.iter().any(|build| build.starts_with(version))
+                };
+                all.iter().rfind(is_built).or(all.last())?.clone()
+            }
+        };
+        Some(class.component(&version))
     }
+}
+
+/// The two or three numbers that a text begins with, and how long they are. Only the next byte says
+/// whether they are all.
+fn numbers(text: &[u8]) -> Option<(Vec<u32>, usize)> {
+    let mut numbers = vec![0_u32];
+    let (mut digits, mut length) = (0, 0);
+    for byte in text.iter().take(12) {
+        match byte {
+            b'0'..=b'9' if digits < 3 => {
+                digits += 1;
+                if let Some(number) = numbers.last_mut() {
+                    *number = *number * 10 + u32::from(byte - b'0');
+                }
+            }
+            b'.' if digits > 0 && numbers.len() < 3 => {
+                numbers.push(0);
+                digits = 0;
+            }
+            _ => break,
+        }
+        length += 1;
+    }
+    (numbers.len() > 1 && digits > 0).then_some((numbers, length))
 }
 
 /// The classes that a file of this name may belong to.
@@ -350,8 +273,15 @@ impl Class {
     /// What to look for in a file of this name: for Python the version's first two numbers are part
     /// of the name.
     pub(crate) fn needle(&self, file: &str) -> Option<Vec<u8>> {
-        if self.form == Form::Highest {
-            return None;
+        match self.form {
+            Form::Highest | Form::Only => return None,
+            Form::Named(stem) => {
+                let version = file.strip_prefix(stem)?;
+                let is_whole = numbers(version.as_bytes())
+                    .is_some_and(|(numbers, length)| numbers.len() == 3 && length == version.len());
+                return is_whole.then(|| format!("{version}\0").into_bytes());
+            }
+            _ => {}
         }
         if self.name != "python" {
             return Some(self.mark.to_vec());
@@ -369,8 +299,9 @@ impl Class {
 
     /// The component, if what stands from the needle on has a version of numbers and dots.
     pub(crate) fn found(&self, from_needle: &[u8]) -> Option<Found> {
-        let text = match self.name {
-            "python" => from_needle.get(1..)?,
+        let text = match (self.name, self.form) {
+            ("python", _) => from_needle.get(1..)?,
+            (_, Form::Named(_)) => from_needle,
             _ => {
                 from_needle.strip_prefix(self.mark)?;
                 let shared = match self.form {
@@ -415,154 +346,11 @@ impl Class {
         Found::new(component, EvidenceKind::BinaryText)
     }
 
-    /// Whether its version is the highest of all, see [`Versions`].
-    pub(crate) fn is_highest(&self) -> bool {
-        self.form == Form::Highest
+    /// Whether its version is one of those that stand alone, see [`Versions`].
+    pub(crate) fn is_of_versions(&self) -> bool {
+        matches!(self.form, Form::Highest | Form::Only)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_and_texts_must_agree() {
-        for (file, text, expected) in [
-            ("node", &b"node.js/v20.11.0\0"[..], Some("node 20.11.0")),
-            (
-                "libcrypto.so.3",
-                b"OpenSSL 3.5.1 1 Jul 2025\0",
-                Some("openssl 3.5.1"),
-            ),
-            ("python3.13", b"\x003.13.5\0", Some("python 3.13.5")),
-            (
-                "libpython3.13.so.1.0",
-                b"\x003.13.5\0",
-                Some("python 3.13.5"),
-            ),
-            ("python3.13", b"\x003.13.5 is needed\0", None),
-            (
-                "postgres",
-                b"\0PostgreSQL 17.5 (Debian)",
-                Some("postgresql 17.5"),
-            ),
-            (
-                "bash",
-                b"@(#)Bash version 5.2.37(1) release",
-                Some("bash 5.2.37"),
-            ),
-            ("openssl", b"OpenSSL project", None),
-        ] {
-            let found = classes(file).iter().find_map(|class| {
-                let needle = class.needle(file)?;
-                let at = memchr::memmem::find(text, &needle)?;
-                class.found(text.get(at..)?)
-            });
-            let found =
-                found.map(|found| format!("{} {}", found.component.name, found.component.version));
-            assert_eq!(found.as_deref(), expected, "{file}");
-        }
-        // What stands in programs of Debian 12 around the version.
-        for (file, text, expected) in [
-            (
-                "perl5.36.0",
-                &b"\0v5.36.0\0panic: sysconf"[..],
-                Some("perl 5.36.0"),
-            ),
-            ("xz", b"\0xz (XZ Utils) 5.4.1\0", Some("xz 5.4.1")),
-            (
-                "zstd",
-                b"Enabled\0v1.5.4\0Zstandard CLI",
-                Some("zstd 1.5.4"),
-            ),
-            (
-                "lua5.4",
-                b"$LuaVersion: Lua 5.4.4  Copyright",
-                Some("lua 5.4.4"),
-            ),
-            (
-                "liblua5.4.so.0.0.0",
-                b"$LuaVersion: Lua 5.4.4  Copyright",
-                Some("lua 5.4.4"),
-            ),
-            (
-                "mariadbd",
-                b"\0MariaDB 10.11.19\0",
-                Some("mariadb 10.11.19"),
-            ),
-            (
-                "varnishd",
-                b"\0varnish-7.1.1 revision 7cee",
-                Some("varnish 7.1.1"),
-            ),
-            ("lighttpd", b"\0lighttpd/1.4.69\0", Some("lighttpd 1.4.69")),
-            ("dnsmasq", b"\0dnsmasq-2.90\0", Some("dnsmasq 2.90")),
-            ("ssh", b"\0OpenSSH_9.2p1 Debian-2", Some("openssh 9.2p1")),
-            ("ssh", b"\0OpenSSH_7.0*,OpenSSH_7.1*", None),
-            (
-                "haproxy",
-                b"\0 version 2.6.12-1+deb12u4, released",
-                Some("haproxy 2.6.12"),
-            ),
-            ("haproxy", b"any more since HAProxy version 2.5.\0", None),
-        ] {
-            let found = classes(file).iter().find_map(|class| {
-                let needle = class.needle(file)?;
-                let at = memchr::memmem::find(text, &needle)?;
-                class.found(text.get(at..)?)
-            });
-            let found =
-                found.map(|found| format!("{} {}", found.component.name, found.component.version));
-            assert_eq!(found.as_deref(), expected, "{file}");
-        }
-        assert!(classes("nodemon").is_empty());
-        assert!(classes("python-config").is_empty());
-    }
-
-    #[test]
-    fn the_highest_version_that_stands_alone_counts() {
-        let mut versions = Versions::default();
-        for text in [
-            &b"1.0.0\0"[..],
-            b"7.0.15\0c11-builtin",
-            b"7.0.151790282056\0",
-            b"6.2.0\0",
-            b"9.9\0",
-            b"8.1.2.3\0",
-            b"9.0.0 is new\0",
-            b"9.0.",
-            b"",
-        ] {
-            versions.look(text);
-        }
-        let class = classes("redis-server")[0];
-        assert!(class.is_highest());
-        let found = versions.found(class).unwrap();
-        assert_eq!(found.component.version, "7.0.15");
-        assert!(Versions::default().found(class).is_none());
-    }
-
-    #[test]
-    fn releases_in_files_of_their_own() {
-        for (path, text, expected) in [
-            (
-                "usr/local/go/VERSION",
-                &b"go1.26.8\ntime 2026-08-28"[..],
-                Some("go 1.26.8"),
-            ),
-            (
-                "usr/lib/erlang/releases/25/OTP_VERSION",
-                b"25.2.3\n",
-                Some("erlang 25.2.3"),
-            ),
-            ("usr/local/go/VERSION", b"devel +abc", None),
-            ("app/VERSION", b"1.0", None),
-        ] {
-            let found = release(path, text).unwrap();
-            let found = found
-                .first()
-                .map(|found| format!("{} {}", found.component.name, found.component.version));
-            assert_eq!(found.as_deref(), expected, "{path}");
-        }
-    }
-}
+mod tests;

@@ -151,7 +151,7 @@ impl Search {
             texts: classes.iter().filter_map(finder).collect(),
             versions: classes
                 .iter()
-                .any(|class| class.is_highest())
+                .any(|class| class.is_of_versions())
                 .then(Versions::default),
             captures: Vec::new(),
             counts: [0; 3],
@@ -244,7 +244,7 @@ impl Search {
 
     fn finish(self, classes: &[&'static Class]) -> (Vec<Found>, Vec<String>) {
         let (mut found, mut wrong) = understood(self.captures);
-        let highest = classes.iter().find(|class| class.is_highest());
+        let highest = classes.iter().find(|class| class.is_of_versions());
         if let (Some(versions), Some(class)) = (self.versions, highest) {
             found.extend(versions.found(class));
         }
