@@ -131,6 +131,9 @@ pub struct Finding {
     /// The first file that speaks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The layer that this file comes from: its place among [`Subject::layers`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<u32>,
     /// The name that was looked up, where it is another (the source package).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_package: Option<String>,
@@ -353,6 +356,18 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// Up to when somebody supports something in an image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SupportFact {
+    /// Its name and release: `debian 13`, `node 20.11.0`.
+    pub name: String,
+    /// The file that speaks for it; absent for the distribution of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The last day (`2028-08-09`).
+    pub last_day: String,
+}
+
 /// What is wrong with one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
@@ -379,6 +394,10 @@ pub struct Findings {
     pub unasked: u64,
     /// The findings, the worst first; suppressed ones among them.
     pub findings: Vec<Finding>,
+    /// Whose support ends on a known day: the distribution, others that have a root in the image, and
+    /// runtimes that were copied into it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub support: Vec<SupportFact>,
     /// What the database has nothing about. Where this is not empty, "none found" means nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blind: Vec<Blind>,

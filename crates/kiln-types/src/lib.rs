@@ -30,6 +30,7 @@ mod purl;
 mod reach;
 mod relation;
 mod reporter;
+pub mod secret;
 mod test_plan;
 mod verdict;
 mod vex;
@@ -52,7 +53,7 @@ pub use error::{Classify, ErrorClass};
 pub use file_entry::{EntryKind, FileEntry, RelativePath, RelativePathError};
 pub use findings::{
     Affected, Blind, DatabaseFact, DayFact, FilterFact, Finding, Findings, LevelCounts,
-    Suppression, Undated, UndatedPart,
+    SupportFact, Suppression, Undated, UndatedPart,
 };
 pub use inventory::{
     AccountFact, Component, ComponentId, ComponentKind, DirectoryFact, DistributionFact, Evidence,

@@ -159,6 +159,7 @@ fn matched<A: Advisories>(
         owned,
         unasked: unasked_of,
         findings,
+        support: Vec::new(),
         blind: blind
             .into_iter()
             .map(|((ecosystem, reason), components)| Blind {
@@ -282,6 +283,10 @@ fn about<A: Advisories>(
                 .evidence
                 .first()
                 .map(|evidence| evidence.path.clone()),
+            layer: component
+                .evidence
+                .first()
+                .and_then(|evidence| evidence.layer),
             source_package: differs(&question.package, &component.name)
                 .filter(|_| component.kind.is_system()),
             source_version: differs(&question.version, &component.version),

@@ -9,7 +9,7 @@ mod sarif;
 mod services;
 
 pub use cyclonedx::cyclonedx_vex;
-pub use day::{is_day_known, is_known, not_known, notes, of_day};
+pub use day::{is_day_known, is_known, not_known, notes, of_day, supported};
 pub use html::html;
 pub(crate) use html::{page_style, sort_script};
 pub(crate) use markdown::cell;

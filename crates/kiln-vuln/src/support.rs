@@ -1,10 +1,14 @@
-//! When the support of what is in an image ends: of its distribution, and of runtimes that were copied
-//! into it and that no distribution answers for.
+//! When the support of what is in an image ends: of its distribution, of others that have a root in
+//! it, and of runtimes that were copied into it and that no distribution answers for.
 
-use kiln_types::{Component, ComponentKind, DistributionFact, Inventory, Support};
+use std::collections::BTreeMap;
+
+use kiln_types::{
+    Component, ComponentKind, DistributionFact, Inventory, Purl, Support, SupportFact,
+};
 
 use crate::EndOfLife;
-use crate::ecosystem::of_distribution;
+use crate::ecosystem::{of_distribution, of_qualifier};
 
 /// What a runtime is called in an image, and among the products of `endoflife.date`.
 const PRODUCTS: [(&str, &str); 15] = [
@@ -63,11 +67,115 @@ pub fn last_day(
     support: Support,
 ) -> Option<String> {
     let (product, release) = distribution_release(distribution)?;
+    last_of(&product, &release, ends, support)
+}
+
+fn last_of(product: &str, release: &str, ends: &[EndOfLife], support: Support) -> Option<String> {
     // Of several sources the one that is later knows of an extension.
     ends.iter()
         .filter(|end| end.product == product && end.release == release)
         .filter_map(|end| last(end, support))
         .max()
+}
+
+/// A distribution whose packages lie in an image beside those of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// The distribution.
+    pub product: String,
+    /// Its release.
+    pub release: String,
+    /// The database that holds the first of its packages.
+    pub place: Option<String>,
+    /// The last day of its support, where it is known.
+    pub last_day: Option<String>,
+}
+
+/// The distributions of which an image has packages besides its own, by what the package URLs say: of
+/// roots inside it, or of a document that names none for the whole. One without releases has no end.
+#[must_use]
+pub fn others(inventory: &Inventory, ends: &[EndOfLife], support: Support) -> Vec<Other> {
+    let own = inventory.distribution.as_ref();
+    let own_release = own.and_then(distribution_release);
+    let mut found: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
+    for component in &inventory.components {
+        let purl = component.purl.as_ref();
+        let Some(purl) = purl.filter(|_| component.kind.is_system()) else {
+            continue;
+        };
+        let Some(release) = release_named(purl) else {
+            continue;
+        };
+        let is_own = Some(&release) == own_release.as_ref()
+            || own.is_some_and(|own| spelled(own, purl.qualifier("distro")));
+        if !is_own {
+            let place = component.evidence.first();
+            let place = place.map(|evidence| evidence.path.clone());
+            found.entry(release).or_insert(place);
+        }
+    }
+    found
+        .into_iter()
+        .map(|((product, release), place)| Other {
+            last_day: last_of(&product, &release, ends, support),
+            product,
+            release,
+            place,
+        })
+        .collect()
+}
+
+/// The release that a package URL names; none where it names none, or the distribution has none.
+fn release_named(purl: &Purl) -> Option<(String, String)> {
+    if let Some(ecosystem) = of_qualifier(purl) {
+        let (product, release) = ecosystem.split_once(':')?;
+        return Some((product.to_owned(), release.to_owned()));
+    }
+    // One that no advisories are read of. Names may have a dash, versions of such have none.
+    let (product, release) = purl.qualifier("distro")?.rsplit_once('-')?;
+    (!release.is_empty()).then(|| (product.to_owned(), release.to_owned()))
+}
+
+/// Whether a qualifier says of a package what the distribution says of itself.
+fn spelled(own: &DistributionFact, qualifier: Option<&str>) -> bool {
+    let Some(rest) = qualifier.and_then(|text| text.strip_prefix(&*own.id)) else {
+        return false;
+    };
+    let said = rest.strip_prefix('-').unwrap_or(rest);
+    said.is_empty() || [&own.version, &own.codename].contains(&&Some(said.to_owned()))
+}
+
+/// What is in an image and supported up to a day by somebody, as far as that is known: its
+/// distribution first.
+#[must_use]
+pub fn facts(inventory: &Inventory, ends: &[EndOfLife], support: Support) -> Vec<SupportFact> {
+    let own = inventory.distribution.as_ref().and_then(|own| {
+        let (name, release) = distribution_release(own)?;
+        Some(SupportFact {
+            name: format!("{name} {release}").trim_end().to_owned(),
+            place: None,
+            last_day: last_day(own, ends, support)?,
+        })
+    });
+    let others = others(inventory, ends, support).into_iter().map(|one| {
+        Some(SupportFact {
+            name: format!("{} {}", one.product, one.release),
+            place: one.place,
+            last_day: one.last_day?,
+        })
+    });
+    let runtimes = runtimes(inventory, ends, support).into_iter().map(|one| {
+        let place = one.component.evidence.first();
+        Some(SupportFact {
+            name: format!("{} {}", one.component.name, one.component.version),
+            place: place.map(|evidence| evidence.path.clone()),
+            last_day: one.last_day?,
+        })
+    });
+    own.into_iter()
+        .chain(others.flatten())
+        .chain(runtimes.flatten())
+        .collect()
 }
 
 fn last(end: &EndOfLife, support: Support) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use clap::Args;
 use kiln_pipeline::{AdvisoryFolder, PipelineError, Snapshot, database_fact};
-use kiln_types::{Findings, Inventory, Timestamp};
+use kiln_types::{Findings, Inventory, Support, Timestamp};
+use kiln_vuln::support::facts;
 use kiln_vuln::{Advisories as _, Database, match_inventory, match_inventory_at};
 
 use crate::context::Context;
@@ -62,9 +63,12 @@ impl Day {
             })
         };
         let Some(at) = self.at() else {
-            return Ok(match_inventory(inventory, &database, fact).map_err(damaged)?);
+            let mut findings = match_inventory(inventory, &database, fact).map_err(damaged)?;
+            findings.support = facts(inventory, &database.meta().ends, Support::Extended);
+            return Ok(findings);
         };
         let mut findings = match_inventory_at(inventory, &database, fact, at).map_err(damaged)?;
+        findings.support = facts(inventory, &database.meta().ends, Support::Extended);
         if let Some((snapshot, scores)) = scores_of(context, at)? {
             for finding in &mut findings.findings {
                 let then = scores.vulnerability(&finding.vulnerability.id);

@@ -5,7 +5,7 @@ use kiln_types::{Effect, Timestamp};
 use super::allowances::about_reason;
 use super::rules::{DAY, effect};
 use super::{Bench, pattern, plain};
-use crate::support::{Runtime, distribution_release, last_day, runtimes};
+use crate::support::{Other, Runtime, distribution_release, last_day, others, runtimes};
 
 impl Bench<'_> {
     pub(super) fn end_of_life(&mut self) {
@@ -13,24 +13,31 @@ impl Bench<'_> {
         let Some(effect) = effect(rules.ended) else {
             return;
         };
-        self.distribution(effect);
+        let others = others(self.case.inventory, self.case.ends, rules.support);
+        self.distribution(effect, &others);
+        for other in &others {
+            let name = format!("{} {}", other.product, other.release);
+            self.release(
+                effect,
+                &name,
+                other.last_day.as_deref(),
+                other.place.as_deref(),
+            );
+        }
         for runtime in runtimes(self.case.inventory, self.case.ends, rules.support) {
             self.runtime(effect, &runtime);
         }
     }
 
-    fn distribution(&mut self, effect: Effect) {
+    fn distribution(&mut self, effect: Effect, others: &[Other]) {
         let case = self.case;
-        // What is not known cannot be worse than what is feared.
-        let unknown = match effect {
-            Effect::Fail => Effect::Unknown,
-            effect => effect,
-        };
         let Some(distribution) = &case.inventory.distribution else {
-            // What has no distribution cannot outlive one, unless its packages say that it has.
+            // What has no distribution cannot outlive one, unless its packages say that it has. Those
+            // of a document may say which.
             let has_packages = |one: &kiln_types::Component| one.kind.is_system();
-            if case.inventory.components.iter().any(has_packages) {
+            if others.is_empty() && case.inventory.components.iter().any(has_packages) {
                 let message = "the distribution is not known, nor when its support ends";
+                let unknown = unknown(effect);
                 self.firm(unknown, "end-of-life/unknown", None, message.to_owned());
             }
             return;
@@ -40,11 +47,15 @@ impl Bench<'_> {
         };
         let name = format!("{product} {release}");
         let day = last_day(distribution, case.ends, case.policy.end_of_life.support);
+        self.release(effect, &name, day.as_deref(), None);
+    }
+
+    fn release(&mut self, effect: Effect, name: &str, day: Option<&str>, place: Option<&str>) {
         match day.filter(|day| day.parse::<Timestamp>().is_ok()) {
-            Some(day) => self.end(effect, &name, &day, None),
+            Some(day) => self.end(effect, name, day, place),
             None => {
                 let message = format!("nothing says when the support of {name} ends");
-                self.firm(unknown, "end-of-life/unknown", None, message);
+                self.firm(unknown(effect), "end-of-life/unknown", place, message);
             }
         }
     }
@@ -90,5 +101,13 @@ impl Bench<'_> {
             let message = format!("the support of {name} ends on {day}");
             self.firm(Effect::Warning, "end-of-life/soon", place, message);
         }
+    }
+}
+
+/// What is not known cannot be worse than what is feared.
+const fn unknown(effect: Effect) -> Effect {
+    match effect {
+        Effect::Fail => Effect::Unknown,
+        effect => effect,
     }
 }

@@ -1,6 +1,6 @@
 //! What an answer about a past day leaves open.
 
-use kiln_types::{Findings, UndatedPart};
+use kiln_types::{Findings, Timestamp, UndatedPart};
 
 /// The most ids that are named in a line.
 const NAMED: usize = 20;
@@ -48,6 +48,27 @@ pub fn of_day(findings: &Findings) -> Vec<String> {
     };
     out.push(scores.to_owned());
     out
+}
+
+/// Whose support ends when, in one line, and whose has ended; nothing where no day is known.
+#[must_use]
+pub fn supported(findings: &Findings, now: Timestamp) -> Option<String> {
+    let today = now.to_string();
+    let each = findings.support.iter().map(|fact| {
+        let mut notes = Vec::new();
+        // The last day is a day of support.
+        if fact.last_day.as_str() < today.get(..10).unwrap_or_default() {
+            notes.push("ended");
+        }
+        notes.extend(fact.place.as_deref());
+        let notes = match notes.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", notes.join(", ")),
+        };
+        format!("{} {}{notes}", fact.name, fact.last_day)
+    });
+    let each: Vec<String> = each.collect();
+    (!each.is_empty()).then(|| each.join("; "))
 }
 
 /// What a reader of a report must know before its findings, in sentences: the day that was asked

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use kiln_types::{Finding, Findings, Rating, RiskLevel, Timestamp};
 
 use super::sarif::link;
-use super::{Group, escape, fraction, notes, rated, remedy};
+use super::{Group, escape, fraction, notes, rated, remedy, supported};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;\
 color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}\
@@ -53,7 +53,7 @@ pub fn html(findings: &Findings, now: Timestamp, version: &str) -> String {
         escape(&findings.scope()),
         findings.database.built
     );
-    identity(&mut out, findings, version);
+    identity(&mut out, findings, now, version);
     for line in notes(findings) {
         let _ = writeln!(out, "<p class=\"warn\">{}</p>", escape(&line));
     }
@@ -110,7 +110,7 @@ pub fn html(findings: &Findings, now: Timestamp, version: &str) -> String {
 }
 
 /// Which image this is about, and what told it: a page travels without the command that made it.
-fn identity(out: &mut String, findings: &Findings, version: &str) {
+fn identity(out: &mut String, findings: &Findings, now: Timestamp, version: &str) {
     let subject = &findings.subject;
     let distribution = findings.distribution.as_ref().map(|found| {
         let version = found.version.as_deref().unwrap_or_default();
@@ -133,6 +133,7 @@ fn identity(out: &mut String, findings: &Findings, version: &str) {
         ),
         ("platform", subject.platform.clone()),
         ("distribution", distribution),
+        ("supported until", supported(findings, now)),
         ("made by", Some(format!("kiln {version}"))),
         ("advisories", Some(database)),
     ];
@@ -228,6 +229,22 @@ fn chart(out: &mut String, title: &str, rows: &[(String, u64)]) {
     out.push_str("</tbody></table>\n");
 }
 
+/// The first file that speaks for it, and the layer that brought it: that is the line to change.
+fn whereabouts(findings: &Findings, finding: &Finding) -> String {
+    let path = escape(finding.location.as_deref().unwrap_or_default());
+    let layers = &findings.subject.layers;
+    let place = finding.layer.and_then(|place| usize::try_from(place).ok());
+    match place.and_then(|place| Some((place, layers.get(place)?))) {
+        Some((place, layer)) => format!(
+            "{path} <small>layer {} of {}, {}</small>",
+            place + 1,
+            layers.len(),
+            layer.blob.unwrap_or(layer.diff_id)
+        ),
+        None => path,
+    }
+}
+
 fn table(out: &mut String, findings: &Findings, group: Group) {
     let list = group.findings(findings);
     let title = group.title();
@@ -273,7 +290,7 @@ fn table(out: &mut String, findings: &Findings, group: Group) {
             told(finding),
             escape(&finding.package),
             escape(&finding.version),
-            escape(finding.location.as_deref().unwrap_or_default()),
+            whereabouts(findings, finding),
             escape(&remedy(finding)),
             found
                 .epss

@@ -95,6 +95,7 @@ pub(crate) fn findings(findings: Vec<Finding>) -> Findings {
         owned: 0,
         unasked: 0,
         findings,
+        support: Vec::new(),
         blind: Vec::new(),
         incomplete: Vec::new(),
         vex: Vec::new(),
@@ -109,6 +110,7 @@ pub(crate) fn finding(id: &str, level: RiskLevel, fix: Option<&str>) -> Finding 
         version: "1.0-1".to_owned(),
         purl: Some("pkg:deb/debian/libone1@1.0-1?arch=amd64&distro=debian-13".to_owned()),
         location: Some("var/lib/dpkg/status".to_owned()),
+        layer: None,
         source_package: Some("one".to_owned()),
         source_version: None,
         ecosystem: "debian:13".to_owned(),
@@ -185,9 +187,9 @@ fn a_sound_image_passes_without_a_word() {
     assert_eq!(after(|_| {}), (Outcome::Pass, String::new()));
 }
 
-type Change = fn(&mut World);
+pub(crate) type Change = fn(&mut World);
 
-fn table(rows: &[(&str, Change, Outcome, &str)]) {
+pub(crate) fn table(rows: &[(&str, Change, Outcome, &str)]) {
     for (name, change, outcome, codes) in rows {
         assert_eq!(after(change), (*outcome, (*codes).to_owned()), "{name}");
     }

@@ -3,7 +3,7 @@
 use kiln_types::{Component, ComponentKind, Demand, Outcome};
 use kiln_vuln::EndOfLife;
 
-use crate::gate::{World, after};
+use crate::gate::{World, after, sound, table};
 
 /// An image into which node 20 was copied, and when support of that line ends.
 fn with_node(world: &mut World, ends: Option<&str>) {
@@ -72,4 +72,64 @@ fn a_runtime_that_was_copied_in_has_an_end_of_its_own() {
         (Outcome::Pass, String::new()),
         "the distribution's own"
     );
+}
+
+/// A package of another root in the image, as its package URL says it.
+fn nested(world: &mut World, distro: &str) {
+    let mut component = world.inventory.components.first().cloned();
+    if let Some(component) = &mut component {
+        component.evidence[0].path = "srv/root/var/lib/dpkg/status".to_owned();
+    }
+    let mut component = component.unwrap_or_else(|| sound().inventory.components.remove(0));
+    let purl = format!("pkg:deb/debian/libone1@1.0-1?arch=amd64&distro={distro}");
+    component.purl = Some(purl.parse().unwrap());
+    world.inventory.components.push(component);
+}
+
+#[test]
+fn other_distributions_in_an_image_have_ends_too() {
+    table(&[
+        (
+            "another distribution in a folder has ended",
+            |w| {
+                nested(w, "debian-11.9");
+                w.ends.push(EndOfLife {
+                    release: "11".to_owned(),
+                    product: "debian".to_owned(),
+                    ends: Some("2024-08-14".to_owned()),
+                    extended: None,
+                });
+            },
+            Outcome::Fail,
+            "end-of-life/ended",
+        ),
+        (
+            "nobody says when that ends",
+            |w| nested(w, "debian-11.9"),
+            Outcome::Unknown,
+            "end-of-life/unknown",
+        ),
+        (
+            "a package in a folder that is of the same release",
+            |w| nested(w, "debian-13.2"),
+            Outcome::Pass,
+            "",
+        ),
+        (
+            "a rolling one has no end",
+            |w| nested(w, "wolfi-20230201"),
+            Outcome::Pass,
+            "",
+        ),
+        (
+            "a document that names a release with each package",
+            |w| {
+                w.inventory.distribution = None;
+                w.inventory.components.clear();
+                nested(w, "debian-13.2");
+            },
+            Outcome::Pass,
+            "",
+        ),
+    ]);
 }

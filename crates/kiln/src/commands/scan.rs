@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use kiln_types::{Clock as _, Finding, Findings, RiskLevel};
 use kiln_vuln::Filter;
@@ -16,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images;
 use crate::only::{Only, level};
+use crate::output;
 use crate::render::{self, Table, Versioned};
 use crate::statements::Statements;
 
@@ -45,7 +45,7 @@ pub(crate) struct ScanArgs {
     /// In which form
     #[arg(long, value_name = "FORM", default_value = "table")]
     format: Format,
-    /// Into a file [default: standard output]
+    /// Into a file, whole or not at all; `-` is standard output [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -121,11 +121,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> Result<(), Failure> {
         Format::CyclonedxVex => pretty(&report::cyclonedx_vex(&findings, version))?,
     };
     context.tell_warnings();
-    match &args.output {
-        Some(path) => render::write_whole(path, &document)
-            .with_context(|| format!("cannot write `{}`", path.display()))?,
-        None => render::print(&document)?,
-    }
+    output::deliver(args.output.as_deref(), &document)?;
     for line in report::of_day(&findings) {
         context.say(&render::printable(&line));
     }
@@ -318,6 +314,9 @@ fn table(context: &Context, findings: &Findings, show_suppressed: bool) -> Strin
         }
         out.push_str(&table.render(context.painter));
         out.push('\n');
+    }
+    if let Some(line) = report::supported(findings, context.clock.now()) {
+        out.push_str(&format!("Supported until: {}\n", render::printable(&line)));
     }
     if !findings.vex.is_empty() {
         let said: u64 = findings

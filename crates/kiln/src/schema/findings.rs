@@ -32,6 +32,10 @@ pub(super) struct Findings {
     unasked: u64,
     /// The findings, the worst first; suppressed ones among them.
     findings: Vec<Finding>,
+    /// Whose support ends on a known day: the distribution, others that have a root in the image, and
+    /// runtimes that were copied into it.
+    #[serde(default)]
+    support: Vec<SupportedUntil>,
     /// What the database has nothing about. Where this is not empty, "none found" means nothing.
     #[serde(default)]
     blind: Vec<NoAdvisories>,
@@ -41,6 +45,18 @@ pub(super) struct Findings {
     /// The VEX documents that they were held against.
     #[serde(default)]
     vex: Vec<UsedVex>,
+}
+
+/// Up to when somebody supports something in an image.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct SupportedUntil {
+    /// Its name and release.
+    name: String,
+    /// The file that speaks for it; absent for the distribution of the image.
+    place: Option<String>,
+    /// The last day.
+    last_day: String,
 }
 
 /// That not all findings are shown.
@@ -169,6 +185,8 @@ struct Finding {
     purl: Option<String>,
     /// The first file that speaks for it.
     location: Option<String>,
+    /// The layer that this file comes from: its place among the layers of the subject.
+    layer: Option<u32>,
     /// The name that was looked up, where it is another (the source package).
     source_package: Option<String>,
     /// The version that was compared, where it is another.
