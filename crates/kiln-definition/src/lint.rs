@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kiln_types::{Diagnostic, PathKind, Plan, RelativePath};
+use kiln_types::{Diagnostic, PathKind, Plan, RelativePath, secret};
 
 use crate::builtin;
 use crate::entry::{self, PackageWish};
@@ -255,15 +255,9 @@ impl<'a> Linter<'a> {
     }
 
     fn environment(&mut self) {
-        const SECRETS: [&str; 5] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY"];
         for (settings, _) in self.settings() {
             for pair in &settings.environment {
-                let name = pair.name.value.to_ascii_uppercase();
-                let file = name.ends_with("_FILE") || name.ends_with("_PATH");
-                if !file
-                    && !pair.value.value.is_empty()
-                    && SECRETS.iter().any(|word| name.contains(word))
-                {
+                if *secret::shown(&pair.name.value, &pair.value.value) != *pair.value.value {
                     let message = format!(
                         "`{}` looks like a secret, and everybody who has the image can read it",
                         pair.name.value

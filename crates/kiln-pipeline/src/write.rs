@@ -37,6 +37,14 @@ impl FromStr for Output {
                 "`{text}`: this kiln does not push to registries; write `oci:DIR` and copy it with skopeo or crane"
             )));
         }
+        if let Transport::OciArchive { file, .. } | Transport::DockerArchive { file, .. } =
+            &transport
+            && file == Path::new("-")
+        {
+            return Err(OutputError(format!(
+                "`{text}`: an image goes into a file and not to standard output; a file of that name is `./-`"
+            )));
+        }
         Ok(Self {
             text: text.to_owned(),
             transport,

@@ -5,21 +5,24 @@
 //! a docker archive no compressed size) is absent, never zero.
 
 mod sheet;
+mod values;
 mod write;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_types::{
-    Component, ComponentKind, Digest, DirectoryFact, FileFact, Finding, Findings, ImageFacts,
-    Inventory, LevelCounts, RiskLevel, Support,
+    Component, ComponentKind, Digest, DirectoryFact, Finding, Findings, Inventory, LevelCounts,
+    RiskLevel, Support,
 };
 use serde::Serialize;
 
 use crate::EndOfLife;
 use crate::ecosystem::{of_distribution, scheme_of};
-use crate::support::{last_day, runtimes};
+use crate::support::{last_day, others, runtimes};
 use crate::version::{Scheme, compare as order, sorted};
+
+use values::{directories, values};
 
 pub use crate::filter::Filter;
 pub use sheet::{Sheet, Table, sheet};
@@ -36,7 +39,7 @@ pub struct Subject<'a> {
     pub ends: &'a [EndOfLife],
 }
 
-/// A runtime that no package of the distribution owns.
+/// A runtime that no package of the distribution owns, or another distribution in the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuntimeSupport {
     /// Its name.
@@ -62,7 +65,7 @@ pub struct Side {
     pub distribution: Option<String>,
     /// The last day of that distribution's support.
     pub end_of_life: Option<String>,
-    /// Runtimes that came without the distribution.
+    /// Runtimes that came without the distribution, and other distributions with a root in it.
     pub runtimes: Vec<RuntimeSupport>,
     /// How many vulnerabilities; absent where there are no advisories.
     pub vulnerabilities: Option<LevelCounts>,
@@ -168,10 +171,12 @@ pub struct ValueChange {
     pub of: &'static str,
     /// Its name.
     pub name: String,
-    /// Before; absent where it was not there.
+    /// Before, without what looks like a secret; absent where it was not there.
     pub from: Option<String>,
-    /// After; absent where it is not there.
+    /// After, without what looks like a secret; absent where it is not there.
     pub to: Option<String>,
+    /// Whether something of it is hidden; where both sides look the same then, that is what changed.
+    pub is_hidden: bool,
 }
 
 /// Files below a directory, on both sides.
@@ -299,6 +304,10 @@ fn side(subject: Subject<'_>, filter: &Filter) -> Side {
         )),
         Some(_) => {}
     }
+    // A document that kiln wrote.
+    if let count @ 1.. = facts.map_or(0, values::hidden) {
+        not_known.push(format!("secrets of its configuration: {count} are hidden"));
+    }
     match subject.findings {
         None => not_known.push("there are no advisories".to_owned()),
         Some(findings) => not_known.extend(findings.blind.iter().map(|blind| {
@@ -316,14 +325,7 @@ fn side(subject: Subject<'_>, filter: &Filter) -> Side {
             .distribution
             .as_ref()
             .and_then(|distribution| last_day(distribution, subject.ends, Support::Extended)),
-        runtimes: runtimes(inventory, subject.ends, Support::Extended)
-            .into_iter()
-            .map(|runtime| RuntimeSupport {
-                name: runtime.component.name.clone(),
-                version: runtime.component.version.clone(),
-                end_of_life: runtime.last_day,
-            })
-            .collect(),
+        runtimes: supported(subject),
         vulnerabilities: count(false),
         fixable: count(true),
         is_lower_bound: !inventory.incomplete.is_empty()
@@ -350,6 +352,23 @@ fn side(subject: Subject<'_>, filter: &Filter) -> Side {
         setuid: facts.map(|facts| length(facts.setuid.len() + facts.setgid.len())),
         not_known,
     }
+}
+
+fn supported(subject: Subject<'_>) -> Vec<RuntimeSupport> {
+    let (inventory, ends) = (subject.inventory, subject.ends);
+    let others = others(inventory, ends, Support::Extended).into_iter();
+    let others = others.map(|other| RuntimeSupport {
+        name: other.product,
+        version: other.release,
+        end_of_life: other.last_day,
+    });
+    let runtimes = runtimes(inventory, ends, Support::Extended).into_iter();
+    let runtimes = runtimes.map(|runtime| RuntimeSupport {
+        name: runtime.component.name.clone(),
+        version: runtime.component.version.clone(),
+        end_of_life: runtime.last_day,
+    });
+    others.chain(runtimes).collect()
 }
 
 fn components<'a>(
@@ -450,137 +469,4 @@ fn scheme(kind: ComponentKind) -> Option<Scheme> {
         ComponentKind::Binary => Some(Scheme::Semver),
         kind => scheme_of(kind.as_str()),
     }
-}
-
-fn values(from: &Inventory, to: &Inventory) -> Vec<ValueChange> {
-    let mut out = Vec::new();
-    let mut add =
-        |of: &'static str, from: BTreeMap<String, String>, to: BTreeMap<String, String>| {
-            let names: BTreeSet<&String> = from.keys().chain(to.keys()).collect();
-            for name in names {
-                let (old, new) = (from.get(name), to.get(name));
-                if old != new {
-                    out.push(ValueChange {
-                        of,
-                        name: name.clone(),
-                        from: old.cloned(),
-                        to: new.cloned(),
-                    });
-                }
-            }
-        };
-    add("licence", licences(from), licences(to));
-    if let (Some(one), Some(other)) = (&from.facts, &to.facts) {
-        type Of = fn(&ImageFacts) -> BTreeMap<String, String>;
-        let lists: [(&'static str, Of); 13] = [
-            ("process", process),
-            ("environment", environment),
-            ("label", |facts| facts.labels.clone()),
-            ("port", |facts| words(&facts.ports)),
-            ("volume", |facts| words(&facts.volumes)),
-            ("shell", |facts| words(&facts.shells)),
-            ("package manager", |facts| words(&facts.package_managers)),
-            ("interpreter", |facts| words(&facts.interpreters)),
-            ("setuid", |facts| files(&facts.setuid)),
-            ("setgid", |facts| files(&facts.setgid)),
-            ("capability", |facts| files(&facts.capabilities)),
-            ("world-writable", |facts| files(&facts.world_writable)),
-            ("secret", |facts| files(&facts.secrets)),
-        ];
-        // A directory has no configuration: that nothing is set there is no change.
-        let is_configured = from.subject.config.is_some() && to.subject.config.is_some();
-        for (place, (of, list)) in lists.into_iter().enumerate() {
-            if is_configured || place >= 5 {
-                add(of, list(one), list(other));
-            }
-        }
-    }
-    out.sort();
-    out
-}
-
-/// How many components have each licence.
-fn licences(inventory: &Inventory) -> BTreeMap<String, String> {
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for component in &inventory.components {
-        let Some(expression) = &component.licences.expression else {
-            continue;
-        };
-        let parts: BTreeSet<&str> = expression
-            .split([' ', '(', ')'])
-            .filter(|part| !matches!(*part, "" | "AND" | "OR" | "WITH"))
-            .collect();
-        for part in parts {
-            *counts.entry(part.to_owned()).or_default() += 1;
-        }
-    }
-    counts
-        .into_iter()
-        .map(|(licence, count)| (licence, count.to_string()))
-        .collect()
-}
-
-fn process(facts: &ImageFacts) -> BTreeMap<String, String> {
-    let user = match facts.user.as_str() {
-        "" => "root",
-        user => user,
-    };
-    [
-        ("user", user.to_owned()),
-        ("entrypoint", facts.entrypoint.join(" ")),
-        ("command", facts.command.join(" ")),
-        ("working directory", facts.working_directory.clone()),
-    ]
-    .into_iter()
-    .filter(|(_, value)| !value.is_empty())
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
-}
-
-fn environment(facts: &ImageFacts) -> BTreeMap<String, String> {
-    let pair = |text: &String| {
-        let (name, value) = text.split_once('=').unwrap_or((text, ""));
-        (name.to_owned(), value.to_owned())
-    };
-    facts.environment.iter().map(pair).collect()
-}
-
-fn words(list: &[String]) -> BTreeMap<String, String> {
-    list.iter()
-        .map(|one| (one.clone(), String::new()))
-        .collect()
-}
-
-fn files(list: &[FileFact]) -> BTreeMap<String, String> {
-    let about = |file: &FileFact| {
-        let note = file.note.as_deref().unwrap_or_default();
-        format!("{} {}:{} {note}", file.mode, file.uid, file.gid)
-            .trim_end()
-            .to_owned()
-    };
-    list.iter()
-        .map(|file| (file.path.clone(), about(file)))
-        .collect()
-}
-
-fn directories(from: &Inventory, to: &Inventory) -> Vec<DirectoryChange> {
-    let (Some(from), Some(to)) = (&from.facts, &to.facts) else {
-        return Vec::new();
-    };
-    let paths: BTreeSet<&String> = from
-        .by_directory
-        .keys()
-        .chain(to.by_directory.keys())
-        .collect();
-    let mut changes: Vec<DirectoryChange> = paths
-        .into_iter()
-        .map(|path| DirectoryChange {
-            path: path.clone(),
-            from: from.by_directory.get(path).copied().unwrap_or_default(),
-            to: to.by_directory.get(path).copied().unwrap_or_default(),
-        })
-        .filter(|change| change.from != change.to)
-        .collect();
-    changes.sort_by_key(|change| std::cmp::Reverse(change.from.bytes.abs_diff(change.to.bytes)));
-    changes
 }

@@ -15,6 +15,7 @@ mod images;
 mod loading;
 mod memory;
 mod only;
+mod output;
 mod progress;
 mod render;
 mod run_settings;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 
 use kiln_types::{Diagnostic, Severity};
 
@@ -108,29 +107,6 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
-}
-
-/// Writes a file, whole or not at all. What is there and is no file (`/dev/stdout`, a pipe) is
-/// written to and not replaced; a link is followed.
-pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-        let mut open = std::fs::OpenOptions::new().write(true).open(path)?;
-        return open.write_all(text.as_bytes());
-    }
-    let real = std::fs::canonicalize(path);
-    let path = real.as_deref().unwrap_or(path);
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".kiln")
-        .tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode)?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// Writes prose to standard error; nobody can be told when that fails.
@@ -337,28 +313,6 @@ fn source_line(text: &str, line: u32) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_is_replaced_whole_and_what_is_no_file_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("real"), "old").unwrap();
-        std::os::unix::fs::symlink("real", path("link")).unwrap();
-        write_whole(&path("link"), "new").unwrap();
-        assert!(
-            std::fs::symlink_metadata(path("link"))
-                .unwrap()
-                .is_symlink()
-        );
-        assert_eq!(std::fs::read_to_string(path("real")).unwrap(), "new");
-        write_whole(&path("fresh"), "text").unwrap();
-        assert_eq!(std::fs::read_to_string(path("fresh")).unwrap(), "text");
-        assert!(write_whole(folder.path(), "text").is_err());
-        // A device takes what it is given, and is not renamed over.
-        std::os::unix::fs::symlink("/dev/full", path("device")).unwrap();
-        assert!(write_whole(&path("device"), "text").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
-    }
 
     #[test]
     fn sizes_for_people() {

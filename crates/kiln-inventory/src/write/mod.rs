@@ -7,10 +7,12 @@ mod party;
 mod spdx;
 mod spdx3;
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write as _};
 
 use kiln_types::{
-    Component, ComponentKind, Digest, DistributionFact, HashWriter, Inventory, Timestamp,
+    Component, ComponentKind, Digest, DistributionFact, HashWriter, ImageFacts, Inventory,
+    Timestamp, secret,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -31,15 +33,23 @@ pub const INVENTORY_FORMAT: u32 = 1;
 pub struct OwnDocument<'a> {
     format: u32,
     #[serde(flatten)]
-    inventory: &'a Inventory,
+    inventory: Cow<'a, Inventory>,
 }
 
-/// Kiln's own document of an inventory.
+/// Kiln's own document of an inventory, without what looks like a secret in how the image runs.
 #[must_use]
-pub const fn own(inventory: &Inventory) -> OwnDocument<'_> {
+pub fn own(inventory: &Inventory) -> OwnDocument<'_> {
+    let shown = inventory.facts.as_ref().map(ImageFacts::shown);
     OwnDocument {
         format: INVENTORY_FORMAT,
-        inventory,
+        // Few images hold secrets, and only those are copied.
+        inventory: match shown == inventory.facts {
+            true => Cow::Borrowed(inventory),
+            false => Cow::Owned(Inventory {
+                facts: shown,
+                ..inventory.clone()
+            }),
+        },
     }
 }
 
@@ -57,7 +67,10 @@ pub struct DocumentOptions {
 
 /// The supplier of the image: the option, or the label of the image itself.
 fn root_supplier(inventory: &Inventory, options: &DocumentOptions) -> Option<String> {
-    let label = |name: &str| inventory.facts.as_ref()?.labels.get(name).cloned();
+    let label = |name: &str| {
+        let value = inventory.facts.as_ref()?.labels.get(name)?;
+        Some(secret::shown(name, value).into_owned())
+    };
     options
         .supplier
         .clone()

@@ -160,7 +160,7 @@ fn overview(from: &Side, to: &Side) -> Table {
     };
     if !(from.runtimes.is_empty() && to.runtimes.is_empty()) {
         row(
-            "runtimes supported until",
+            "others supported until",
             others(from),
             others(to),
             String::new(),
@@ -302,11 +302,15 @@ fn values(title: &str, list: &[&ValueChange]) -> Table {
             (_, None) => "-",
             _ => "~",
         };
+        let mut after = one.to.clone().unwrap_or_default();
+        if one.is_hidden && one.from == one.to {
+            after.push_str(" (changed)");
+        }
         table.rows.push(vec![
             sign.to_owned(),
             one.name.clone(),
             one.from.clone().unwrap_or_default(),
-            one.to.clone().unwrap_or_default(),
+            after,
         ]);
     }
     table

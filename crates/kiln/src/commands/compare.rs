@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use kiln_types::{Clock as _, Inventory, Outcome, Timestamp};
 use kiln_vuln::compare::{self, Change, Comparison, Sheet, Subject};
@@ -13,6 +12,7 @@ use crate::failure::Failure;
 use crate::gating::{Advice, Gate, GateFiles, Vex};
 use crate::images;
 use crate::only::Only;
+use crate::output;
 use crate::render::{self, Table, Versioned};
 use crate::statements::{self, Statements};
 
@@ -39,7 +39,7 @@ pub(crate) struct CompareArgs {
     /// In which form
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Format,
-    /// Into a file [default: standard output]
+    /// Into a file, whole or not at all; `-` is standard output [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -146,11 +146,7 @@ pub(crate) fn run(context: &Context, args: &CompareArgs) -> Result<(), Failure> 
         Format::Html => compare::html(&sheet),
     };
     context.tell_warnings();
-    match &args.output {
-        Some(path) => render::write_whole(path, &document)
-            .with_context(|| format!("cannot write `{}`", path.display()))?,
-        None => render::print(&document)?,
-    }
+    output::deliver(args.output.as_deref(), &document)?;
     end(context, args, &comparison, verdicts.1)
 }
 

@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output;
 use crate::render::{self, Table};
 
 /// Make, update and look after the database of advisories
@@ -189,6 +190,7 @@ pub(crate) fn run(context: &Context, args: &DbArgs) -> Result<(), Failure> {
             sign_key,
             as_of,
         }) => {
+            output::must_be_file("-o", output.as_deref())?;
             let files = build::files(feeds, *as_of)?;
             let bytes = build::compile(context, &files, Vec::new())?;
             match output {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 use kiln_types::{Clock as _, ErrorClass, Timestamp, UsedFile, VERDICT_FORMAT, Verdict};
 
@@ -12,6 +11,7 @@ use crate::failure::Failure;
 use crate::gating::{self, Advice, Gate, GateFiles, Named, Verdicts};
 use crate::images;
 use crate::loading::read_document;
+use crate::output;
 use crate::render;
 use crate::statements::{self, Statements};
 
@@ -69,6 +69,7 @@ pub(crate) fn run(context: &Context, args: &GateArgs) -> Result<(), Failure> {
         render::print(&kiln_definition::policy::default_document().text)?;
         return Ok(());
     }
+    output::must_be_file("-o", args.output.as_deref())?;
     let verdicts = match &args.replay {
         Some(_) if !args.statements.products().is_empty() => {
             return Err(Failure::Usage(
@@ -103,8 +104,7 @@ pub(crate) fn run(context: &Context, args: &GateArgs) -> Result<(), Failure> {
         }
     };
     if let Some(path) = &args.output {
-        render::write_whole(path, &verdicts.to_json()?)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        output::keep(path, verdicts.to_json()?.as_bytes())?;
     }
     context.answer(&verdicts, || {
         let all = verdicts.all().iter();

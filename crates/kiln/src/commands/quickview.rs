@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use kiln_inventory::write::own;
-use kiln_types::{FileFact, ImageFacts, Inventory};
+use kiln_types::{FileFact, ImageFacts, Inventory, secret};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -90,7 +90,7 @@ fn of_facts(lines: &mut Lines, facts: &ImageFacts, is_configured: bool) {
         };
         lines.add("user", &user);
         let program = [facts.entrypoint.as_slice(), &facts.command].concat();
-        lines.add("program", &program.join(" "));
+        lines.add("program", &secret::shown_command(&program).join(" "));
         lines.list("ports", &facts.ports);
     }
     lines.list("shells", &facts.shells);

@@ -13,6 +13,7 @@ use kiln_types::{Inventory, Timestamp};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::images;
+use crate::output;
 use crate::render::{self, Table};
 
 /// List what is inside an image, or write a bill of materials of it
@@ -38,7 +39,7 @@ pub(crate) struct SbomArgs {
     /// Of which platform, such as `linux/arm64` [default: this machine's, or the first]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
-    /// Into a file, whole or not at all [default: standard output]
+    /// Into a file, whole or not at all; `-` is standard output [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Only components of such a name, with `*` for anything; repeatable
@@ -119,11 +120,7 @@ pub(crate) fn run(context: &Context, args: &SbomArgs) -> Result<(), Failure> {
         Format::Cyclonedx17 => pretty(&cyclonedx(&shown, &options, CycloneDxVersion::V1_7))?,
     };
     context.tell_warnings();
-    match &args.output {
-        Some(path) => render::write_whole(path, &document)
-            .with_context(|| format!("cannot write `{}`", path.display()))?,
-        None => render::print(&document)?,
-    }
+    output::deliver(args.output.as_deref(), &document)?;
     images::tell_incomplete(context, &inventory)
 }
 

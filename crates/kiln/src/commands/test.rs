@@ -1,6 +1,6 @@
 //! `kiln test`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,6 +15,7 @@ use crate::engine;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::loading::load;
+use crate::output;
 use crate::render::{self, Table};
 use crate::run_settings::runs_as_root;
 use crate::testing::report::{self, TargetTests, TestAnswer, TestResult};
@@ -66,6 +67,8 @@ enum SettingsChoice {
 }
 
 pub(crate) fn run(context: &Context, args: &TestArgs) -> Result<(), Failure> {
+    output::must_be_file("--junit", args.junit.as_deref())?;
+    output::must_be_file("--ctrf", args.ctrf.as_deref())?;
     let loaded = load(&args.image)?;
     let all = loaded.all_plans(&args.selection)?;
     let selected = loaded.select(&args.selection, &all)?;
@@ -205,21 +208,15 @@ fn tell(context: &Context, title: &str, outcome: &Outcome) {
 
 fn write_reports(context: &Context, args: &TestArgs, answer: &TestAnswer) -> Result<(), Failure> {
     if let Some(path) = &args.junit {
-        write_report(path, &report::junit(answer))?;
+        output::keep(path, report::junit(answer).as_bytes())?;
     }
     if let Some(path) = &args.ctrf {
         let stop = context.clock.now().unix().saturating_mul(1000);
         let mut text = serde_json::to_string_pretty(&report::ctrf(answer, stop))
             .map_err(anyhow::Error::from)?;
         text.push('\n');
-        write_report(path, &text)?;
+        output::keep(path, text.as_bytes())?;
     }
-    Ok(())
-}
-
-fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
-    render::write_whole(path, text)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use kiln_types::{Clock as _, Purl, Timestamp, VexDocumentFact, VexStatus};
 use kiln_vuln::vex::{
@@ -18,6 +17,7 @@ use crate::context::Context;
 use crate::day::Day;
 use crate::failure::Failure;
 use crate::images;
+use crate::output;
 use crate::render::{self, Table};
 use crate::statements::{self, Statements};
 
@@ -145,7 +145,7 @@ struct HeadArgs {
     /// The document's own id, an IRI [default: made of its content]
     #[arg(long, value_name = "IRI")]
     document_id: Option<String>,
-    /// Into a file [default: standard output]
+    /// Into a file, whole or not at all; `-` is standard output [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -463,10 +463,5 @@ fn write(
     let mut text = serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)?;
     text.push('\n');
     context.tell_warnings();
-    match &head.output {
-        Some(path) => render::write_whole(path, &text)
-            .with_context(|| format!("cannot write `{}`", path.display()))?,
-        None => render::print(&text)?,
-    }
-    Ok(())
+    output::deliver(head.output.as_deref(), &text)
 }

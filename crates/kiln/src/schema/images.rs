@@ -201,7 +201,7 @@ pub(super) struct Comparison {
     directories: Vec<DirectoryChange>,
 }
 
-/// A runtime that no package of the distribution owns.
+/// A runtime that no package of the distribution owns, or another distribution in the image.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct RuntimeSupport {
@@ -229,7 +229,7 @@ struct Side {
     distribution: Option<String>,
     /// The last day of that distribution's support.
     end_of_life: Option<String>,
-    /// Runtimes that came without the distribution.
+    /// Runtimes that came without the distribution, and other distributions with a root in it.
     runtimes: Vec<RuntimeSupport>,
     /// How many vulnerabilities; null where there are no advisories.
     vulnerabilities: Option<Counts>,
@@ -310,10 +310,12 @@ struct ValueChange {
     of: String,
     /// Its name.
     name: String,
-    /// Before; null where it was not there.
+    /// Before, without what looks like a secret; null where it was not there.
     from: Option<String>,
-    /// After; null where it is not there.
+    /// After, without what looks like a secret; null where it is not there.
     to: Option<String>,
+    /// Whether something of it is hidden; where both sides look the same then, that is what changed.
+    is_hidden: bool,
 }
 
 /// Files below a directory, on both sides.

@@ -25,6 +25,7 @@ mod interrupted;
 mod layout;
 mod lock;
 mod mirrors;
+mod outputs;
 mod publication;
 mod reports;
 mod reproducible;

@@ -12,6 +12,7 @@ use kiln_vuln::signature;
 use super::{failed, text_of};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output;
 use crate::render;
 
 /// The files that `KIND=PATH` names; of a folder, all in it.
@@ -76,18 +77,7 @@ pub(super) fn write(
     bytes: &[u8],
     key: Option<&Path>,
 ) -> Result<(), Failure> {
-    let place = || format!("cannot write `{}`", path.display());
-    let whole = |path: &Path, bytes: &[u8]| -> anyhow::Result<()> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    whole(path, bytes).with_context(place)?;
+    output::keep(path, bytes)?;
     if let Some(key) = key {
         let text = text_of(key)?;
         let signature = signature::sign(&text, &Digest::of(bytes))
@@ -98,7 +88,7 @@ pub(super) fn write(
             .map_err(failed)?;
         let mut beside = path.as_os_str().to_owned();
         beside.push(SIGNATURE_SUFFIX);
-        whole(Path::new(&beside), signature.as_bytes()).with_context(place)?;
+        output::keep(Path::new(&beside), signature.as_bytes())?;
     }
     context.say(&format!(
         "wrote {} ({})",
