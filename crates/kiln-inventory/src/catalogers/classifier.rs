@@ -35,6 +35,8 @@ enum Form {
     After,
     /// After the mark, up to a zero or blank: the mark also stands in lists of versions.
     Alone,
+    /// After the mark, up to this byte.
+    Until(u8),
     /// After a mark of which so many bytes at its end belong to the version.
     Shared(usize),
     /// The highest of all versions of three numbers that stand alone between zeros: programs that
@@ -326,6 +328,7 @@ impl Class {
         let stands_alone = match (self.name, self.form) {
             ("python", _) | (_, Form::Shared(_)) => text.get(length) == Some(&0),
             (_, Form::Alone) => matches!(text.get(length), Some(0 | b' ')),
+            (_, Form::Until(end)) => text.get(length) == Some(&end),
             _ => true,
         };
         if !begins || !(2..=4).contains(&numbers) || !stands_alone {

@@ -142,3 +142,41 @@ fn a_report_that_leaves_something_unknown_is_no_success() {
     });
     assert_eq!(success(&undated), [false; 3], "a day that is to come");
 }
+
+#[test]
+fn the_page_names_the_layer_and_whose_support_ends() {
+    let mut list = findings(vec![finding("CVE-1", RiskLevel::High, Some("2"))]);
+    let page = |list: &kiln_types::Findings| html(list, day("2030-03-01"), "0");
+    let plain = page(&list);
+    assert!(plain.contains("<td>var/lib/dpkg/status</td>"), "{plain}");
+    assert!(!plain.contains("supported until"), "{plain}");
+    let layer = |name: &[u8]| kiln_types::LayerFact {
+        diff_id: Digest::of(name),
+        blob: None,
+        size: 1,
+        unpacked: 1,
+    };
+    list.subject.layers = vec![layer(b"one"), layer(b"two")];
+    list.findings[0].layer = Some(1);
+    let fact = |name: &str, place: Option<&str>, last_day: &str| kiln_types::SupportFact {
+        name: name.to_owned(),
+        place: place.map(str::to_owned),
+        last_day: last_day.to_owned(),
+    };
+    list.support = vec![
+        fact("debian 13", None, "2030-03-01"),
+        fact("debian 11", Some("srv/<a>/status"), "2030-02-28"),
+    ];
+    let page_with = page(&list);
+    let digest = Digest::of(b"two");
+    for cell in [
+        format!("<td>var/lib/dpkg/status <small>layer 2 of 2, {digest}</small></td>"),
+        "<td>debian 13 2030-03-01; debian 11 2030-02-28 (ended, srv/&lt;a&gt;/status)</td>"
+            .to_owned(),
+    ] {
+        assert!(page_with.contains(&cell), "no {cell} in {page_with}");
+    }
+    // A layer that is not there is none.
+    list.findings[0].layer = Some(2);
+    assert!(page(&list).contains("<td>var/lib/dpkg/status</td>"));
+}

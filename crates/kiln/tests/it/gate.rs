@@ -337,6 +337,43 @@ fn a_build_writes_nothing_that_the_gate_refuses() {
     one.failure(2);
 }
 
+#[test]
+fn a_root_inside_an_image_has_an_end_of_its_own() {
+    let environment = environment();
+    environment.write(
+        "debian.csv",
+        format!("{DEBIAN}11,B,bullseye,2019-07-06,2021-08-14,2024-08-14,2026-08-31\n"),
+    );
+    environment.run(&BUILD).success();
+    environment.write("policy.yaml", format!("{POLICY}{ALLOW}2030-12-31\n"));
+    environment.run(&GATE).success();
+    environment.write(
+        "root/srv/old/etc/os-release",
+        "ID=debian\nVERSION_ID=\"11\"\n",
+    );
+    environment.write(
+        "root/srv/old/var/lib/dpkg/status",
+        "Package: two\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\
+         Maintainer: A <a@b.invalid>\nDescription: two\n",
+    );
+    let json = environment.run(&[&GATE[..], &["--json"]].concat()).stdout;
+    let verdict: Value = serde_json::from_str(&json).unwrap();
+    let reasons = verdict["reasons"].as_array().unwrap();
+    let ended = reasons
+        .iter()
+        .find(|reason| reason["code"] == "end-of-life/ended")
+        .unwrap();
+    assert_eq!(ended["place"], "srv/old/var/lib/dpkg/status");
+    assert_eq!(
+        ended["message"],
+        "the support of debian 11 ended on 2026-08-31"
+    );
+    let scan = environment.run(&["scan", "rootfs:root"]).stdout;
+    let line = "Supported until: debian 13 2030-06-30; \
+                debian 11 2026-08-31 (ended, srv/old/var/lib/dpkg/status)\n";
+    assert!(scan.contains(line), "{scan}");
+}
+
 /// A second root file system with a later version of the package and a shell.
 fn second(environment: &Environment) {
     environment.write("other/etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n");

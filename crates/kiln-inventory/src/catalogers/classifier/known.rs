@@ -181,6 +181,8 @@ pub(crate) const CLASSES: &[Class] = &[
         Some("BSD-3-Clause"),
         "Valkey project",
     ),
+    class("bun", &["bun"], b"\0Bun v", Some("MIT"), "Oven").with(Form::Alone),
+    class("deno", &["deno"], b"Deno/", Some("MIT"), "Deno Land").with(Form::Until(b'+')),
     class("jq", &["jq"], b"", Some("MIT"), "jq project").with(Form::Only),
     class(
         "gzip",

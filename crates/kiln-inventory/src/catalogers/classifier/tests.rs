@@ -147,7 +147,7 @@ fn releases_in_files_of_their_own() {
 }
 
 #[test]
-fn files_of_debian_12_and_13() {
+fn files_of_debian_and_npm() {
     for (file, text, expected) in [
         (
             "libzstd.so.1.5.4",
@@ -193,6 +193,21 @@ fn files_of_debian_12_and_13() {
             Some("proftpd 1.3.8c"),
         ),
         (
+            "bun",
+            b"\x16\0\0\0\0\0\0\0Bun v1.4.5 (Linux x64)\0\x000\0",
+            Some("bun 1.4.5"),
+        ),
+        (
+            "bun",
+            b"releases/download/bun-v1.4.5/bun-linux-x64.zip",
+            None,
+        ),
+        (
+            "deno",
+            b"denover2.9.62.9.6+e518fbdDeno/2.9.6Deno/2.9.6+e518fbde518fbd66dda",
+            Some("deno 2.9.6"),
+        ),
+        (
             "ldapsearch",
             b"\0@(#) $OpenLDAP: ldapsearch 2.5.13+dfsg-5 (Feb  8 2023 0",
             Some("openldap 2.5.13"),
@@ -220,8 +235,8 @@ fn files_of_debian_12_and_13() {
     ] {
         let found = classes(file).iter().find_map(|class| {
             let needle = class.needle(file)?;
-            let at = memchr::memmem::find(text, &needle)?;
-            class.found(text.get(at..)?)
+            let mut places = memchr::memmem::find_iter(text, &needle);
+            places.find_map(|at| class.found(text.get(at..)?))
         });
         let found =
             found.map(|found| format!("{} {}", found.component.name, found.component.version));
