@@ -4,6 +4,7 @@
 //! `LicenseRef-…` with the text that stands beside it.
 
 mod address;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,7 +161,7 @@ impl Collector {
     /// All of them apply.
     pub(crate) fn finish(self) -> Licences {
         let parts: Vec<String> = self.expressions.into_iter().collect();
-        let expression = joined(&parts, " AND ");
+        let expression = order::ordered(joined(&parts, " AND "));
         Licences {
             expression: (!expression.is_empty()).then_some(expression),
             texts: self.texts,

@@ -132,6 +132,18 @@ pub(crate) const fn turns_lines(character: char) -> bool {
     )
 }
 
+/// A text of at most so many characters, for fields whose readers refuse longer ones.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text
+            .chars()
+            .take(most.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+    }
+}
+
 /// Text for XML and HTML.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -84,7 +84,7 @@ mod tests {
             assert_eq!(purl, "pkg:composer/symfony/yaml@v6.4.3");
             assert_eq!(
                 found.component.licences.expression.as_deref(),
-                Some("MIT OR GPL-2.0-only")
+                Some("GPL-2.0-only OR MIT")
             );
         }
         assert!(installed(b"{}").is_err());

@@ -11,8 +11,8 @@ fn names_of_every_ecosystem_become_identifiers() {
         ("Expat", "MIT"),
         ("mit", "MIT"),
         ("Apache License 2.0", "Apache-2.0"),
-        ("MIT OR Apache-2.0", "MIT OR Apache-2.0"),
-        ("MIT/Apache-2.0", "MIT OR Apache-2.0"),
+        ("MIT OR Apache-2.0", "Apache-2.0 OR MIT"),
+        ("MIT/Apache-2.0", "Apache-2.0 OR MIT"),
         (
             "GPL-2.0-or-later WITH Bison-exception-2.2",
             "GPL-2.0-or-later WITH Bison-exception-2.2",
@@ -57,7 +57,7 @@ fn the_machine_readable_form_is_understood_and_texts_are_kept() {
     assert_eq!(text.text, "Do what\n\nyou want.");
     assert_eq!(
         expression,
-        format!("(GPL-2.0-or-later OR Artistic-1.0) AND {id}")
+        format!("{id} AND (Artistic-1.0 OR GPL-2.0-or-later)")
     );
     spdx::Expression::parse(&expression).unwrap();
     assert_eq!(copyright.notices, "2001 A\n2002 B");
@@ -83,7 +83,7 @@ fn commas_without_a_name_between_them_are_no_licence() {
     for (said, expected) in [
         (
             "GPL-2+ , and , or , and GPL-2",
-            Some("GPL-2.0-or-later AND GPL-2.0-only"),
+            Some("GPL-2.0-only AND GPL-2.0-or-later"),
         ),
         ("MIT , or ,", Some("MIT")),
         (", and ,", None),

@@ -15,7 +15,7 @@ pub(crate) fn sample() -> Inventory {
         version: "1:1.3-1".to_owned(),
     });
     system.supplier = Some("Mark Brown <broonie@debian.org>".to_owned());
-    system.licences.expression = Some("Zlib AND LicenseRef-own-1".to_owned());
+    system.licences.expression = Some("LicenseRef-own-1 AND Zlib".to_owned());
     system.licences.texts.insert(
         "LicenseRef-own-1".to_owned(),
         LicenceText {
@@ -176,7 +176,7 @@ fn no_name_of_the_image_begins_a_line_of_its_own() {
     let text = list(&sample(), true);
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(
-        text.contains("zlib1g\t1:1.3-1+b1\tdeb\tZlib AND LicenseRef-own-1\tpkg:deb/debian/zlib1g")
+        text.contains("zlib1g\t1:1.3-1+b1\tdeb\tLicenseRef-own-1 AND Zlib\tpkg:deb/debian/zlib1g")
     );
 }
 

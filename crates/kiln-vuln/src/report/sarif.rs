@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kiln_types::{Finding, Findings, RiskLevel};
 use serde_json::{Value, json};
 
-use super::{cure, is_known, not_known, notes, score};
+use super::{cure, is_known, not_known, notes, rated, score, shortened};
 
 /// The document.
 #[must_use]
@@ -56,12 +56,30 @@ fn invocation(findings: &Findings) -> Value {
     out
 }
 
+/// Characters of a description that GitHub takes.
+const LONGEST: usize = 1024;
+
 fn rule(finding: &Finding) -> Value {
     let vulnerability = &finding.vulnerability;
-    let summary = match vulnerability.summary.as_str() {
-        "" => vulnerability.id.as_str(),
-        summary => summary,
+    let id = &vulnerability.id;
+    let summary = shortened(
+        match vulnerability.summary.as_str() {
+            "" => id,
+            summary => summary,
+        },
+        LONGEST,
+    );
+    let aliases: Vec<&str> = vulnerability.aliases.iter().map(String::as_str).collect();
+    let known = match aliases.as_slice() {
+        [] => id.clone(),
+        aliases => format!("{id}, also known as {}", aliases.join(", ")),
     };
+    // GitHub shows it beside each result, and takes no rule without one.
+    let help = format!(
+        "{known}. How bad it is: {}. More: {}",
+        rated(finding),
+        link(id)
+    );
     let tenths = vulnerability
         .ratings
         .iter()
@@ -80,9 +98,11 @@ fn rule(finding: &Finding) -> Value {
         .to_owned()
     });
     json!({
-        "id": vulnerability.id,
+        "id": id,
         "shortDescription": { "text": summary },
-        "helpUri": link(&vulnerability.id),
+        "fullDescription": { "text": summary },
+        "help": { "text": help },
+        "helpUri": link(id),
         "properties": {
             "tags": ["security", finding.level.to_string()],
             "security-severity": severity,

@@ -6,7 +6,12 @@ use kiln_types::{Finding, Findings, RiskLevel};
 use serde_json::{Value, json};
 
 use super::sarif::link;
-use super::{cure, escape, is_day_known, is_known, not_known, notes, remedy};
+use super::{cure, escape, is_day_known, is_known, not_known, notes, remedy, shortened};
+
+/// Characters of a name, a solution and a description: GitLab refuses a report that has a longer one.
+const LONGEST_NAME: usize = 255;
+const LONGEST_SOLUTION: usize = 7_000;
+const LONGEST_DESCRIPTION: usize = 1 << 20;
 
 /// GitLab's report. It has no place for suppressed findings, which are left out.
 #[must_use]
@@ -37,13 +42,10 @@ pub fn gitlab(findings: &Findings, version: &str) -> Value {
             };
             json!({
                 "id": format!("{}:{}:{}:{id}", finding.kind, finding.package, finding.version),
-                "name": format!("{id} in {}", finding.package),
-                "description": description(finding),
+                "name": shortened(&format!("{id} in {}", finding.package), LONGEST_NAME),
+                "description": shortened(&description(finding), LONGEST_DESCRIPTION),
                 "severity": level,
-                "solution": match &finding.fixed_version {
-                    Some(fixed) => format!("Upgrade {} to {fixed}", finding.package),
-                    None => format!("No fix: {}", remedy(finding)),
-                },
+                "solution": shortened(&solution(finding), LONGEST_SOLUTION),
                 "identifiers": [{ "type": kind, "name": id, "value": id, "url": link(id) }],
                 "links": [{ "url": link(id) }],
                 "location": {
@@ -86,6 +88,13 @@ pub fn gitlab(findings: &Findings, version: &str) -> Value {
         scan.insert("messages".to_owned(), messages.into());
     }
     json!({ "version": "15.0.7", "scan": scan, "vulnerabilities": list })
+}
+
+fn solution(finding: &Finding) -> String {
+    match &finding.fixed_version {
+        Some(fixed) => format!("Upgrade {} to {fixed}", finding.package),
+        None => format!("No fix: {}", remedy(finding)),
+    }
 }
 
 /// What it is; of many vulnerabilities a distribution says nothing but that they are there.

@@ -44,6 +44,31 @@ fn gitlab_has_a_description_where_the_source_has_none() {
     assert_eq!(said(&list), "It is bad.");
 }
 
+/// GitLab refuses the whole report for one text that is too long, and GitHub takes no rule without help.
+#[test]
+fn no_text_is_longer_than_its_reader_takes_and_none_is_missing() {
+    let mut list = findings(vec![finding("CVE-1", RiskLevel::High, Some("2"))]);
+    let one = &mut list.findings[0];
+    one.package = "é".repeat(8_000);
+    one.vulnerability.summary = "ß".repeat(2 << 20);
+    let report = gitlab(&list, "0");
+    let one = &report["vulnerabilities"][0];
+    for (name, most) in [("name", 255), ("solution", 7_000), ("description", 1 << 20)] {
+        let text = one[name].as_str().unwrap();
+        assert_eq!(text.chars().count(), most, "{name}");
+        assert!(text.ends_with('…'), "{name}");
+    }
+    list.findings[0].vulnerability.aliases = ["GHSA-1".to_owned()].into();
+    let rule = &sarif(&list, "0")["runs"][0]["tool"]["driver"]["rules"][0];
+    let count = |name: &str| rule[name]["text"].as_str().unwrap().chars().count();
+    assert_eq!(
+        (count("shortDescription"), count("fullDescription")),
+        (1024, 1024)
+    );
+    let help = rule["help"]["text"].as_str().unwrap();
+    assert!(help.starts_with("CVE-1, also known as GHSA-1. "), "{help}");
+}
+
 #[test]
 fn a_vex_document_of_an_image_names_it_and_itself() {
     let mut list = findings(vec![finding("CVE-1", RiskLevel::High, None)]);

@@ -179,7 +179,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             a.component.licences.expression.as_deref(),
-            Some("MIT AND BSD-2-Clause")
+            Some("BSD-2-Clause AND MIT")
         );
         assert_eq!(
             a.component.supplier.as_deref(),
