@@ -263,9 +263,14 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
     let length = |rest: &str, is_part: fn(char) -> bool| {
         rest.find(|letter| !is_part(letter)).unwrap_or(rest.len())
     };
-    let mut found = Vec::new();
+    let mut found: Vec<Range<usize>> = Vec::new();
     for (begin, least) in TOKENS {
+        // One in another is hidden with it; looking at it again would take the square of the time.
+        let mut until = 0;
         for (at, _) in text.match_indices(begin) {
+            if at < until {
+                continue;
+            }
             let before = text.get(..at).unwrap_or_default();
             let rest = text.get(at + begin.len()..).unwrap_or_default();
             if before.ends_with(is_of_token) || length(rest, is_of_token) < least {
@@ -273,7 +278,8 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
             }
             // Parts are set apart with points.
             let all = length(rest, |letter| is_of_token(letter) || letter == '.');
-            found.push(at..at + begin.len() + all);
+            until = at + begin.len() + all;
+            found.push(at..until);
         }
     }
     for scheme in ["Basic ", "Bearer ", "basic ", "bearer "] {
@@ -296,12 +302,15 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
 fn assigned(text: &str) -> Vec<Range<usize>> {
     let is_of_name =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    // As in strings of JSON in strings of JSON.
+    let around = [' ', '"', '\'', '\\'];
     let mut found = Vec::new();
+    let mut until = 0;
     for (at, sign) in text.match_indices(['=', ':']) {
-        let before = text
-            .get(..at)
-            .unwrap_or_default()
-            .trim_end_matches([' ', '"', '\'']);
+        if at < until {
+            continue;
+        }
+        let before = text.get(..at).unwrap_or_default().trim_end_matches(around);
         let name = before.trim_end_matches(is_of_name).len();
         let name = before.get(name..).unwrap_or_default();
         if !names_a_secret(name) {
@@ -312,7 +321,7 @@ fn assigned(text: &str) -> Vec<Range<usize>> {
         if sign == ":" && after.starts_with('/') {
             continue;
         }
-        let value = after.trim_start_matches(' ');
+        let value = after.trim_start_matches([' ', '\\']);
         let quote = value
             .chars()
             .next()
@@ -326,6 +335,7 @@ fn assigned(text: &str) -> Vec<Range<usize>> {
         };
         let start = text.len() - value.len();
         let end = start + end.unwrap_or(value.len());
+        until = end;
         let is_secret = text
             .get(start..end)
             .is_some_and(|value| !is_plain(name, value));
@@ -468,6 +478,10 @@ mod tests {
                 "{\"password\": \"(hidden)\",\"a\":1}",
             ),
             ("--password=hunter2", "--password=(hidden)"),
+            (
+                r#"{\"password\": \"hunter2\"}"#,
+                r#"{\"password\": \"(hidden)"}"#,
+            ),
             ("-----BEGIN RSA PRIVATE KEY-----\nMII", "(hidden)"),
             ("the key: in the drawer", "the key: in the drawer"),
             ("secret://place", "secret://place"),
@@ -493,6 +507,24 @@ mod tests {
             ("sh -c db://me:hunter2@host", "sh -c db://me:(hidden)@host"),
         ] {
             assert_eq!(shown_command(&words(command)), words(expected));
+        }
+    }
+
+    /// In each of these every place would be looked at up to the end.
+    #[test]
+    fn attack_texts_that_cost_the_square_of_their_length() {
+        for part in [
+            "password=",
+            "password:(hidden)",
+            "password:\"",
+            "hvs.0123456789abcdefghij.",
+            "token://",
+            "://me:x@",
+            "Bearer 0123456789abcdefghij=",
+            "= \"\\",
+        ] {
+            let text = part.repeat((4 << 20) / part.len());
+            let _ = shown("name", &text);
         }
     }
 

@@ -98,11 +98,17 @@ pub fn others(inventory: &Inventory, ends: &[EndOfLife], support: Support) -> Ve
     let own = inventory.distribution.as_ref();
     let own_release = own.and_then(distribution_release);
     let mut found: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
+    let mut before = None;
     for component in &inventory.components {
         let purl = component.purl.as_ref();
         let Some(purl) = purl.filter(|_| component.kind.is_system()) else {
             continue;
         };
+        // Nearly all say the same.
+        let said = (purl.namespace(), purl.qualifier("distro"));
+        if said.1.is_some() && before.replace(said) == Some(said) {
+            continue;
+        }
         let Some(release) = release_named(purl) else {
             continue;
         };

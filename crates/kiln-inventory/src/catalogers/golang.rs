@@ -99,7 +99,9 @@ pub(crate) fn modules(bytes: &[u8]) -> Cataloged {
                 .find(|found| found.component.properties.contains_key("go-main"))
         {
             let name = format!("go-{}", name.trim_start_matches('-'));
-            main.component.properties.insert(name, value.to_owned());
+            // Flags of a build may carry a token.
+            let value = kiln_types::secret::shown_text(value).into_owned();
+            main.component.properties.insert(name, value);
         }
     }
     Ok(found)

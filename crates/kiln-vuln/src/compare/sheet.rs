@@ -6,6 +6,9 @@ use kiln_types::LevelCounts;
 
 use super::{Change, Comparison, Side, ValueChange, Vulnerable};
 
+/// Things that one cell names: an image may hold any number of roots.
+const MOST_IN_A_CELL: usize = 20;
+
 /// Titled tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
@@ -155,7 +158,12 @@ fn overview(from: &Side, to: &Side) -> Table {
             let day = runtime.end_of_life.as_deref().unwrap_or("not known");
             format!("{name} {version}: {day}")
         });
-        let known: Vec<String> = known.collect();
+        let mut known: Vec<String> = known.collect();
+        let more = known.len().saturating_sub(MOST_IN_A_CELL);
+        known.truncate(MOST_IN_A_CELL);
+        if more > 0 {
+            known.push(format!("and {more} more"));
+        }
         (!known.is_empty()).then(|| known.join(", "))
     };
     if !(from.runtimes.is_empty() && to.runtimes.is_empty()) {

@@ -2,7 +2,7 @@
 
 use kiln_types::{Findings, Timestamp, UndatedPart};
 
-/// The most ids that are named in a line.
+/// The most ids, or things of another kind, that are named in a line.
 const NAMED: usize = 20;
 
 /// What findings of a past day leave open, in sentences; nothing where no day was asked about.
@@ -67,7 +67,12 @@ pub fn supported(findings: &Findings, now: Timestamp) -> Option<String> {
         };
         format!("{} {}{notes}", fact.name, fact.last_day)
     });
-    let each: Vec<String> = each.collect();
+    let mut each: Vec<String> = each.collect();
+    let more = each.len().saturating_sub(NAMED);
+    each.truncate(NAMED);
+    if more > 0 {
+        each.push(format!("and {more} more"));
+    }
     (!each.is_empty()).then(|| each.join("; "))
 }
 
