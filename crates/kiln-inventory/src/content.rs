@@ -3,7 +3,7 @@
 mod disguise;
 
 use std::cell::Cell;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memmem;
@@ -69,7 +69,7 @@ pub(crate) struct Budget<'a> {
     reads_locks: bool,
     /// Whether there are layers below, of which `.wh.` takes files away.
     pub(crate) has_whiteouts: bool,
-    /// Where pieces of programs lie while they are looked through.
+    /// Where the seams between pieces of programs lie while they are looked through.
     window: Cell<Vec<u8>>,
 }
 
@@ -248,7 +248,7 @@ fn is_secret(path: &str) -> Option<&'static str> {
 /// When reading fails.
 pub(crate) fn examine(
     node: &Node,
-    content: &mut dyn Read,
+    content: &mut dyn BufRead,
     budget: &Budget<'_>,
 ) -> io::Result<Vec<Finding>> {
     let mut findings = Vec::new();
@@ -269,7 +269,7 @@ pub(crate) fn examine(
 
 fn look(
     node: &Node,
-    content: &mut dyn Read,
+    content: &mut dyn BufRead,
     budget: &Budget<'_>,
     findings: &mut Vec<Finding>,
 ) -> io::Result<()> {

@@ -7,7 +7,7 @@
 //! [`ScanLimits::captured`]; what is beyond is reported and left out.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use kiln_archive::{ArchiveError, Limits, tar};
 use kiln_types::Incomplete;
@@ -73,8 +73,8 @@ pub fn scan_layer(input: impl Read, limits: &ScanLimits) -> LayerScan {
     scan_layer_within(input, &Budget::new(limits, &Remaining::new(limits)))
 }
 
-/// The same for one of several layers, which share what may be kept. `input` is read in small pieces.
-pub(crate) fn scan_layer_within(input: impl Read, budget: &Budget<'_>) -> LayerScan {
+/// The same for one of several layers, which share what may be kept.
+pub(crate) fn scan_layer_within(input: impl BufRead, budget: &Budget<'_>) -> LayerScan {
     let mut scan = LayerScan::default();
     let limits = &budget.limits.layer;
     let mut reader = tar::Reader::new(input, limits);
@@ -127,7 +127,7 @@ impl LayerScan {
     pub(crate) fn add_file(
         &mut self,
         mut node: Node,
-        content: &mut dyn Read,
+        content: &mut dyn BufRead,
         budget: &Budget<'_>,
     ) -> io::Result<()> {
         node.findings = content::examine(&node, content, budget)?;
@@ -141,7 +141,7 @@ impl LayerScan {
     }
 }
 
-fn take_entry<R: Read>(
+fn take_entry<R: BufRead>(
     scan: &mut LayerScan,
     entry: tar::Entry,
     reader: &mut tar::Reader<R>,
@@ -203,7 +203,7 @@ fn take_entry<R: Read>(
     }
     if kind == NodeKind::File {
         scan.unpacked = scan.unpacked.saturating_add(node.size);
-        return scan.add_file(node, reader.content(), budget);
+        return scan.add_file(node, reader.buffered(), budget);
     }
     scan.nodes.push(node);
     Ok(())

@@ -1,6 +1,6 @@
 //! The streaming reader.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use super::number::{parse, parse_unsigned};
 use super::pax::Extensions;
@@ -109,6 +109,14 @@ impl<R: Read> Reader<R> {
 
     /// A reader of the current entry's content.
     pub fn content(&mut self) -> &mut dyn Read {
+        self
+    }
+
+    /// The same, without a copy of what the input holds in memory.
+    pub fn buffered(&mut self) -> &mut dyn BufRead
+    where
+        R: BufRead,
+    {
         self
     }
 
@@ -420,6 +428,21 @@ impl<R: Read + Seek> Reader<R> {
 }
 
 /// The content of the current entry.
+impl<R: Read> Reader<R> {
+    /// So many bytes of the content were read.
+    fn took(&mut self, count: usize) {
+        self.offset = self.offset.saturating_add(count as u64);
+        self.remaining = self.remaining.saturating_sub(count as u64);
+    }
+
+    /// Reading the content failed: nothing more can be read. An interruption is none.
+    fn fail(&mut self, error: ArchiveError) -> io::Error {
+        self.state = State::Failed;
+        self.remaining = 0;
+        error.in_entry(&self.current).at(self.offset).into()
+    }
+}
+
 impl<R: Read> Read for Reader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = usize::try_from(self.remaining)
@@ -428,19 +451,42 @@ impl<R: Read> Read for Reader<R> {
         let Some(buffer) = buffer.get_mut(..wanted).filter(|buffer| !buffer.is_empty()) else {
             return Ok(0);
         };
-        let error = match self.input.read(buffer) {
-            Ok(0) => ArchiveError::truncated("the content of an entry"),
+        match self.input.read(buffer) {
+            Ok(0) => Err(self.fail(ArchiveError::truncated("the content of an entry"))),
             Ok(taken) => {
-                self.offset = self.offset.saturating_add(taken as u64);
-                self.remaining = self.remaining.saturating_sub(taken as u64);
-                return Ok(taken);
+                self.took(taken);
+                Ok(taken)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => Err(self.fail(error.into())),
+        }
+    }
+}
+
+impl<R: BufRead> BufRead for Reader<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.remaining == 0 {
+            return Ok(&[]);
+        }
+        // Looked at twice, since what is borrowed cannot be let go of in between.
+        let error = match self.input.fill_buf() {
+            Ok([]) => ArchiveError::truncated("the content of an entry"),
+            Ok(_) => {
+                let most = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+                let known = self.input.fill_buf()?;
+                return Ok(known.get(..most.min(known.len())).unwrap_or_default());
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             Err(error) => ArchiveError::from(error),
         };
-        self.state = State::Failed;
-        self.remaining = 0;
-        Err(error.in_entry(&self.current).at(self.offset).into())
+        Err(self.fail(error))
+    }
+
+    fn consume(&mut self, count: usize) {
+        let most = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let count = count.min(most);
+        self.input.consume(count);
+        self.took(count);
     }
 }
 

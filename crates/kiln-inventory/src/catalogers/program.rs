@@ -4,9 +4,11 @@
 //! Marks: the build information of Go, the crates of Rust, notes about packages
 //! (systemd.io/ELF_PACKAGE_METADATA), and texts of known programs.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, Input, packed};
 use kiln_archive::inflate;
 use kiln_types::{ComponentKind, EvidenceKind, SourcePackage};
 use memchr::memmem::Finder;
@@ -18,12 +20,12 @@ use crate::node::Found;
 
 /// What an ELF file begins with.
 pub(crate) const ELF: &[u8] = b"\x7fELF";
-/// Bytes read at once.
-const PIECE: usize = 256 << 10;
 /// Bytes of a piece that are looked at again with the next one: no mark is longer.
 const OVERLAP: usize = 512;
 /// Bytes of a note before its type.
 const NOTE_HEADER: usize = 8;
+/// Bytes of a piece that are kept until the next one.
+const KEPT: usize = OVERLAP + NOTE_HEADER;
 /// The type of a package note, and its owner's name.
 const NOTE: &[u8] = b"\x7e\x1a\xfe\xca\x46\x44\x4f\0";
 const LONGEST_NOTE: usize = 64 << 10;
@@ -33,6 +35,50 @@ const MOST_TRIES: usize = 10_000;
 const BYTES_A_TRY: usize = 1_024;
 /// Things of one kind that are followed in one program.
 const MOST: usize = 16;
+
+/// Marks that any program may hold, sought all at once: after these two, what compressed data begins
+/// with (RFC 1950, section 2.2), where only the windows that compressors write are thought of. No mark
+/// begins within another, so that none hides one.
+const ALWAYS: [&[u8]; 6] = [
+    golang::MAGIC,
+    NOTE,
+    b"x\x01",
+    b"x\x5e",
+    b"x\x9c",
+    b"x\xda",
+];
+static FINDER: LazyLock<AlwaysFinder> = LazyLock::new(AlwaysFinder::new);
+
+/// Finds what [`ALWAYS`] has, in one pass.
+enum AlwaysFinder {
+    /// With the vectors of the processor.
+    Packed(packed::Searcher),
+    /// Where it has none that fit.
+    Plain(AhoCorasick),
+}
+
+impl AlwaysFinder {
+    fn new() -> Self {
+        match packed::Searcher::new(ALWAYS) {
+            Some(searcher) => Self::Packed(searcher),
+            None => Self::plain(),
+        }
+    }
+
+    fn plain() -> Self {
+        let automaton = AhoCorasick::new(ALWAYS);
+        Self::Plain(automaton.expect("six short patterns make a small automaton"))
+    }
+
+    /// The first of the marks that begins at `at` or later: which one, and where.
+    fn next(&self, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+        let found = match self {
+            Self::Packed(searcher) => searcher.find_in(bytes, (at..bytes.len()).into()),
+            Self::Plain(automaton) => automaton.find(Input::new(bytes).range(at..)),
+        };
+        found.map(|found| (found.pattern().as_usize(), found.start()))
+    }
+}
 
 /// What a mark leads to.
 enum Mark {
@@ -71,65 +117,70 @@ pub(crate) fn goes_on(first: &[u8], size: u64) -> bool {
     start == 0 || (start >= FRONT && start.saturating_add(length * count) < size)
 }
 
-/// Looks through a program; `first` is what was read of it already, `window` is where pieces lie
-/// meanwhile, so that it need not be made anew for each program. The components, and what could not
-/// be understood.
+/// Looks through a program; `first` is what was read of it already, `each` is shown the rest as it
+/// comes. `seam` is where it lies that a piece ends and the next one begins, so that no memory need be
+/// had anew for each program. The components, and what could not be understood.
 ///
 /// # Errors
 /// When reading fails.
 pub(crate) fn scan(
     file: &str,
     first: &[u8],
-    content: &mut dyn Read,
-    window: &mut Vec<u8>,
+    content: &mut dyn BufRead,
+    seam: &mut Vec<u8>,
+    each: &mut dyn FnMut(&[u8]),
 ) -> io::Result<(Vec<Found>, Vec<String>)> {
     let classes = classifier::classes(file);
     let mut search = Search::new(file, &classes);
-    window.resize(OVERLAP + NOTE_HEADER + PIECE, 0);
-    let (begin, _) = window.split_at_mut(first.len().min(OVERLAP));
-    begin.copy_from_slice(first.get(..begin.len()).unwrap_or_default());
-    // `window` holds the bytes from `offset` on, up to `filled`; marks are looked for from `seen` on.
-    let mut filled = begin.len();
+    seam.clear();
+    seam.extend_from_slice(first);
+    // `seam` holds the bytes of the program from `offset` on; marks are looked for from `seen` on.
     let mut offset = 0_usize;
     let mut seen = 0_usize;
     loop {
-        let begin = filled;
-        let mut ended = false;
-        while let Some(rest) = window.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match content.read(rest) {
-                Ok(0) => {
-                    ended = true;
-                    break;
-                }
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let known = window.get(..filled).unwrap_or_default();
-        search.follow(known.get(begin..).unwrap_or_default());
-        // Marks that begin in the overlap at the end are found with the next piece.
-        let until = match ended {
-            true => filled,
-            false => filled.saturating_sub(OVERLAP),
+        let piece = match content.fill_buf() {
+            Ok([]) => break,
+            Ok(piece) => piece,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
         };
-        search.look(known, seen..until, offset);
-        if ended {
-            return Ok(search.finish(&classes));
+        each(piece);
+        search.follow(piece, 0);
+        let before = seam.len();
+        let is_small = piece.len() < 2 * KEPT;
+        let (begin, rest) = piece.split_at(if is_small { piece.len() } else { KEPT });
+        seam.extend_from_slice(begin);
+        let open = search.captures.len();
+        // Marks that begin in the overlap at the end are found with what comes next.
+        let until = seam.len().saturating_sub(OVERLAP).max(seen);
+        search.look(seam, seen..until, offset);
+        search.follow(rest, open);
+        // The overlap is kept, and a few bytes more for the begin of a note.
+        if is_small {
+            let passed = seam.len().saturating_sub(KEPT);
+            seam.drain(..passed);
+            seen = until - passed;
+            offset += passed;
+        } else {
+            // The seam has the marks before `until`, the piece itself the others.
+            let within = until - before..piece.len() - OVERLAP;
+            search.look(piece, within, offset + before);
+            let passed = piece.len() - KEPT;
+            seam.clear();
+            seam.extend_from_slice(piece.get(passed..).unwrap_or_default());
+            seen = NOTE_HEADER;
+            offset += before + passed;
         }
-        // Keep the overlap, and a few bytes more for the begin of a note.
-        let keep = until.saturating_sub(NOTE_HEADER);
-        window.copy_within(keep..filled, 0);
-        filled -= keep;
-        offset += keep;
-        seen = until - keep;
+        let count = piece.len();
+        content.consume(count);
     }
+    search.look(seam, seen..seam.len(), offset);
+    Ok(search.finish(&classes))
 }
 
 /// What is looked for in a program, and what was found.
 struct Search {
-    go: Finder<'static>,
-    note: Finder<'static>,
+    always: &'static AlwaysFinder,
     texts: Vec<(&'static Class, Finder<'static>)>,
     /// The versions that stand in it, for a program whose highest one is its own.
     versions: Option<Versions>,
@@ -146,8 +197,7 @@ impl Search {
             Some((*class, Finder::new(&needle).into_owned()))
         };
         Self {
-            go: Finder::new(golang::MAGIC),
-            note: Finder::new(NOTE),
+            always: &FINDER,
             texts: classes.iter().filter_map(finder).collect(),
             versions: classes
                 .iter()
@@ -160,9 +210,9 @@ impl Search {
         }
     }
 
-    /// What came after the marks that were found.
-    fn follow(&mut self, fresh: &[u8]) {
-        for capture in &mut self.captures {
+    /// What came after the marks that were found, but for the first so many.
+    fn follow(&mut self, fresh: &[u8], but: usize) {
+        for capture in self.captures.iter_mut().skip(but) {
             let room = capture.most.saturating_sub(capture.bytes.len());
             let more = fresh.get(..room.min(fresh.len())).unwrap_or_default();
             capture.bytes.extend_from_slice(more);
@@ -184,19 +234,7 @@ impl Search {
             let all = finder.find_iter(part).map(|at| at + begins.start);
             all.filter(within).collect()
         };
-        for at in places(&self.go) {
-            if (offset + at).is_multiple_of(16) && self.counts[0] < MOST {
-                self.counts[0] += 1;
-                self.open(window, at, Mark::Go, golang::LONGEST);
-            }
-        }
-        for at in places(&self.note) {
-            if at >= NOTE_HEADER && self.counts[1] < MOST {
-                self.counts[1] += 1;
-                self.open(window, at - NOTE_HEADER, Mark::Note, LONGEST_NOTE);
-            }
-        }
-        self.look_for_crates(window, &begins, offset);
+        self.look_for_always(window, &begins, offset);
         for at in 0..self.texts.len() {
             let Some((class, finder)) = self.texts.get(at) else {
                 continue;
@@ -215,30 +253,49 @@ impl Search {
         }
     }
 
-    fn look_for_crates(&mut self, window: &[u8], begins: &Range<usize>, offset: usize) {
-        let part = window.get(begins.clone()).unwrap_or_default();
-        for at in memchr::memchr_iter(b'x', part).map(|at| at + begins.start) {
-            if !matches!(window.get(at + 1), Some(0x01 | 0x5e | 0x9c | 0xda)) {
-                continue;
+    fn look_for_always(&mut self, window: &[u8], begins: &Range<usize>, offset: usize) {
+        let mut from = begins.start;
+        while let Some((mark, at)) = self.always.next(window, from) {
+            if at >= begins.end {
+                return;
             }
-            let start = window.get(at..).unwrap_or_default();
-            if !inflate::zlib_may_begin_with(start, rust::FIRST) {
-                continue;
+            from = at + 1;
+            match mark {
+                0 if (offset + at).is_multiple_of(16) && self.counts[0] < MOST => {
+                    self.counts[0] += 1;
+                    self.open(window, at, Mark::Go, golang::LONGEST);
+                }
+                0 => {}
+                1 if at >= NOTE_HEADER && self.counts[1] < MOST => {
+                    self.counts[1] += 1;
+                    self.open(window, at - NOTE_HEADER, Mark::Note, LONGEST_NOTE);
+                }
+                1 => {}
+                _ if self.is_evasive => {}
+                _ => self.look_for_crates(window, at, offset),
             }
-            self.tries += 1;
-            if self.tries > MOST_TRIES + (offset + at) / BYTES_A_TRY {
+        }
+    }
+
+    /// Whether the list of a program's crates begins at `at`.
+    fn look_for_crates(&mut self, window: &[u8], at: usize, offset: usize) {
+        let start = window.get(at..).unwrap_or_default();
+        if !inflate::zlib_may_begin_with(start, rust::FIRST) {
+            return;
+        }
+        self.tries += 1;
+        if self.tries > MOST_TRIES + (offset + at) / BYTES_A_TRY {
+            self.is_evasive = true;
+            return;
+        }
+        let begin = inflate::zlib_first(start, rust::BEGIN);
+        if begin.is_some_and(|begin| rust::is_list(&begin)) {
+            if self.counts[2] == MOST {
                 self.is_evasive = true;
                 return;
             }
-            let begin = inflate::zlib_first(start, rust::BEGIN);
-            if begin.is_some_and(|begin| rust::is_list(&begin)) {
-                if self.counts[2] == MOST {
-                    self.is_evasive = true;
-                    return;
-                }
-                self.counts[2] += 1;
-                self.open(window, at, Mark::Rust, rust::LONGEST);
-            }
+            self.counts[2] += 1;
+            self.open(window, at, Mark::Rust, rust::LONGEST);
         }
     }
 
@@ -371,16 +428,36 @@ fn package_note(bytes: &[u8]) -> Cataloged {
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
     use super::*;
 
+    /// What a program has, whatever the pieces that it comes in.
+    fn told(file: &str, bytes: &[u8]) -> (Vec<String>, Vec<String>) {
+        let (first, rest) = bytes.split_at(4.min(bytes.len()));
+        let read = |size: usize| {
+            let mut content = BufReader::with_capacity(size, rest);
+            let mut shown = Vec::new();
+            let each = &mut |piece: &[u8]| shown.extend_from_slice(piece);
+            let seam = &mut vec![7; 100];
+            let (found, wrong) = scan(file, first, &mut content, seam, each).unwrap();
+            assert_eq!(shown, rest);
+            let name = |found: &Found| {
+                format!("{} {}", found.component.name, found.component.version)
+            };
+            (found.iter().map(name).collect(), wrong)
+        };
+        let whole = read(bytes.len().max(1));
+        for size in [61, KEPT, 2 * KEPT - 1, 2 * KEPT, 4_096] {
+            assert_eq!(read(size), whole, "{size}");
+        }
+        whole
+    }
+
     fn names(file: &str, bytes: &[u8]) -> Vec<String> {
-        let (first, mut rest) = bytes.split_at(4.min(bytes.len()));
-        let (found, wrong) = scan(file, first, &mut rest, &mut Vec::new()).unwrap();
+        let (found, wrong) = told(file, bytes);
         assert!(wrong.is_empty(), "{wrong:?}");
         found
-            .iter()
-            .map(|found| format!("{} {}", found.component.name, found.component.version))
-            .collect()
     }
 
     /// A program with something at a place.
@@ -401,7 +478,7 @@ mod tests {
         note.extend(NOTE);
         note.extend(text);
         for shift in (0..=320).step_by(16) {
-            let at = PIECE - 160 + shift;
+            let at = 4_096 - 160 + shift;
             assert_eq!(
                 names("app", &program(at, &go)),
                 ["stdlib 1.24.4", "example.com/a v1.0.0"],
@@ -419,15 +496,40 @@ mod tests {
             );
         }
         // Not aligned: a program of Go that speaks of the mark.
-        assert!(names("app", &program(PIECE - 3, &go)).is_empty());
+        assert!(names("app", &program(4_096 - 3, &go)).is_empty());
         assert!(names("other", &program(100, b"node.js/v20.1.0\0")).is_empty());
+    }
+
+    #[test]
+    fn both_finders_find_the_same() {
+        let mut bytes = vec![0; 300];
+        for (at, mark) in [(0, 2), (2, 4), (40, 0), (54, 1), (62, 3), (100, 5), (298, 2)] {
+            bytes[at..at + ALWAYS[mark].len()].copy_from_slice(ALWAYS[mark]);
+        }
+        for (length, count) in [(300, 7), (299, 6), (63, 4), (41, 2), (1, 0), (0, 0)] {
+            let bytes = &bytes[..length];
+            let all = |finder: AlwaysFinder| {
+                let mut found: Vec<(usize, usize)> = Vec::new();
+                while let Some(next) = finder.next(bytes, found.last().map_or(0, |(_, at)| at + 1)) {
+                    found.push(next);
+                }
+                found
+            };
+            let plain = all(AlwaysFinder::plain());
+            assert_eq!(plain.len(), count, "{length}");
+            assert_eq!(all(AlwaysFinder::new()), plain, "{length}");
+        }
+        // No mark begins within another.
+        for (mark, other) in ALWAYS.iter().flat_map(|mark| ALWAYS.map(|other| (mark, other))) {
+            assert!(!mark[1..].contains(&other[0]));
+        }
     }
 
     #[test]
     fn crates_are_found_without_a_section_table() {
         // Two crates and one that only the build needed.
         let compressed = include_bytes!("../../tests/fixtures/audit.zlib");
-        for at in [64, PIECE - 5, PIECE + 1] {
+        for at in [64, 4_096 - 5, 4_096 + 1] {
             assert_eq!(
                 names("app", &program(at, compressed)),
                 ["a 1.0.0", "app 0.1.0"]
@@ -450,10 +552,7 @@ mod tests {
         ] {
             assert_eq!(names("app", &program(64, &bytes)), ["crx 1.0.0"]);
         }
-        let told = |lists: &[u8]| {
-            let bytes = program(64, lists);
-            scan("app", &[], &mut bytes.as_slice(), &mut Vec::new()).unwrap()
-        };
+        let told = |lists: &[u8]| told("app", &program(64, lists));
         let (found, wrong) = told(&[broken, &[0xff; 10], list].concat());
         assert_eq!((found.len(), wrong.len()), (1, 1), "{wrong:?}");
         let (found, wrong) = told(&[&empty.repeat(MOST)[..], list].concat());

@@ -5,7 +5,7 @@
 //! What ends as an archive is looked for behind programs and scripts, and in files that are called as
 //! what people run, or may be executed. A loader that is told to takes any other file too.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use super::{Budget, Interest, push};
 use crate::catalogers::nested::{self, Search};
@@ -43,7 +43,7 @@ impl Interest {
 pub(super) fn look(
     node: &Node,
     interest: Option<Interest>,
-    content: &mut dyn Read,
+    content: &mut dyn BufRead,
     budget: &Budget<'_>,
     findings: &mut Vec<Finding>,
 ) -> io::Result<Looked> {
@@ -91,7 +91,7 @@ fn scan(
     node: &Node,
     first: Vec<u8>,
     is_jar: bool,
-    content: &mut dyn Read,
+    content: &mut dyn BufRead,
     budget: &Budget<'_>,
     findings: &mut Vec<Finding>,
 ) -> io::Result<()> {
@@ -102,18 +102,17 @@ fn scan(
     let is_held = node.size <= most && (is_jar || program::goes_on(&first, node.size));
     let mut window = budget.window.take();
     let mut end = Vec::new();
+    let base = name(&node.path);
     let scanned = if is_held {
         end = first;
         content.take(most).read_to_end(&mut end)?;
-        program::scan(name(&node.path), &[], &mut end.as_slice(), &mut window)
+        program::scan(base, &[], &mut end.as_slice(), &mut window, &mut |_| {})
     } else {
         end.reserve(usize::try_from(node.size.min(zipped::TAIL)).unwrap_or_default());
-        let mut tail = Tail {
-            content,
-            left: node.size.saturating_sub(first.len() as u64),
-            kept: &mut end,
-        };
-        program::scan(name(&node.path), &first, &mut tail, &mut window)
+        let mut left = node.size.saturating_sub(first.len() as u64);
+        program::scan(base, &first, content, &mut window, &mut |piece| {
+            keep_tail(piece, &mut left, &mut end);
+        })
     };
     budget.window.set(window);
     let (found, wrong) = scanned?;
@@ -203,7 +202,15 @@ fn archive(node: &Node, bytes: &[u8], budget: &Budget<'_>, findings: &mut Vec<Fi
     findings.extend(wrong.into_iter().map(Finding::Unread));
 }
 
-/// Keeps the last bytes of what is read through it, as many as the end of an archive may have.
+/// Keeps of a piece what is among the last bytes of a file, as many as the end of an archive may have;
+/// before the piece, `left` were still to come.
+fn keep_tail(piece: &[u8], left: &mut u64, kept: &mut Vec<u8>) {
+    let passed = usize::try_from(left.saturating_sub(zipped::TAIL)).unwrap_or(usize::MAX);
+    kept.extend_from_slice(piece.get(passed..).unwrap_or_default());
+    *left = left.saturating_sub(piece.len() as u64);
+}
+
+/// Keeps the end of what is read through it.
 struct Tail<'a, R: ?Sized> {
     content: &'a mut R,
     /// Bytes that are still to come.
@@ -215,11 +222,7 @@ impl<R: Read + ?Sized> Read for Tail<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.content.read(into)?;
         let read = into.get(..count).unwrap_or_default();
-        let passed = self.left.saturating_sub(zipped::TAIL);
-        let passed = usize::try_from(passed).unwrap_or(usize::MAX);
-        self.kept
-            .extend_from_slice(read.get(passed..).unwrap_or_default());
-        self.left = self.left.saturating_sub(count as u64);
+        keep_tail(read, &mut self.left, self.kept);
         Ok(count)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,9 @@ use crate::layer::{LayerScan, ScanLimits};
 use crate::node::{Node, NodeKind};
 use crate::path::normalised;
 
+/// Bytes of a file that are read at first, and those of each piece after that.
+const FIRST: usize = 64;
+const PIECE: usize = 256 << 10;
 /// How deep directories may nest.
 const DEEPEST: usize = 512;
 
@@ -63,6 +66,7 @@ pub(super) fn scan(
         seen: BTreeSet::new(),
         entries: 0,
         most: limits.layer.max_entries,
+        buffer: vec![0; PIECE],
     };
     walk.directory(Path::new(""), 0)?;
     Ok(scan)
@@ -76,6 +80,51 @@ struct Walk<'a> {
     seen: BTreeSet<(u64, u64)>,
     entries: u64,
     most: u64,
+    /// Where pieces of files lie while they are looked at.
+    buffer: Vec<u8>,
+}
+
+/// A file, read in one small piece that tells most files apart, and in large ones if that is not
+/// enough.
+struct Content<'a> {
+    file: io::Take<File>,
+    buffer: &'a mut Vec<u8>,
+    /// Bytes of the buffer that are filled, and how many of them were taken.
+    filled: usize,
+    at: usize,
+    /// Bytes of the next piece.
+    next: usize,
+}
+
+impl BufRead for Content<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.filled {
+            let (piece, _) = self.buffer.split_at_mut(self.next);
+            (self.at, self.filled) = (0, 0);
+            self.filled = self.file.read(piece)?;
+            self.next = PIECE;
+        }
+        Ok(self.buffer.get(self.at..self.filled).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count).min(self.filled);
+    }
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // What is wanted in large pieces is not copied.
+        if self.at == self.filled && into.len() >= self.next {
+            return self.file.read(into);
+        }
+        let known = self.fill_buf()?;
+        let count = known.len().min(into.len());
+        let (to, _) = into.split_at_mut(count);
+        to.copy_from_slice(known.get(..count).unwrap_or_default());
+        self.consume(count);
+        Ok(count)
+    }
 }
 
 impl Walk<'_> {
@@ -181,7 +230,13 @@ impl Walk<'_> {
                 &format!("its capabilities cannot be read: {source}"),
             ),
         }
-        let mut content = file.take(node.size);
+        let mut content = Content {
+            file: file.take(node.size),
+            buffer: &mut self.buffer,
+            filled: 0,
+            at: 0,
+            next: FIRST,
+        };
         self.scan.add_file(node, &mut content, self.budget)
     }
 }
