@@ -21,6 +21,15 @@ pub(crate) fn normalised(path: &[u8]) -> Option<String> {
     join("", &text)
 }
 
+/// The path of what is called so in a directory (normalised).
+pub(crate) fn child(directory: &str, name: &[u8]) -> String {
+    let name = legible(name);
+    match directory {
+        "" => name.into_owned(),
+        directory => format!("{directory}/{name}"),
+    }
+}
+
 /// A path as text, no two of them alike.
 fn legible(path: &[u8]) -> Cow<'_, str> {
     const MARK: char = char::REPLACEMENT_CHARACTER;

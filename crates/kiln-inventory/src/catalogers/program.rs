@@ -39,14 +39,7 @@ const MOST: usize = 16;
 /// Marks that any program may hold, sought all at once: after these two, what compressed data begins
 /// with (RFC 1950, section 2.2), where only the windows that compressors write are thought of. No mark
 /// begins within another, so that none hides one.
-const ALWAYS: [&[u8]; 6] = [
-    golang::MAGIC,
-    NOTE,
-    b"x\x01",
-    b"x\x5e",
-    b"x\x9c",
-    b"x\xda",
-];
+const ALWAYS: [&[u8]; 6] = [golang::MAGIC, NOTE, b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"];
 static FINDER: LazyLock<AlwaysFinder> = LazyLock::new(AlwaysFinder::new);
 
 /// Finds what [`ALWAYS`] has, in one pass.
@@ -442,9 +435,8 @@ mod tests {
             let seam = &mut vec![7; 100];
             let (found, wrong) = scan(file, first, &mut content, seam, each).unwrap();
             assert_eq!(shown, rest);
-            let name = |found: &Found| {
-                format!("{} {}", found.component.name, found.component.version)
-            };
+            let name =
+                |found: &Found| format!("{} {}", found.component.name, found.component.version);
             (found.iter().map(name).collect(), wrong)
         };
         let whole = read(bytes.len().max(1));
@@ -503,14 +495,23 @@ mod tests {
     #[test]
     fn both_finders_find_the_same() {
         let mut bytes = vec![0; 300];
-        for (at, mark) in [(0, 2), (2, 4), (40, 0), (54, 1), (62, 3), (100, 5), (298, 2)] {
+        for (at, mark) in [
+            (0, 2),
+            (2, 4),
+            (40, 0),
+            (54, 1),
+            (62, 3),
+            (100, 5),
+            (298, 2),
+        ] {
             bytes[at..at + ALWAYS[mark].len()].copy_from_slice(ALWAYS[mark]);
         }
         for (length, count) in [(300, 7), (299, 6), (63, 4), (41, 2), (1, 0), (0, 0)] {
             let bytes = &bytes[..length];
             let all = |finder: AlwaysFinder| {
                 let mut found: Vec<(usize, usize)> = Vec::new();
-                while let Some(next) = finder.next(bytes, found.last().map_or(0, |(_, at)| at + 1)) {
+                while let Some(next) = finder.next(bytes, found.last().map_or(0, |(_, at)| at + 1))
+                {
                     found.push(next);
                 }
                 found
@@ -520,7 +521,10 @@ mod tests {
             assert_eq!(all(AlwaysFinder::new()), plain, "{length}");
         }
         // No mark begins within another.
-        for (mark, other) in ALWAYS.iter().flat_map(|mark| ALWAYS.map(|other| (mark, other))) {
+        for (mark, other) in ALWAYS
+            .iter()
+            .flat_map(|mark| ALWAYS.map(|other| (mark, other)))
+        {
             assert!(!mark[1..].contains(&other[0]));
         }
     }

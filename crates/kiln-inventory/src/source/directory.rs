@@ -2,19 +2,22 @@
 //! outside.
 
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use kiln_types::Subject;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, readlinkat, statat};
+use rustix::io::Errno;
 
 use super::{Files, Image};
 use crate::InventoryError;
 use crate::content::{Budget, Remaining};
 use crate::layer::{LayerScan, ScanLimits};
 use crate::node::{Node, NodeKind};
-use crate::path::normalised;
+use crate::path::child;
 
 /// Bytes of a file that are read at first, and those of each piece after that.
 const FIRST: usize = 64;
@@ -68,7 +71,13 @@ pub(super) fn scan(
         most: limits.layer.max_entries,
         buffer: vec![0; PIECE],
     };
-    walk.directory(Path::new(""), 0)?;
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(directory, how, Mode::empty());
+    let opened = opened.map_err(|source| InventoryError::Read {
+        path: directory.to_owned(),
+        source: source.into(),
+    })?;
+    walk.directory(opened, "", 0)?;
     Ok(scan)
 }
 
@@ -128,29 +137,25 @@ impl Read for Content<'_> {
 }
 
 impl Walk<'_> {
-    fn directory(&mut self, below: &Path, depth: usize) -> Result<(), InventoryError> {
-        let path = self.root.join(below);
-        let error = |source| InventoryError::Read {
-            path: path.clone(),
-            source,
+    /// Reads what is in a directory; `below` is its path in the root.
+    fn directory(
+        &mut self,
+        directory: OwnedFd,
+        below: &str,
+        depth: usize,
+    ) -> Result<(), InventoryError> {
+        let error = |source: Errno| InventoryError::Read {
+            path: self.root.join(below),
+            source: source.into(),
         };
-        if depth > DEEPEST {
-            self.scan
-                .miss(&below.to_string_lossy(), "directories nest too deep");
-            return Ok(());
-        }
-        let listing = match fs::read_dir(&path) {
-            Ok(listing) => listing,
-            Err(source) if depth == 0 => return Err(error(source)),
-            Err(source) => {
-                self.scan
-                    .miss(&below.to_string_lossy(), &source.to_string());
-                return Ok(());
+        let mut listing = Dir::new(directory).map_err(error)?;
+        let mut entries = Vec::new();
+        while let Some(entry) = listing.read() {
+            let entry = entry.map_err(error)?;
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                continue;
             }
-        };
-        let mut names = Vec::new();
-        for entry in listing {
-            names.push(entry.map_err(error)?.file_name());
+            entries.push((entry.file_name().to_owned(), entry.file_type()));
             self.entries += 1;
             if self.entries > self.most {
                 return Err(InventoryError::malformed(
@@ -159,68 +164,94 @@ impl Walk<'_> {
                 ));
             }
         }
-        names.sort();
-        for name in names {
-            let path = below.join(&name);
-            if let Err(source) = self.entry(&path, depth) {
-                self.scan.miss(&path.to_string_lossy(), &source.to_string());
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let parent = listing.fd().map_err(error)?;
+        for (name, kind) in entries {
+            let path = child(below, name.to_bytes());
+            if let Err(source) = self.entry(parent, &name, kind, &path, depth) {
+                self.scan.miss(&path, &source.to_string());
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, below: &Path, depth: usize) -> io::Result<()> {
-        let path = self.root.join(below);
-        let meta = fs::symlink_metadata(&path)?;
-        let kind = match meta.file_type() {
-            kind if kind.is_file() => NodeKind::File,
-            kind if kind.is_dir() => NodeKind::Directory,
-            kind if kind.is_symlink() => NodeKind::Symlink,
+    fn entry(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        kind: FileType,
+        path: &str,
+        depth: usize,
+    ) -> io::Result<()> {
+        // A file is looked at when it is open; not every file system says here what is one.
+        let opened = match kind {
+            FileType::RegularFile => open(parent, name, OFlags::empty()),
+            _ => Err(Errno::NOSYS),
+        };
+        let meta = match &opened {
+            Ok(file) => fstat(file)?,
+            Err(_) => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?,
+        };
+        let kind = match FileType::from_raw_mode(meta.st_mode) {
+            FileType::RegularFile => NodeKind::File,
+            FileType::Directory => NodeKind::Directory,
+            FileType::Symlink => NodeKind::Symlink,
             _ => NodeKind::Other,
         };
-        let Some(name) = normalised(below.as_os_str().as_encoded_bytes()) else {
-            return Ok(());
-        };
         let link = match kind {
-            NodeKind::Symlink => fs::read_link(&path)?.to_string_lossy().into_owned(),
+            NodeKind::Symlink => {
+                let link = readlinkat(parent, name, Vec::new())?;
+                link.to_string_lossy().into_owned()
+            }
             _ => String::new(),
         };
         let mut node = Node {
-            path: name,
+            path: path.to_owned(),
             kind,
-            mode: meta.mode() & 0o7777,
-            uid: meta.uid(),
-            gid: meta.gid(),
-            size: meta.len(),
+            mode: meta.st_mode & 0o7777,
+            uid: meta.st_uid,
+            gid: meta.st_gid,
+            size: u64::try_from(meta.st_size).unwrap_or_default(),
             link,
             capable: false,
             findings: Vec::new(),
         };
+        if kind == NodeKind::Directory {
+            self.scan.nodes.push(node);
+            if depth == DEEPEST {
+                self.scan.miss(path, "directories nest too deep");
+                return Ok(());
+            }
+            let directory = open(parent, name, OFlags::DIRECTORY)?;
+            return self
+                .directory(directory, path, depth + 1)
+                .map_err(io::Error::other);
+        }
         if kind != NodeKind::File {
             self.scan.nodes.push(node);
-            if kind == NodeKind::Directory
-                && let Err(error) = self.directory(below, depth + 1)
-            {
-                return Err(io::Error::other(error));
-            }
             return Ok(());
         }
-        if meta.nlink() < 2 || self.seen.insert((meta.dev(), meta.ino())) {
-            self.scan.unpacked = self.scan.unpacked.saturating_add(meta.len());
+        if meta.st_nlink < 2 || self.seen.insert((meta.st_dev, meta.st_ino)) {
+            self.scan.unpacked = self.scan.unpacked.saturating_add(node.size);
         }
-        let file = File::open(&path);
-        let file = match file {
-            Ok(file) => file,
+        let opened = match opened {
+            Err(Errno::NOSYS) => open(parent, name, OFlags::empty()).map(|file| (file, true)),
+            opened => opened.map(|file| (file, false)),
+        };
+        let (file, is_late) = match opened {
+            Ok((file, is_late)) => (File::from(file), is_late),
             Err(error) => {
                 // The file is there, even if nobody may look into it.
                 self.scan.nodes.push(node);
-                return Err(error);
+                return Err(error.into());
             }
         };
-        let opened = file.metadata()?;
-        if (opened.dev(), opened.ino()) != (meta.dev(), meta.ino()) {
-            self.scan.nodes.push(node);
-            return Err(io::Error::other("it was replaced while it was read"));
+        if is_late {
+            let now = fstat(&file)?;
+            if (now.st_dev, now.st_ino) != (meta.st_dev, meta.st_ino) {
+                self.scan.nodes.push(node);
+                return Err(io::Error::other("it was replaced while it was read"));
+            }
         }
         match is_capable(&file) {
             Ok(capable) => node.capable = capable,
@@ -239,6 +270,12 @@ impl Walk<'_> {
         };
         self.scan.add_file(node, &mut content, self.budget)
     }
+}
+
+/// Opens what stands in a directory, but no link, and without waiting for somebody who writes to it.
+fn open(parent: BorrowedFd<'_>, name: &CStr, kind: OFlags) -> rustix::io::Result<OwnedFd> {
+    let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    openat(parent, name, how | OFlags::CLOEXEC | kind, Mode::empty())
 }
 
 /// Whether a file has capabilities (capabilities(7)); a file system without extended attributes gives
