@@ -5,6 +5,7 @@
 
 mod address;
 mod order;
+mod remembered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +74,7 @@ impl Collector {
 
     /// Adds a licence expression of DEP-5: `GPL-2+ or Artistic, and MIT`. The texts are those of the
     /// file's licence paragraphs, by name.
-    fn add_dep5(&mut self, said: &str, texts: &BTreeMap<String, String>) {
+    fn add_dep5(&mut self, said: &str, texts: &BTreeMap<&str, &str>) {
         let said = said.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
         self.asked += 1;
         if said.is_empty() || self.expressions.len() >= MOST || self.asked > MOST_ASKED {
@@ -111,11 +112,11 @@ impl Collector {
         self.expressions.insert(expression);
     }
 
-    fn dep5_name(&mut self, name: &str, texts: &BTreeMap<String, String>) -> String {
+    fn dep5_name(&mut self, name: &str, texts: &BTreeMap<&str, &str>) -> String {
         let name = name.trim_matches([' ', ',']);
         match known(name) {
             Some(id) => id,
-            None => self.reference(name, texts.get(name).map(String::as_str)),
+            None => self.reference(name, texts.get(name).copied()),
         }
     }
 
@@ -244,8 +245,17 @@ fn shortened(text: &str, most: usize) -> String {
     format!("{}\n[…]", text.get(..end).unwrap_or_default())
 }
 
+thread_local! {
+    static VALID: remembered::Answers = remembered::Answers::default();
+    static KNOWN: remembered::Answers = remembered::Answers::default();
+}
+
 /// The text as an SPDX expression in canonical spelling, where it is one.
 fn valid(text: &str) -> Option<String> {
+    remembered::recall(&VALID, text, parsed)
+}
+
+fn parsed(text: &str) -> Option<String> {
     if text.len() > 4096 || text.matches('(').count() > 64 {
         return None;
     }
@@ -256,18 +266,27 @@ fn valid(text: &str) -> Option<String> {
         allow_deprecated: false,
         allow_unknown: false,
     };
-    let canonical = spdx::Expression::canonicalize(text)
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| text.to_owned());
+    let canonical = spdx::Expression::canonicalize(text).ok().flatten();
+    // Nearly all are written as they should be, and what is strictly one is one.
+    if canonical.is_none()
+        && let Ok(expression) = spdx::Expression::parse(text)
+    {
+        return without_references(&expression);
+    }
+    let canonical = canonical.unwrap_or_else(|| text.to_owned());
     let expression = spdx::Expression::parse_mode(&canonical, mode).ok()?;
     let written = expression.to_string();
     // What is given on must be readable by everybody, references to licences included.
     spdx::Expression::parse(&written).ok()?;
+    without_references(&expression)
+}
+
+/// The expression as it is written, if it names nothing outside the list.
+fn without_references(expression: &spdx::Expression) -> Option<String> {
     let has_reference = expression
         .requirements()
         .any(|requirement| requirement.req.license.id().is_none());
-    (!has_reference).then_some(written)
+    (!has_reference).then(|| expression.to_string())
 }
 
 /// An expression that refers to licences outside the list, as documents have them (SPDX 2.3,
@@ -287,7 +306,10 @@ fn with_references(text: &str) -> Option<(String, Vec<String>)> {
 
 /// The identifier of a licence by the names that Debian, npm, Python and others write.
 fn known(name: &str) -> Option<String> {
-    let name = name.trim();
+    remembered::recall(&KNOWN, name.trim(), identified)
+}
+
+fn identified(name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
     if let Some((licence, exception)) = lower.split_once(" with ") {
         let licence = known(name.get(..licence.len())?)?;
@@ -401,14 +423,21 @@ pub(crate) fn copyright(text: &str, package: &str) -> Copyright {
 }
 
 /// A field with its continuation lines.
-struct Field {
-    name: String,
-    first: String,
+struct Field<'a> {
+    name: &'a str,
+    first: &'a str,
+    /// Of the fields that are read.
     rest: String,
 }
 
-fn paragraphs(text: &str) -> Vec<Vec<Field>> {
-    let mut paragraphs = vec![Vec::<Field>::new()];
+impl Field<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+fn paragraphs(text: &str) -> Vec<Vec<Field<'_>>> {
+    let mut paragraphs = vec![Vec::<Field<'_>>::new()];
     for line in text.lines() {
         if line.trim().is_empty() {
             paragraphs.push(Vec::new());
@@ -418,15 +447,17 @@ fn paragraphs(text: &str) -> Vec<Vec<Field>> {
             break;
         };
         if line.starts_with([' ', '\t']) {
-            if let Some(field) = current.last_mut() {
+            if let Some(field) = current.last_mut()
+                && (field.is("license") || field.is("copyright"))
+            {
                 let line = line.trim();
                 field.rest.push_str(if line == "." { "" } else { line });
                 field.rest.push('\n');
             }
         } else if let Some((name, value)) = line.split_once(':') {
             current.push(Field {
-                name: name.trim().to_ascii_lowercase(),
-                first: value.trim().to_owned(),
+                name: name.trim(),
+                first: value.trim(),
                 rest: String::new(),
             });
         }
@@ -438,22 +469,16 @@ fn paragraphs(text: &str) -> Vec<Vec<Field>> {
 fn dep5(text: &str) -> Option<Copyright> {
     let paragraphs = paragraphs(text);
     let header = paragraphs.first()?;
-    let is_format = |field: &Field| field.name == "format" || field.name == "format-specification";
+    let is_format = |field: &Field<'_>| field.is("format") || field.is("format-specification");
     if !header.iter().any(is_format) {
         return None;
     }
-    let get = |fields: &'_ [Field], name: &str| -> Option<(String, String)> {
-        fields
-            .iter()
-            .find(|field| field.name == name)
-            .map(|field| (field.first.clone(), field.rest.clone()))
-    };
     let mut texts = BTreeMap::new();
     for fields in &paragraphs {
-        if let Some((name, text)) = get(fields, "license")
-            && !text.trim().is_empty()
+        if let Some(field) = fields.iter().find(|field| field.is("license"))
+            && !field.rest.trim().is_empty()
         {
-            texts.entry(name).or_insert(text);
+            texts.entry(field.first).or_insert(field.rest.as_str());
         }
     }
     let mut collector = Collector::default();
@@ -461,16 +486,16 @@ fn dep5(text: &str) -> Option<Copyright> {
     for fields in &paragraphs {
         let speaks_of_files = fields
             .iter()
-            .any(|field| field.name == "files" || is_format(field));
+            .any(|field| field.is("files") || is_format(field));
         if !speaks_of_files {
             continue;
         }
-        if let Some((name, _)) = get(fields, "license") {
-            collector.add_dep5(&name, &texts);
+        if let Some(field) = fields.iter().find(|field| field.is("license")) {
+            collector.add_dep5(field.first, &texts);
         }
-        if let Some((first, rest)) = get(fields, "copyright") {
-            notices.add(&first);
-            rest.lines().for_each(|line| notices.add(line));
+        if let Some(field) = fields.iter().find(|field| field.is("copyright")) {
+            notices.add(field.first);
+            field.rest.lines().for_each(|line| notices.add(line));
         }
     }
     Some(Copyright {
@@ -521,18 +546,18 @@ fn free_text(text: &str, package: &str) -> Copyright {
 
 /// Copyright notices, each once, in the order of the file.
 #[derive(Default)]
-struct Notices {
-    seen: BTreeSet<String>,
+struct Notices<'a> {
+    seen: BTreeSet<&'a str>,
     text: String,
 }
 
-impl Notices {
-    fn add(&mut self, line: &str) {
+impl<'a> Notices<'a> {
+    fn add(&mut self, line: &'a str) {
         let line = line.trim();
         if line.is_empty() || line == "." || self.text.len() > LONGEST_NOTICES {
             return;
         }
-        if self.seen.insert(line.to_owned()) {
+        if self.seen.insert(line) {
             if !self.text.is_empty() {
                 self.text.push('\n');
             }

@@ -1,5 +1,8 @@
 //! CycloneDX, from Syft, Trivy, Scout and kiln.
 
+use std::borrow::Cow;
+use std::ops::Deref;
+
 use kiln_types::{Component, ComponentKind, DistributionFact, SourcePackage};
 use serde::Deserialize;
 
@@ -7,24 +10,26 @@ use super::{Builder, MOST, evidence, is_image, released};
 use crate::licence::Collector;
 
 #[derive(Deserialize)]
-struct Document {
-    metadata: Option<Metadata>,
-    #[serde(default, deserialize_with = "super::bounded")]
-    components: Vec<Entry>,
+struct Document<'a> {
+    #[serde(borrow)]
+    metadata: Option<Metadata<'a>>,
+    #[serde(borrow, default, deserialize_with = "super::bounded")]
+    components: Vec<Entry<'a>>,
     #[serde(default, deserialize_with = "super::bounded_relations")]
     dependencies: Vec<Dependency>,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct Metadata<'a> {
     timestamp: Option<String>,
-    component: Option<Entry>,
+    #[serde(borrow)]
+    component: Option<Entry<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "type")]
-    kind: String,
+struct Entry<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Seen<'a>,
     #[serde(rename = "bom-ref")]
     reference: Option<String>,
     name: String,
@@ -34,14 +39,16 @@ struct Entry {
     copyright: Option<String>,
     publisher: Option<String>,
     supplier: Option<Supplier>,
-    purl: Option<String>,
-    #[serde(default)]
-    licenses: Vec<Choice>,
-    #[serde(default)]
-    properties: Vec<Property>,
-    evidence: Option<Proof>,
-    #[serde(default, deserialize_with = "super::bounded")]
-    components: Vec<Entry>,
+    #[serde(borrow)]
+    purl: Option<Seen<'a>>,
+    #[serde(borrow, default)]
+    licenses: Vec<Choice<'a>>,
+    #[serde(borrow, default)]
+    properties: Vec<Property<'a>>,
+    #[serde(borrow)]
+    evidence: Option<Proof<'a>>,
+    #[serde(borrow, default, deserialize_with = "super::bounded")]
+    components: Vec<Entry<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -50,40 +57,61 @@ struct Supplier {
 }
 
 #[derive(Deserialize)]
-struct Choice {
-    license: Option<License>,
-    expression: Option<String>,
+struct Choice<'a> {
+    #[serde(borrow)]
+    license: Option<License<'a>>,
+    #[serde(borrow)]
+    expression: Option<Seen<'a>>,
 }
 
 #[derive(Deserialize)]
-struct License {
-    id: Option<String>,
-    name: Option<String>,
-    text: Option<Text>,
+struct License<'a> {
+    #[serde(borrow)]
+    id: Option<Seen<'a>>,
+    #[serde(borrow)]
+    name: Option<Seen<'a>>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Text {
-    #[serde(default)]
-    content: String,
-    encoding: Option<String>,
+struct Text<'a> {
+    #[serde(borrow, default)]
+    content: Cow<'a, str>,
+    #[serde(borrow)]
+    encoding: Option<Seen<'a>>,
+}
+
+/// A text that is only looked at, and not copied unless something is escaped in it.
+#[derive(Deserialize)]
+struct Seen<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Seen<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 #[derive(Deserialize)]
-struct Property {
-    name: String,
-    value: Option<String>,
+struct Property<'a> {
+    #[serde(borrow)]
+    name: Seen<'a>,
+    #[serde(borrow)]
+    value: Option<Seen<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Proof {
-    #[serde(default)]
-    occurrences: Vec<Occurrence>,
+struct Proof<'a> {
+    #[serde(borrow, default)]
+    occurrences: Vec<Occurrence<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Occurrence {
-    location: String,
+struct Occurrence<'a> {
+    #[serde(borrow)]
+    location: Seen<'a>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +123,7 @@ struct Dependency {
 }
 
 pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json::Error> {
-    let document: Document = serde_json::from_slice(bytes)?;
+    let document: Document<'_> = serde_json::from_slice(bytes)?;
     if let Some(metadata) = document.metadata {
         builder.inventory.subject.created = metadata.timestamp.and_then(|time| time.parse().ok());
         if let Some(mut root) = metadata.component {
@@ -125,22 +153,22 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
 /// Whether what a document is about is a package itself, as in the list of an application's or a
 /// library's dependencies: it is then as vulnerable as any of them. An image is none, nor is anything
 /// without a package URL, of which no advisory could speak. So do Grype and Trivy.
-fn is_package(root: &Entry) -> bool {
-    matches!(root.kind.as_str(), "application" | "framework" | "library")
+fn is_package(root: &Entry<'_>) -> bool {
+    matches!(&*root.kind, "application" | "framework" | "library")
         && root.purl.as_deref().is_some_and(|purl| !is_image(purl))
 }
 
-fn add(entry: Entry, builder: &mut Builder) {
+fn add(entry: Entry<'_>, builder: &mut Builder) {
     let property = |name: &str| {
         entry
             .properties
             .iter()
-            .find(|property| property.name == name)
+            .find(|property| *property.name == *name)
             .and_then(|property| property.value.as_deref())
             .filter(|value| !value.is_empty())
     };
     let version = entry.version.as_deref().unwrap_or_default();
-    if entry.kind == "operating-system" {
+    if &*entry.kind == "operating-system" {
         let said = released(&entry.name, version);
         let codename =
             property("kiln:version-codename").or(property("syft:distro:versionCodename"));
@@ -148,11 +176,11 @@ fn add(entry: Entry, builder: &mut Builder) {
         builder.inventory.distribution = Some(DistributionFact {
             id_like: like.split_ascii_whitespace().map(str::to_owned).collect(),
             codename: codename.map(str::to_owned).or(said.codename),
-            pretty_name: entry.description.clone(),
+            pretty_name: entry.description,
             ..said
         });
     } else if entry.purl.is_some()
-        || matches!(entry.kind.as_str(), "library" | "framework")
+        || matches!(&*entry.kind, "library" | "framework")
         || property("kiln:kind").is_some()
     {
         let name = match &entry.group {
@@ -172,11 +200,10 @@ fn add(entry: Entry, builder: &mut Builder) {
         component.licences = licences(&entry.licenses);
         component.supplier = entry
             .supplier
-            .as_ref()
-            .and_then(|supplier| supplier.name.clone())
-            .or_else(|| entry.publisher.clone());
-        component.summary = entry.description.clone();
-        component.copyright = entry.copyright.clone();
+            .and_then(|supplier| supplier.name)
+            .or(entry.publisher);
+        component.summary = entry.description;
+        component.copyright = entry.copyright;
         for occurrence in entry.evidence.iter().flat_map(|proof| &proof.occurrences) {
             component.evidence.push(evidence(&occurrence.location));
         }
@@ -184,7 +211,7 @@ fn add(entry: Entry, builder: &mut Builder) {
         for path in paths.iter().filter_map(|name| property(name)) {
             component.evidence.push(evidence(path));
         }
-        let reference = entry.reference.clone().unwrap_or_default();
+        let reference = entry.reference.unwrap_or_default();
         if let Some(owner) = property("kiln:owner") {
             builder.owned.push((reference.clone(), owner.to_owned()));
         }
@@ -239,7 +266,7 @@ fn source<'a>(
     })
 }
 
-fn licences(choices: &[Choice]) -> kiln_types::Licences {
+fn licences(choices: &[Choice<'_>]) -> kiln_types::Licences {
     let mut collector = Collector::default();
     for choice in choices {
         if let Some(expression) = &choice.expression {
@@ -249,7 +276,7 @@ fn licences(choices: &[Choice]) -> kiln_types::Licences {
             && let Some(said) = license.id.as_ref().or(license.name.as_ref())
         {
             let text = license.text.as_ref().filter(|text| text.encoding.is_none());
-            collector.add(said, text.map(|text| text.content.as_str()));
+            collector.add(said, text.map(|text| &*text.content));
         }
     }
     collector.finish()

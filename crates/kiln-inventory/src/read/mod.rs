@@ -14,7 +14,7 @@ mod spelling;
 mod syft;
 mod weight;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
 
 use kiln_types::{
@@ -255,14 +255,6 @@ impl Builder {
     }
 
     fn finish(self) -> Inventory {
-        type Key = (
-            ComponentKind,
-            String,
-            String,
-            Option<String>,
-            Option<[String; 3]>,
-        );
-        let mut merged: BTreeMap<Key, (Component, Vec<String>)> = BTreeMap::new();
         // Files that nothing owns may be anybody's: every entry of a component must have an owner.
         let systems: BTreeSet<&str> = self
             .entries
@@ -270,34 +262,29 @@ impl Builder {
             .filter(|(_, component)| component.kind.is_system())
             .map(|(reference, _)| reference.as_str())
             .collect();
-        let owner_of: BTreeMap<String, String> = self
+        let owner_of: HashMap<String, String> = self
             .owned
             .into_iter()
             .filter(|(owned, owner)| !owned.is_empty() && systems.contains(owner.as_str()))
             .collect();
-        for (reference, component) in self.entries {
-            let key = (
-                component.kind,
-                component.name.clone(),
-                component.version.clone(),
-                component.architecture.clone(),
-                release(&component),
-            );
-            match merged.get_mut(&key) {
-                None => {
-                    merged.insert(key, (component, vec![reference]));
-                }
-                Some((first, references)) => {
+        // Those of one name stand beside each other, in the order of the document.
+        let mut entries = self.entries;
+        entries.sort_by(|(_, one), (_, other)| key(one).cmp(&key(other)));
+        let mut merged: Vec<(Component, Vec<String>)> = Vec::new();
+        for (reference, component) in entries {
+            match merged.last_mut() {
+                Some((first, references)) if key(first) == key(&component) => {
                     first.evidence.extend(component.evidence);
                     first.source = first.source.take().or(component.source);
                     references.push(reference);
                 }
+                _ => merged.push((component, vec![reference])),
             }
         }
         let mut inventory = self.inventory;
-        let mut places = BTreeMap::new();
+        let mut places = HashMap::new();
         let mut all_owners = Vec::new();
-        for ((mut component, references), place) in merged.into_values().zip(0..) {
+        for ((mut component, references), place) in merged.into_iter().zip(0..) {
             component.evidence.sort();
             component.evidence.dedup();
             let owners: Option<Vec<&String>> =
@@ -333,18 +320,33 @@ impl Builder {
     }
 }
 
-/// Which release of which distribution a package is of, by its package URL: the same package of two
-/// releases is two components.
-fn release(component: &Component) -> Option<[String; 3]> {
-    let purl = component.purl.as_ref()?;
-    component.kind.is_system().then(|| {
+/// What tells components apart: kind, name, version, architecture, and the release.
+type Key<'a> = (
+    ComponentKind,
+    &'a str,
+    &'a str,
+    Option<&'a str>,
+    Option<[&'a str; 3]>,
+);
+
+/// What tells a component apart. The same package of two releases of a distribution is two components,
+/// and its package URL says which release it is of.
+fn key(component: &Component) -> Key<'_> {
+    let purl = component.purl.as_ref();
+    let release = purl.filter(|_| component.kind.is_system()).map(|purl| {
         [
-            purl.namespace(),
-            purl.qualifier("distro"),
-            purl.qualifier("os_version"),
+            purl.namespace().unwrap_or_default(),
+            purl.qualifier("distro").unwrap_or_default(),
+            purl.qualifier("os_version").unwrap_or_default(),
         ]
-        .map(|said| said.unwrap_or_default().to_owned())
-    })
+    });
+    (
+        component.kind,
+        &component.name,
+        &component.version,
+        component.architecture.as_deref(),
+        release,
+    )
 }
 
 /// Whether a package URL names an image, which is what documents are about and no component.
