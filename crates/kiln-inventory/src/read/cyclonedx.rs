@@ -139,6 +139,7 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
             }
         }
     }
+    builder.entries.reserve(document.components.len());
     for entry in document.components {
         add(entry, builder);
     }

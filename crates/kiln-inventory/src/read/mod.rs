@@ -270,7 +270,7 @@ impl Builder {
         // Those of one name stand beside each other, in the order of the document.
         let mut entries = self.entries;
         entries.sort_by(|(_, one), (_, other)| key(one).cmp(&key(other)));
-        let mut merged: Vec<(Component, Vec<String>)> = Vec::new();
+        let mut merged: Vec<(Component, Vec<String>)> = Vec::with_capacity(entries.len());
         for (reference, component) in entries {
             match merged.last_mut() {
                 Some((first, references)) if key(first) == key(&component) => {
@@ -283,6 +283,7 @@ impl Builder {
         }
         let mut inventory = self.inventory;
         let mut places = HashMap::new();
+        inventory.components.reserve(merged.len());
         let mut all_owners = Vec::new();
         for ((mut component, references), place) in merged.into_iter().zip(0..) {
             component.evidence.sort();
