@@ -162,7 +162,7 @@ impl Collector {
     /// All of them apply.
     pub(crate) fn finish(self) -> Licences {
         let parts: Vec<String> = self.expressions.into_iter().collect();
-        let expression = order::ordered(joined(&parts, " AND "));
+        let expression = ordered(&joined(&parts, " AND "));
         Licences {
             expression: (!expression.is_empty()).then_some(expression),
             texts: self.texts,
@@ -248,6 +248,12 @@ fn shortened(text: &str, most: usize) -> String {
 thread_local! {
     static VALID: remembered::Answers = remembered::Answers::default();
     static KNOWN: remembered::Answers = remembered::Answers::default();
+    static ORDERED: remembered::Answers = remembered::Answers::default();
+}
+
+fn ordered(said: &str) -> String {
+    let answer = |said: &str| Some(order::ordered(said.to_owned()));
+    remembered::recall(&ORDERED, said, answer).unwrap_or_default()
 }
 
 /// The text as an SPDX expression in canonical spelling, where it is one.
