@@ -1,7 +1,7 @@
 //! A score that shows its inputs: what was asked, what was found, how many points it gave.
 //!
-//! The letter is a convenience. What cannot be known gives no points, and then there is no letter: a
-//! number that hides a gap would be worse than none.
+//! The letter is a convenience. What cannot be known gives no points, and where it could change the
+//! letter there is none: a letter that hides a gap would be worse than none.
 
 use kiln_types::{Findings, Inventory, Policy, RiskLevel, Timestamp};
 use serde::Serialize;
@@ -26,8 +26,8 @@ pub struct Score {
     pub points: u32,
     /// The most there could be.
     pub of: u32,
-    /// `A` from 90 % on, `B` from 75, `C` from 60, `D` from 40, `E` from 20, else `F`; absent where an
-    /// input is not known.
+    /// `A` from 90 % on, `B` from 75, `C` from 60, `D` from 40, `E` from 20, else `F`; absent where
+    /// inputs that are not known could make it another.
     pub grade: Option<char>,
     /// Every input.
     pub inputs: Vec<ScoreInput>,
@@ -51,11 +51,17 @@ pub fn score(
     .concat();
     let points: u32 = inputs.iter().filter_map(|input| input.points).sum();
     let of: u32 = inputs.iter().map(|input| input.of).sum();
-    let is_known = inputs.iter().all(|input| input.points.is_some());
+    let open: u32 = inputs
+        .iter()
+        .filter(|input| input.points.is_none())
+        .map(|input| input.of)
+        .sum();
+    // One component of hundreds that names no licence is no reason to say nothing of the others.
+    let (worst, best) = (grade(points, of), grade(points + open, of));
     Score {
         points,
         of,
-        grade: is_known.then(|| grade(points, of)),
+        grade: (worst == best).then_some(worst),
         inputs,
     }
 }

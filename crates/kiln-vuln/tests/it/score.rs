@@ -1,4 +1,4 @@
-//! The score shows what it is made of, and has no letter where something is not known.
+//! The score shows what it is made of, and has no letter where what is not known could change it.
 
 use kiln_types::RiskLevel;
 use kiln_vuln::score::score;
@@ -6,7 +6,7 @@ use kiln_vuln::score::score;
 use crate::gate::{facts, file, finding, findings, sound};
 
 #[test]
-fn every_input_counts_and_what_is_not_known_takes_the_letter() {
+fn every_input_counts_and_what_is_not_known_takes_the_letter_it_could_change() {
     let mut world = sound();
     let of = |world: &crate::gate::World, end: Option<&str>| {
         score(&world.inventory, world.findings.as_ref(), end, world.now)
@@ -42,11 +42,17 @@ fn every_input_counts_and_what_is_not_known_takes_the_letter() {
     let mut nameless = sound();
     nameless.inventory.components[0].licences.expression = None;
     let nameless = of(&nameless, Some("2032-06-30"));
-    assert_eq!((nameless.points, nameless.grade), (95, None));
+    assert_eq!((nameless.points, nameless.grade), (95, Some('A')));
+    let mut both = sound();
+    both.inventory.components[0].licences.expression = None;
+    facts(&mut both).shells.push("bin/sh".to_owned());
+    facts(&mut both).setuid.push(file("usr/bin/su"));
+    let both = of(&both, Some("2032-06-30"));
+    assert_eq!((both.points, both.grade), (85, None));
     let mut nobody = sound();
     facts(&mut nobody).is_user_unknown = true;
     let nobody = of(&nobody, Some("2032-06-30"));
-    assert_eq!((nobody.points, nobody.grade), (90, None));
+    assert_eq!((nobody.points, nobody.grade), (90, Some('A')));
 
     world.findings = None;
     let blind = of(&world, Some("2032-06-30"));

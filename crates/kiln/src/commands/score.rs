@@ -15,7 +15,7 @@ use crate::statements::{self, Statements};
 /// Score an image, and show what the score is made of
 ///
 /// Each input says what was found and how many points it gave. What cannot be known gives none, and
-/// then there is no letter. To decide whether an image may ship, use `kiln gate`.
+/// there is no letter if it could make it another. To decide whether an image may ship, use `kiln gate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     kiln score nginx\n  \
@@ -49,9 +49,10 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<(), Failure> {
     context.answer(&Versioned::new(&answer), || {
         text(context, &args.image, &answer)
     })?;
-    match answer.grade {
-        Some(_) => Ok(()),
-        None => Err(Failure::Answered(Exit::Unknown)),
+    // A letter that stands whatever the answer would be is no answer to what was asked.
+    match answer.inputs.iter().all(|input| input.points.is_some()) {
+        true => Ok(()),
+        false => Err(Failure::Answered(Exit::Unknown)),
     }
 }
 

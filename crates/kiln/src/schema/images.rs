@@ -350,7 +350,7 @@ pub(super) struct Score {
     points: u32,
     /// The most there could be.
     of: u32,
-    /// `A` to `F`; null where an input is not known.
+    /// `A` to `F`; null where inputs that are not known could make it another.
     grade: Option<String>,
     /// Every input.
     inputs: Vec<ScoreInput>,
