@@ -390,6 +390,11 @@ pub(super) fn is_url(text: &str) -> bool {
 
 /// Text without characters that make documents unreadable.
 pub(super) fn plain(text: &str) -> String {
+    // Control characters are below the blank, or 7f, or begin with c2 in UTF-8.
+    let may_be = |byte: u8| matches!(byte, ..0x20 | 0x7f | 0xc2) && !matches!(byte, b'\n' | b'\t');
+    if !text.bytes().any(may_be) {
+        return text.to_owned();
+    }
     text.chars()
         .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
         .collect()
