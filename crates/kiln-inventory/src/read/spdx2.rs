@@ -112,6 +112,11 @@ fn add(package: Package, is_own: bool, builder: &mut Builder) {
         });
         return;
     }
+    // The first image is what the document is about; its version is its digest, in kiln's documents and
+    // in Syft's.
+    if purpose == Some("CONTAINER") && builder.inventory.subject.manifest.is_none() {
+        builder.inventory.subject.manifest = version.parse().ok();
+    }
     // The image itself, its layers, source packages and files are no components. Of its own
     // components without a package URL kiln names the kind.
     let kind = package

@@ -29,6 +29,8 @@ struct Element {
     version: Option<String>,
     #[serde(rename = "software_packageUrl")]
     purl: Option<String>,
+    #[serde(rename = "software_primaryPurpose")]
+    purpose: Option<String>,
     #[serde(rename = "software_sourceInfo")]
     source_info: Option<String>,
     comment: Option<String>,
@@ -130,6 +132,14 @@ pub(super) fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), serde_json
                 builder
                     .entries
                     .push((element.id.unwrap_or_default(), component));
+            }
+            // What the document is about; its version is its digest.
+            "software_Package"
+                if element.purpose.as_deref() == Some("container")
+                    && builder.inventory.subject.manifest.is_none() =>
+            {
+                let version = element.version.unwrap_or_default();
+                builder.inventory.subject.manifest = version.parse().ok();
             }
             "simplelicensing_LicenseExpression" => {
                 let expression = element.expression.unwrap_or_default();

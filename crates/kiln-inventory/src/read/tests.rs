@@ -113,6 +113,8 @@ fn what_kiln_writes_it_reads() {
         assert_eq!(zlib.licences.expression, written.expression);
         assert_eq!(zlib.copyright, inventory.components[0].copyright);
         assert_eq!(again.subject.name, "demo:1");
+        // By which statements about the image (VEX) find it.
+        assert_eq!(again.subject.manifest, inventory.subject.manifest);
         assert_eq!(again.distribution, distribution);
         let python = again.components.last().unwrap();
         let expected = inventory.components.last().unwrap();

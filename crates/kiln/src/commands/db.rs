@@ -64,7 +64,8 @@ enum DbCommand {
         #[arg(long)]
         allow_older: bool,
     },
-    /// Compile files of feeds, and put the database into use
+    /// Compile files of feeds, and put the database into use in place of the one before: name all of
+    /// them
     Build {
         /// A feed's file or folder: `KIND=PATH`. Kinds: debian-tracker, debian-vulnerabilities,
         /// debian-advisories, debian-lts-advisories, debian-changelogs, debian-releases,
@@ -199,6 +200,13 @@ pub(crate) fn run(context: &Context, args: &DbArgs) -> Result<(), Failure> {
                     let before = folder.in_use().map_err(failed)?;
                     in_use(context, &folder, &bytes.0)
                         .inspect_err(|_| stays(context, before.as_ref()))?;
+                    if let Some(before) = before {
+                        context.say(&format!(
+                            "it holds the feeds that were named, and nothing of the database of {}, in \
+                             whose place it is used",
+                            before.built
+                        ));
+                    }
                 }
                 Some(path) => build::write(context, path, &bytes.0, sign_key.as_deref())?,
             }

@@ -2,8 +2,8 @@
 //! them, and how they look.
 
 use kiln_types::{
-    Clock as _, Digest, Effect, ErrorClass, Outcome, Timestamp, UsedDatabase, UsedFile, Verdict,
-    VerdictInputs,
+    Clock as _, Digest, Effect, ErrorClass, Outcome, Reason, Timestamp, UsedDatabase, UsedFile,
+    Verdict, VerdictInputs,
 };
 
 use super::{Advice, Gate};
@@ -210,7 +210,21 @@ pub(crate) fn table(context: &Context, verdict: &Verdict) -> String {
         } else {
             SHOWN
         };
-        for reason in verdict.reasons.iter().take(most) {
+        // What is about the image or the database is never among those that are cut: without it
+        // nothing else counts.
+        let is_general = |reason: &&Reason| reason.vulnerability.is_none();
+        let general = verdict.reasons.iter().filter(is_general).count();
+        let mut left = most.saturating_sub(general);
+        let shown: Vec<&Reason> = verdict
+            .reasons
+            .iter()
+            .filter(|reason| {
+                let is_shown = is_general(reason) || left > 0;
+                left = left.saturating_sub(usize::from(!is_general(reason)));
+                is_shown
+            })
+            .collect();
+        for reason in &shown {
             let package = match (&reason.package, &reason.version) {
                 (Some(name), Some(version)) => Some(format!("{name} {version}")),
                 (name, _) => name.clone(),
@@ -228,8 +242,8 @@ pub(crate) fn table(context: &Context, verdict: &Verdict) -> String {
             ]);
         }
         out.push_str(&table.render(context.painter));
-        if verdict.reasons.len() > most {
-            let more = verdict.reasons.len() - most;
+        if verdict.reasons.len() > shown.len() {
+            let more = verdict.reasons.len() - shown.len();
             out.push_str(&format!("… and {more} more (`-v`, `--json`)\n"));
         }
         out.push('\n');
