@@ -30,6 +30,23 @@ const WORDS: [&str; 9] = [
 ];
 /// Words that do so at the end of a longer name.
 const LAST_WORDS: [&str; 6] = ["AUTH", "KEY", "KEYS", "PASS", "PSK", "PWD"];
+/// Those of them that do so alone where a value is given to them in a text or behind an option; as
+/// variables they are something else (`PWD`).
+const SHORT_WORDS: [&str; 3] = ["PASS", "PSK", "PWD"];
+/// Words that end in one of these, written in one (`DBPASS`), and what is none.
+const RUN_TOGETHER: &str = "PASS";
+const NO_SECRETS: [&str; 6] = [
+    "BYPASS",
+    "COMPASS",
+    "ENCOMPASS",
+    "OVERPASS",
+    "TRESPASS",
+    "UNDERPASS",
+];
+/// Words of a name that counts something, where a number is no secret.
+const MEASURES: [&str; 9] = [
+    "COUNT", "EXPIRY", "LENGTH", "LIMIT", "MAX", "MIN", "SIZE", "TIMEOUT", "TTL",
+];
 /// What tokens of a known kind begin with, and how many letters, digits, `-` and `_` follow at least.
 const TOKENS: [(&str, usize); 34] = [
     ("AGE-SECRET-KEY-1", 20),
@@ -82,11 +99,20 @@ pub fn names_a_secret(name: &str) -> bool {
     let is_public = words
         .iter()
         .any(|word| matches!(word.as_str(), "PUB" | "PUBLIC"));
-    words.len() > 1
-        && !is_public
-        && words
-            .last()
-            .is_some_and(|last| LAST_WORDS.contains(&last.as_str()))
+    let last = words.last().map_or("", |last| {
+        last.trim_end_matches(|letter: char| letter.is_ascii_digit())
+    });
+    let is_one = words.len() > 1 && LAST_WORDS.contains(&last);
+    let is_run_together = last.len() > RUN_TOGETHER.len()
+        && last.ends_with(RUN_TOGETHER)
+        && !NO_SECRETS.contains(&last);
+    !is_public && (is_one || is_run_together)
+}
+
+/// The same for what stands before a value in a text or a command.
+fn asks_for_a_secret(name: &str) -> bool {
+    names_a_secret(name)
+        || matches!(words(name).as_slice(), [only] if SHORT_WORDS.contains(&only.as_str()))
 }
 
 /// What may be shown of the value of a variable, label or option.
@@ -105,6 +131,7 @@ pub fn shown_text(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(HIDDEN);
     }
     let mut secrets = users_of_urls(text);
+    secrets.extend(behind_options(text));
     secrets.extend(tokens(text));
     secrets.extend(assigned(text));
     if secrets.is_empty() {
@@ -131,19 +158,19 @@ pub fn shown_text(text: &str) -> Cow<'_, str> {
 /// is one.
 #[must_use]
 pub fn shown_command(command: &[String]) -> Vec<String> {
-    let mut is_next = false;
-    let mut show = |word: &String| {
+    let mut before = "";
+    let mut shown = Vec::with_capacity(command.len());
+    for word in command {
         let is_option = word.starts_with('-');
-        let is_secret = std::mem::replace(
-            &mut is_next,
-            is_option && !word.contains('=') && names_a_secret(word),
-        );
-        match is_secret && !is_option && !is_plain("", word) {
+        let asks = is_option && !word.contains(['=', ' ']) && asks_for_a_secret(word);
+        let name = std::mem::replace(&mut before, if asks { word } else { "" });
+        let is_secret = !name.is_empty() && !is_option && !is_plain(name, word);
+        shown.push(match is_secret {
             true => HIDDEN.to_owned(),
             false => shown_text(word).into_owned(),
-        }
-    };
-    command.iter().map(&mut show).collect()
+        });
+    }
+    shown
 }
 
 /// What may be shown of a variable as a configuration holds it: `NAME=value`.
@@ -206,7 +233,10 @@ fn is_plain(name: &str, value: &str) -> bool {
         && value.split_whitespace().all(is_fingerprint);
     is_place
         || is_signers
-        || value.starts_with(HIDDEN)
+        || value == HIDDEN
+        || (value.bytes().all(|byte| byte.is_ascii_digit())
+            && words.iter().any(|word| MEASURES.contains(&word.as_str())))
+        || (last == "TOKENS" && value.bytes().all(|byte| byte.is_ascii_digit()))
         || matches!(
             value.to_ascii_lowercase().as_str(),
             "" | "0" | "1" | "false" | "no" | "off" | "on" | "true" | "yes"
@@ -297,6 +327,29 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Words behind options that name a secret, in the text of a shell: `serve --token x`.
+fn behind_options(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut before = "";
+    let mut at = 0;
+    for word in text.split([' ', '\t', '\n']) {
+        let start = at;
+        at += word.len() + 1;
+        if word.is_empty() {
+            continue;
+        }
+        let is_option = word.starts_with('-');
+        let asks = is_option && !word.contains('=') && asks_for_a_secret(word);
+        let name = std::mem::replace(&mut before, if asks { word } else { "" });
+        let bare = word.trim_matches(['"', '\'']);
+        if !name.is_empty() && !is_option && !is_plain(name, bare) && !bare.is_empty() {
+            let begin = start + (word.len() - word.trim_start_matches(['"', '\'']).len());
+            found.push(begin..begin + bare.len());
+        }
+    }
+    found
+}
+
 /// Values that a text gives to names of secrets: `Server=db;Password=x`, `?token=x`,
 /// `{"password":"x"}`, `--password=x`.
 fn assigned(text: &str) -> Vec<Range<usize>> {
@@ -313,7 +366,7 @@ fn assigned(text: &str) -> Vec<Range<usize>> {
         let before = text.get(..at).unwrap_or_default().trim_end_matches(around);
         let name = before.trim_end_matches(is_of_name).len();
         let name = before.get(name..).unwrap_or_default();
-        if !names_a_secret(name) {
+        if !asks_for_a_secret(name) {
             continue;
         }
         let after = text.get(at + 1..).unwrap_or_default();
@@ -326,9 +379,19 @@ fn assigned(text: &str) -> Vec<Range<usize>> {
             .chars()
             .next()
             .filter(|letter| matches!(letter, '"' | '\''));
+        // In strings of JSON that are in strings, the quote at the end has a backslash as well.
+        let is_inner = after.trim_start().starts_with('\\');
         let value = value.trim_start_matches(|letter| Some(letter) == quote);
         let end = match quote {
-            Some(quote) => value.find(quote),
+            Some(quote) if is_inner => value.find(quote),
+            Some(quote) => {
+                let mut is_escaped = false;
+                value.find(|letter: char| {
+                    let was_escaped = std::mem::replace(&mut is_escaped, false);
+                    is_escaped = letter == '\\' && !was_escaped;
+                    letter == quote && !was_escaped
+                })
+            }
             None => value.find(|letter: char| {
                 letter.is_whitespace() || matches!(letter, '&' | ';' | ',' | '}' | '"' | '\'')
             }),
@@ -425,6 +488,11 @@ mod tests {
                 "SIGNING_KEY=(hidden)",
             ),
             ("PATH=/usr/bin:/bin", "PATH=/usr/bin:/bin"),
+            ("PWD=/app", "PWD=/app"),
+            ("MAX_TOKENS=4096", "MAX_TOKENS=4096"),
+            ("PASSWORD_MIN_LENGTH=12", "PASSWORD_MIN_LENGTH=12"),
+            ("DBPASS=hunter2", "DBPASS=(hidden)"),
+            ("DB_PASS2=hunter2", "DB_PASS2=(hidden)"),
             ("hunter2", "hunter2"),
         ] {
             assert_eq!(shown_variable(variable), expected);
@@ -478,6 +546,17 @@ mod tests {
                 "{\"password\": \"(hidden)\",\"a\":1}",
             ),
             ("--password=hunter2", "--password=(hidden)"),
+            ("a --password hunter2 -v", "a --password (hidden) -v"),
+            ("a --password 'hunter2'", "a --password '(hidden)'"),
+            ("a --token-file /run/x", "a --token-file /run/x"),
+            (
+                "Server=db;Uid=sa;Pwd=hunter2;",
+                "Server=db;Uid=sa;Pwd=(hidden);",
+            ),
+            (
+                r#"{"password":"abc\"hunter2"}"#,
+                r#"{"password":"(hidden)"}"#,
+            ),
             (
                 r#"{\"password\": \"hunter2\"}"#,
                 r#"{\"password\": \"(hidden)"}"#,
@@ -504,6 +583,9 @@ mod tests {
             ),
             ("serve --token --verbose x", "serve --token --verbose x"),
             ("serve --token=hunter2 x", "serve --token=(hidden) x"),
+            ("serve --pass hunter2", "serve --pass (hidden)"),
+            ("serve --token-file /run/x", "serve --token-file /run/x"),
+            ("serve --token (hidden)hunter2", "serve --token (hidden)"),
             ("sh -c db://me:hunter2@host", "sh -c db://me:(hidden)@host"),
         ] {
             assert_eq!(shown_command(&words(command)), words(expected));

@@ -5,7 +5,9 @@
 //!   written to and not replaced;
 //! - `-` is standard output where a document goes there without the option, and refused elsewhere.
 
+use std::fs::Permissions;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -43,33 +45,50 @@ pub(crate) fn must_be_file(option: &str, path: Option<&Path>) -> Result<(), Fail
 }
 
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    // Where standard output is a file, it may have more in it than this (`>>`).
-    if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(&path.to_str().unwrap_or_default())
-    {
-        let mut out = io::stdout().lock();
-        return out.write_all(content).and_then(|()| out.flush());
+    let path = &behind_links(path)?;
+    // What is open already, may have more in it than this (`>>`), and stays what it is.
+    if let Some(descriptor) = descriptor(path) {
+        if descriptor == "1" {
+            let mut out = io::stdout().lock();
+            return out.write_all(content).and_then(|()| out.flush());
+        }
+        let mut open = std::fs::OpenOptions::new().append(true).open(path)?;
+        return open.write_all(content);
     }
     if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         let mut open = std::fs::OpenOptions::new().write(true).open(path)?;
         return open.write_all(content);
     }
-    let path = behind_links(path)?;
-    let folder = folder_of(&path);
     let mut file = tempfile::Builder::new()
         .prefix(".kiln")
-        .tempfile_in(folder)?;
+        // The user's mask takes away from it.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder_of(path))?;
+    // Who may read what was there may read what takes its place, and nobody else.
+    if let Ok(before) = std::fs::metadata(path) {
+        let mode = Permissions::from_mode(before.permissions().mode() & 0o777);
+        file.as_file().set_permissions(mode)?;
+    }
     file.write_all(content)?;
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode)?;
-    file.persist(&path)?;
+    file.persist(path)?;
     Ok(())
 }
 
-/// Where a path leads to, whether or not something is there.
+/// Which of the open files of a process a path names, as `/dev/stdout` and `/dev/fd/3` do (proc(5)).
+fn descriptor(path: &Path) -> Option<String> {
+    let folder = folder_of(path).canonicalize().ok()?;
+    let is_open = folder.starts_with("/proc") && folder.ends_with("fd");
+    let name = path.file_name().filter(|_| is_open)?;
+    Some(name.to_string_lossy().into_owned())
+}
+
+/// Where a path leads to, whether or not something is there. What is open already is where it leads
+/// to, not the file behind it.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         match std::fs::read_link(&path) {
+            Ok(_) if descriptor(&path).is_some() => return Ok(path),
             Ok(target) => path = folder_of(&path).join(target),
             Err(_) => return Ok(path),
         }
@@ -103,10 +122,31 @@ mod tests {
         write_whole(&path("fresh"), b"text").unwrap();
         assert_eq!(read("fresh"), "text");
         assert!(write_whole(folder.path(), b"text").is_err());
+        let mode = || path("real").metadata().unwrap().permissions().mode() & 0o777;
+        std::fs::set_permissions(path("real"), Permissions::from_mode(0o600)).unwrap();
+        write_whole(&path("real"), b"newer").unwrap();
+        assert_eq!(mode(), 0o600);
         // A device takes what it is given, and is not renamed over.
         symlink("/dev/full", path("device")).unwrap();
         assert!(write_whole(&path("device"), b"text").is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn what_is_open_keeps_what_is_in_it() {
+        use std::os::fd::AsRawFd as _;
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        std::fs::write(&log, "before\n").unwrap();
+        let open = std::fs::File::options().append(true).open(&log).unwrap();
+        let by = format!("/dev/fd/{}", open.as_raw_fd());
+        symlink(&by, folder.path().join("link")).unwrap();
+        write_whole(Path::new(&by), b"text\n").unwrap();
+        write_whole(&folder.path().join("link"), b"more\n").unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&log).unwrap(),
+            "before\ntext\nmore\n"
+        );
     }
 
     #[test]

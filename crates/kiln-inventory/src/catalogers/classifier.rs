@@ -43,8 +43,6 @@ enum Form {
     /// list since when they have each command list no version above their own. That of a compiler may
     /// be higher: where one of them begins the identifier of a build, only such count.
     Highest,
-    /// The only version that stands alone between zeros.
-    Only,
     /// The version that the file's name has behind this, if the text stands in the file too.
     Named(&'static str),
 }
@@ -201,23 +199,14 @@ impl Versions {
             let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
             numbers.join(".")
         };
-        let version = match class.form {
-            Form::Only => self
-                .alone
-                .first()
-                .filter(|_| self.alone.len() == 1)
-                .map(text)?,
-            _ => {
-                let whole = self.alone.iter().filter(|numbers| numbers.len() == 3);
-                let all: Vec<String> = whole.map(text).collect();
-                let is_built = |version: &&String| {
-                    let version = version.as_bytes();
-                    self.builds.iter().any(|build| build.starts_with(version))
-                };
-                all.iter().rfind(is_built).or(all.last())?.clone()
-            }
+        let whole = self.alone.iter().filter(|numbers| numbers.len() == 3);
+        let all: Vec<String> = whole.map(text).collect();
+        let is_built = |version: &&String| {
+            let version = version.as_bytes();
+            self.builds.iter().any(|build| build.starts_with(version))
         };
-        Some(class.component(&version))
+        let version = all.iter().rfind(is_built).or(all.last())?;
+        Some(class.component(version))
     }
 }
 
@@ -276,7 +265,7 @@ impl Class {
     /// of the name.
     pub(crate) fn needle(&self, file: &str) -> Option<Vec<u8>> {
         match self.form {
-            Form::Highest | Form::Only => return None,
+            Form::Highest => return None,
             Form::Named(stem) => {
                 let version = file.strip_prefix(stem)?;
                 let is_whole = numbers(version.as_bytes())
@@ -351,7 +340,7 @@ impl Class {
 
     /// Whether its version is one of those that stand alone, see [`Versions`].
     pub(crate) fn is_of_versions(&self) -> bool {
-        matches!(self.form, Form::Highest | Form::Only)
+        matches!(self.form, Form::Highest)
     }
 }
 

@@ -33,6 +33,8 @@ const LONGEST_NOTE: usize = 64 << 10;
 /// makes far fewer.
 const MOST_TRIES: usize = 10_000;
 const BYTES_A_TRY: usize = 1_024;
+/// Bytes that a text with a version may have; fewer than the overlap.
+const LONGEST_TEXT: usize = 96;
 /// Things of one kind that are followed in one program.
 const MOST: usize = 16;
 
@@ -181,6 +183,8 @@ struct Search {
     counts: [usize; 3],
     tries: usize,
     is_evasive: bool,
+    /// Whether there were more marks than are followed.
+    is_cut: bool,
 }
 
 impl Search {
@@ -200,6 +204,7 @@ impl Search {
             counts: [0; 3],
             tries: 0,
             is_evasive: false,
+            is_cut: false,
         }
     }
 
@@ -222,21 +227,33 @@ impl Search {
     /// Looks for marks that begin in a part of `window`, which begins at `offset` of the program.
     fn look(&mut self, window: &[u8], begins: Range<usize>, offset: usize) {
         let part = window.get(begins.start..).unwrap_or_default();
-        let within = |at: &usize| begins.contains(at);
-        let places = |finder: &Finder<'_>| -> Vec<usize> {
-            let all = finder.find_iter(part).map(|at| at + begins.start);
-            all.filter(within).collect()
-        };
         self.look_for_always(window, &begins, offset);
-        for at in 0..self.texts.len() {
-            let Some((class, finder)) = self.texts.get(at) else {
-                continue;
+        // A program may speak of another, or of itself, often before it says its version: the first
+        // mention that tells one counts, wherever it is.
+        self.texts.retain(|(class, finder)| {
+            let mut places = finder.find_iter(part).map(|at| at + begins.start);
+            let tells = |at: &usize| {
+                let bytes = window.get(*at..).unwrap_or_default();
+                let bytes = bytes
+                    .get(..LONGEST_TEXT.min(bytes.len()))
+                    .unwrap_or_default();
+                class.found(bytes).is_some()
             };
-            let class = *class;
-            for at in places(finder).into_iter().take(MOST) {
-                self.open(window, at, Mark::Text(class), 96);
-            }
-        }
+            let Some(at) = places
+                .by_ref()
+                .take_while(|at| *at < begins.end)
+                .find(tells)
+            else {
+                return true;
+            };
+            self.captures.push(Capture {
+                mark: Mark::Text(class),
+                bytes: window.get(at..).unwrap_or_default().to_vec(),
+                most: LONGEST_TEXT,
+            });
+            false
+        });
+        let within = |at: &usize| begins.contains(at);
         if let Some(versions) = &mut self.versions {
             for at in memchr::memchr_iter(0, part).map(|at| at + begins.start) {
                 if within(&at) {
@@ -254,16 +271,17 @@ impl Search {
             }
             from = at + 1;
             match mark {
-                0 if (offset + at).is_multiple_of(16) && self.counts[0] < MOST => {
+                0 if !(offset + at).is_multiple_of(16) => {}
+                1 if at < NOTE_HEADER => {}
+                0 | 1 if self.counts[mark] == MOST => self.is_cut = true,
+                0 => {
                     self.counts[0] += 1;
                     self.open(window, at, Mark::Go, golang::LONGEST);
                 }
-                0 => {}
-                1 if at >= NOTE_HEADER && self.counts[1] < MOST => {
+                1 => {
                     self.counts[1] += 1;
                     self.open(window, at - NOTE_HEADER, Mark::Note, LONGEST_NOTE);
                 }
-                1 => {}
                 _ if self.is_evasive => {}
                 _ => self.look_for_crates(window, at, offset),
             }
@@ -297,6 +315,11 @@ impl Search {
         let highest = classes.iter().find(|class| class.is_of_versions());
         if let (Some(versions), Some(class)) = (self.versions, highest) {
             found.extend(versions.found(class));
+        }
+        if self.is_cut {
+            wrong.push(format!(
+                "it holds more than {MOST} marks of build information or of packages, and not all were read"
+            ));
         }
         if self.is_evasive {
             wrong.push(
@@ -490,6 +513,29 @@ mod tests {
         // Not aligned: a program of Go that speaks of the mark.
         assert!(names("app", &program(4_096 - 3, &go)).is_empty());
         assert!(names("other", &program(100, b"node.js/v20.1.0\0")).is_empty());
+    }
+
+    #[test]
+    fn a_version_behind_many_mentions_is_found() {
+        let mut bytes = b"node.js/vX".repeat(100);
+        bytes.resize(20_000, 0);
+        bytes.extend(b"node.js/v20.1.0\0");
+        assert_eq!(names("node", &program(3_000, &bytes)), ["node 20.1.0"]);
+    }
+
+    #[test]
+    fn attack_marks_that_hide_one() {
+        let go = golang::tests::header("go1.24.4", "mod\texample.com/a\tv1.0.0\n");
+        let mut bytes = Vec::new();
+        for _ in 0..MOST {
+            bytes.extend_from_slice(golang::MAGIC);
+            bytes.resize(bytes.len().next_multiple_of(16), 0);
+        }
+        bytes.extend(&go);
+        let (found, wrong) = told("app", &program(4_096, &bytes));
+        assert!(found.is_empty(), "{found:?}");
+        let last = wrong.last().unwrap();
+        assert!(last.contains("not all were read"), "{wrong:?}");
     }
 
     #[test]

@@ -107,8 +107,8 @@ fn process(facts: &ImageFacts) -> BTreeMap<String, String> {
     };
     [
         ("user", user.to_owned()),
-        ("entrypoint", facts.entrypoint.join(" ")),
-        ("command", facts.command.join(" ")),
+        ("entrypoint", in_one_line(&facts.entrypoint)),
+        ("command", in_one_line(&facts.command)),
         ("working directory", facts.working_directory.clone()),
     ]
     .into_iter()
@@ -163,4 +163,17 @@ pub(super) fn directories(from: &Inventory, to: &Inventory) -> Vec<DirectoryChan
         .collect();
     changes.sort_by_key(|change| std::cmp::Reverse(change.from.bytes.abs_diff(change.to.bytes)));
     changes
+}
+
+/// The words of a command in one line; a word with blanks or quotes in it, or none at all, is quoted
+/// as JSON does, so that no two commands look alike.
+fn in_one_line(command: &[String]) -> String {
+    let quoted = |word: &String| {
+        let is_plain = |letter: char| !letter.is_whitespace() && !matches!(letter, '"' | '\\');
+        match !word.is_empty() && word.chars().all(is_plain) {
+            true => word.clone(),
+            false => serde_json::Value::from(word.as_str()).to_string(),
+        }
+    };
+    command.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

@@ -183,15 +183,6 @@ pub(crate) const CLASSES: &[Class] = &[
     ),
     class("bun", &["bun"], b"\0Bun v", Some("MIT"), "Oven").with(Form::Alone),
     class("deno", &["deno"], b"Deno/", Some("MIT"), "Deno Land").with(Form::Until(b'+')),
-    class("jq", &["jq"], b"", Some("MIT"), "jq project").with(Form::Only),
-    class(
-        "gzip",
-        &["gzip"],
-        b"",
-        Some("GPL-3.0-or-later"),
-        "Free Software Foundation",
-    )
-    .with(Form::Only),
     class("zstd", &["libzstd.so*"], b"", None, "Meta Platforms").with(Form::Named("libzstd.so.")),
     class(
         "zlib",
