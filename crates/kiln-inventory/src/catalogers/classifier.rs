@@ -156,6 +156,7 @@ fn released(name: &str, version: &str, licence: Option<&str>, supplier: &str) ->
 /// Versions that stand alone between zeros.
 #[derive(Default)]
 pub(crate) struct Versions {
+    /// Those of three numbers.
     alone: BTreeSet<Vec<u32>>,
     /// What begins like a version and goes on to the next zero: identifiers of builds of Redis and of
     /// its descendants, which are a version, a time and more in one.
@@ -177,8 +178,11 @@ impl Versions {
         let Some((numbers, length)) = numbers(text) else {
             return;
         };
+        let is_whole = numbers.len() == 3;
         if text.get(length) == Some(&0) {
-            self.alone.insert(numbers);
+            if is_whole {
+                self.alone.insert(numbers);
+            }
             if self.alone.len() > MOST_VERSIONS {
                 self.alone.pop_first();
             }
@@ -186,7 +190,7 @@ impl Versions {
         }
         let part = text.get(..BUILD.end.min(text.len())).unwrap_or_default();
         let end = part.iter().position(|byte| !byte.is_ascii_graphic());
-        let is_build = numbers.len() == 3 && end.is_some_and(|end| end >= BUILD.start);
+        let is_build = is_whole && end.is_some_and(|end| end >= BUILD.start);
         if is_build && self.builds.len() < MOST_BUILDS {
             let begin = part.get(..BUILD.start).unwrap_or_default();
             self.builds.push(begin.to_vec());
@@ -199,8 +203,7 @@ impl Versions {
             let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
             numbers.join(".")
         };
-        let whole = self.alone.iter().filter(|numbers| numbers.len() == 3);
-        let all: Vec<String> = whole.map(text).collect();
+        let all: Vec<String> = self.alone.iter().map(text).collect();
         let is_built = |version: &&String| {
             let version = version.as_bytes();
             self.builds.iter().any(|build| build.starts_with(version))

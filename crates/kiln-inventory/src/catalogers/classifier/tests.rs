@@ -1,5 +1,18 @@
 use super::*;
 
+/// The program of this name that a text tells of.
+fn by_text(file: &str, text: &[u8]) -> Option<String> {
+    let found = classes(file).iter().find_map(|class| {
+        let needle = class.needle(file)?;
+        let at = memchr::memmem::find(text, &needle)?;
+        class.found(text.get(at..)?)
+    })?;
+    Some(format!(
+        "{} {}",
+        found.component.name, found.component.version
+    ))
+}
+
 #[test]
 fn files_and_texts_must_agree() {
     for (file, text, expected) in [
@@ -28,14 +41,7 @@ fn files_and_texts_must_agree() {
         ),
         ("openssl", b"OpenSSL project", None),
     ] {
-        let found = classes(file).iter().find_map(|class| {
-            let needle = class.needle(file)?;
-            let at = memchr::memmem::find(text, &needle)?;
-            class.found(text.get(at..)?)
-        });
-        let found =
-            found.map(|found| format!("{} {}", found.component.name, found.component.version));
-        assert_eq!(found.as_deref(), expected, "{file}");
+        assert_eq!(by_text(file, text).as_deref(), expected, "{file}");
     }
     // What stands in programs of Debian 12 around the version.
     for (file, text, expected) in [
@@ -81,14 +87,7 @@ fn files_and_texts_must_agree() {
         ),
         ("haproxy", b"any more since HAProxy version 2.5.\0", None),
     ] {
-        let found = classes(file).iter().find_map(|class| {
-            let needle = class.needle(file)?;
-            let at = memchr::memmem::find(text, &needle)?;
-            class.found(text.get(at..)?)
-        });
-        let found =
-            found.map(|found| format!("{} {}", found.component.name, found.component.version));
-        assert_eq!(found.as_deref(), expected, "{file}");
+        assert_eq!(by_text(file, text).as_deref(), expected, "{file}");
     }
     assert!(classes("nodemon").is_empty());
     assert!(classes("python-config").is_empty());
