@@ -177,3 +177,24 @@ fn in_one_line(command: &[String]) -> String {
     };
     command.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_commands_look_alike() {
+        let line = |words: &[&str]| {
+            in_one_line(
+                &words
+                    .iter()
+                    .map(|word| (*word).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(line(&["/app", "--x", "y"]), "/app --x y");
+        assert_eq!(line(&["/app", "--x y"]), r#"/app "--x y""#);
+        assert_eq!(line(&["a", ""]), r#"a """#);
+        assert_eq!(line(&[r#"a"b"#]), r#""a\"b""#);
+    }
+}

@@ -210,20 +210,7 @@ pub(crate) fn table(context: &Context, verdict: &Verdict) -> String {
         } else {
             SHOWN
         };
-        // What is about the image or the database is never among those that are cut: without it
-        // nothing else counts.
-        let is_general = |reason: &&Reason| reason.vulnerability.is_none();
-        let general = verdict.reasons.iter().filter(is_general).count();
-        let mut left = most.saturating_sub(general);
-        let shown: Vec<&Reason> = verdict
-            .reasons
-            .iter()
-            .filter(|reason| {
-                let is_shown = is_general(reason) || left > 0;
-                left = left.saturating_sub(usize::from(!is_general(reason)));
-                is_shown
-            })
-            .collect();
+        let shown = uncut(&verdict.reasons, most);
         for reason in &shown {
             let package = match (&reason.package, &reason.version) {
                 (Some(name), Some(version)) => Some(format!("{name} {version}")),
@@ -278,4 +265,52 @@ pub(crate) fn table(context: &Context, verdict: &Verdict) -> String {
         allowed.len()
     ));
     out
+}
+
+/// The reasons that are shown where about so many are, in their order. What is about the image or the
+/// database is never among those that are cut: without it nothing else counts.
+fn uncut(reasons: &[Reason], most: usize) -> Vec<&Reason> {
+    let is_general = |reason: &Reason| reason.vulnerability.is_none();
+    let general = reasons.iter().filter(|reason| is_general(reason)).count();
+    let mut left = most.saturating_sub(general);
+    let mut shown = Vec::new();
+    for reason in reasons {
+        if is_general(reason) {
+            shown.push(reason);
+        } else if left > 0 {
+            left -= 1;
+            shown.push(reason);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_the_image_is_never_cut() {
+        let reason = |code: &str, about: Option<&str>| -> Reason {
+            let mut reason = serde_json::json!({ "code": code, "effect": "fail", "message": "m" });
+            if let Some(id) = about {
+                reason["vulnerability"] = id.into();
+            }
+            serde_json::from_value(reason).unwrap()
+        };
+        let reasons = [
+            reason("a", Some("CVE-1")),
+            reason("b", Some("CVE-2")),
+            reason("c", Some("CVE-3")),
+            reason("d", None),
+            reason("e", None),
+        ];
+        let codes = |most: usize| -> String {
+            let shown = uncut(&reasons, most);
+            shown.iter().map(|reason| reason.code.as_str()).collect()
+        };
+        for (most, expected) in [(5, "abcde"), (3, "ade"), (2, "de"), (0, "de")] {
+            assert_eq!(codes(most), expected, "{most}");
+        }
+    }
 }
